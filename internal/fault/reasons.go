@@ -1,0 +1,138 @@
+package fault
+
+import (
+	"net/http"
+
+	"google.golang.org/grpc/codes"
+)
+
+// Reason is a stable cause of failure: its name is part of the API and never changes its meaning.
+type Reason struct {
+	Name string
+	Code codes.Code
+	// HTTP is the status on REST.
+	HTTP int
+	// Internal reasons tell of our own faults: a service doesn't pass on another's, it wraps them.
+	Internal bool
+	// Help says what happened and what the caller can do; docs/errors.md is made of it.
+	Help string
+}
+
+var byName = map[string]Reason{}
+
+// All returns every reason by name.
+func All() map[string]Reason { return byName }
+
+func define(name string, code codes.Code, httpStatus int, help string) Reason {
+	reason := Reason{Name: name, Code: code, HTTP: httpStatus, Help: help}
+	byName[name] = reason
+	return reason
+}
+
+func internal(name string, code codes.Code, httpStatus int, help string) Reason {
+	reason := Reason{Name: name, Code: code, HTTP: httpStatus, Help: help, Internal: true}
+	byName[name] = reason
+	return reason
+}
+
+// Of any room.
+var (
+	InvalidArgument = define("INVALID_ARGUMENT", codes.InvalidArgument, http.StatusBadRequest,
+		"A field is missing, malformed or out of range; the violations name it. Mend the request.")
+	InvalidPageToken = define("INVALID_PAGE_TOKEN", codes.InvalidArgument, http.StatusBadRequest,
+		"The page token is not one that this list gave for this query. Start again from the first page.")
+	RequestTooLarge = define("REQUEST_TOO_LARGE", codes.InvalidArgument, http.StatusRequestEntityTooLarge,
+		"The body is larger than is read. Send less.")
+	UnsupportedMediaType = define("UNSUPPORTED_MEDIA_TYPE", codes.InvalidArgument, http.StatusUnsupportedMediaType,
+		"The body is not of the content type that this method reads. Send application/json.")
+	RouteNotFound = define("ROUTE_NOT_FOUND", codes.NotFound, http.StatusNotFound,
+		"There is no such path. Look at /openapi.yaml.")
+	MethodNotAllowed = define("METHOD_NOT_ALLOWED", codes.Unimplemented, http.StatusMethodNotAllowed,
+		"The path exists, but not for this HTTP method.")
+	Unauthenticated = define("UNAUTHENTICATED", codes.Unauthenticated, http.StatusUnauthorized,
+		"No token, or one that is malformed or not ours. Sign in.")
+	TokenExpired = define("TOKEN_EXPIRED", codes.Unauthenticated, http.StatusUnauthorized,
+		"The access token is past its time. Refresh the session.")
+	PermissionDenied = define("PERMISSION_DENIED", codes.PermissionDenied, http.StatusForbidden,
+		"The caller's role doesn't allow this method.")
+	EtagMismatch = define("ETAG_MISMATCH", codes.Aborted, http.StatusPreconditionFailed,
+		"The resource has changed since it was read. Read it again and decide anew.")
+	AlreadyExists = define("ALREADY_EXISTS", codes.AlreadyExists, http.StatusConflict,
+		"There is a resource of this id or name already.")
+	IdempotencyKeyRequired = define("IDEMPOTENCY_KEY_REQUIRED", codes.InvalidArgument, http.StatusBadRequest,
+		"The method needs the header Idempotency-Key: 8 to 100 letters, digits, - and _, new for each intention.")
+	IdempotencyKeyReused = define("IDEMPOTENCY_KEY_REUSED", codes.InvalidArgument, http.StatusUnprocessableEntity,
+		"The Idempotency-Key was used for another request. Take a new key for a new intention.")
+	Overloaded = define("OVERLOADED", codes.ResourceExhausted, http.StatusTooManyRequests,
+		"More requests than can be served. Try again after Retry-After.")
+	Unavailable = internal("UNAVAILABLE", codes.Unavailable, http.StatusServiceUnavailable,
+		"A part of the platform is away. Try again after Retry-After; unsafe calls with the same Idempotency-Key.")
+	DeadlineExceeded = internal("DEADLINE_EXCEEDED", codes.DeadlineExceeded, http.StatusGatewayTimeout,
+		"The answer took too long; the outcome is unknown. Try again, unsafe calls with the same Idempotency-Key.")
+	Cancelled = internal("CANCELLED", codes.Canceled, 499,
+		"The caller went away before the answer.")
+	Internal = internal("INTERNAL", codes.Internal, http.StatusInternalServerError,
+		"A fault of ours. Report the request id; try again later, unsafe calls with the same Idempotency-Key.")
+)
+
+// Of one room.
+var (
+	EmailTaken = define("EMAIL_TAKEN", codes.AlreadyExists, http.StatusConflict,
+		"The e-mail address has an account. Sign in.")
+	BadCredentials = define("BAD_CREDENTIALS", codes.Unauthenticated, http.StatusUnauthorized,
+		"E-mail and password don't belong together.")
+	RefreshTokenInvalid = define("REFRESH_TOKEN_INVALID", codes.Unauthenticated, http.StatusUnauthorized,
+		"The refresh token is unknown, expired or used up. Sign in.")
+	AddressNotFound = define("ADDRESS_NOT_FOUND", codes.NotFound, http.StatusNotFound,
+		"The caller has no such address.")
+	TooManyAddresses = define("TOO_MANY_ADDRESSES", codes.FailedPrecondition, http.StatusConflict,
+		"An account keeps at most 20 addresses. Delete one.")
+
+	ProductNotFound = define("PRODUCT_NOT_FOUND", codes.NotFound, http.StatusNotFound,
+		"There is no such product.")
+	StoreNotFound = define("STORE_NOT_FOUND", codes.NotFound, http.StatusNotFound,
+		"There is no such store.")
+	CategoryNotFound = define("CATEGORY_NOT_FOUND", codes.NotFound, http.StatusNotFound,
+		"There is no such category.")
+	BrandNotFound = define("BRAND_NOT_FOUND", codes.NotFound, http.StatusNotFound,
+		"There is no such brand.")
+
+	CartNotFound = define("CART_NOT_FOUND", codes.NotFound, http.StatusNotFound,
+		"The caller has no such cart. Open one for a store.")
+	CartFull = define("CART_FULL", codes.FailedPrecondition, http.StatusConflict,
+		"A cart holds at most 100 lines.")
+	ItemNotFound = define("ITEM_NOT_FOUND", codes.NotFound, http.StatusNotFound,
+		"The cart has no such item.")
+	ProductNotSold = define("PRODUCT_NOT_SOLD", codes.FailedPrecondition, http.StatusConflict,
+		"The store doesn't sell the product. Take it out or choose another store.")
+
+	CartEmpty = define("CART_EMPTY", codes.FailedPrecondition, http.StatusConflict,
+		"There is nothing in the cart to buy.")
+	StoreMismatch = define("STORE_MISMATCH", codes.FailedPrecondition, http.StatusConflict,
+		"The cart is for another store than the checkout.")
+	PriceChanged = define("PRICE_CHANGED", codes.FailedPrecondition, http.StatusConflict,
+		"Today's total differs from expected_total; the detail has the breakdown. Agree, and send a new key.")
+	OutOfStock = define("OUT_OF_STOCK", codes.FailedPrecondition, http.StatusConflict,
+		"Not enough is left; the detail lists each product with what is. Change the cart, and send a new key.")
+	PaymentDeclined = define("PAYMENT_DECLINED", codes.FailedPrecondition, http.StatusPaymentRequired,
+		"The provider refused the payment; the detail has the class. Use another method, and send a new key.")
+	CheckoutExpired = define("CHECKOUT_EXPIRED", codes.FailedPrecondition, http.StatusConflict,
+		"The checkout wasn't finished in time and was given up; nothing is charged. Send a new key.")
+	CheckoutNotFound = define("CHECKOUT_NOT_FOUND", codes.NotFound, http.StatusNotFound,
+		"The caller has no such checkout.")
+	CheckoutInProgress = define("CHECKOUT_IN_PROGRESS", codes.Aborted, http.StatusConflict,
+		"The same checkout is under way with other contents. Ask for its outcome.")
+	StockUnderflow = define("STOCK_UNDERFLOW", codes.FailedPrecondition, http.StatusConflict,
+		"The adjustment would take more than may still be promised.")
+	StockRebuilding = define("STOCK_REBUILDING", codes.Unavailable, http.StatusServiceUnavailable,
+		"The store's stock is being loaded anew; this takes seconds. Try again after Retry-After with the same key.")
+
+	OrderNotFound = define("ORDER_NOT_FOUND", codes.NotFound, http.StatusNotFound,
+		"The caller has no such order.")
+	PaymentProcessing = define("PAYMENT_PROCESSING", codes.FailedPrecondition, http.StatusConflict,
+		"The provider is still at work on the payment. Try again later.")
+	IntentNotFound = define("INTENT_NOT_FOUND", codes.NotFound, http.StatusNotFound,
+		"The provider knows no such payment.")
+	PaymentNotCapturable = define("PAYMENT_NOT_CAPTURABLE", codes.FailedPrecondition, http.StatusConflict,
+		"The payment is not authorised, or its authorisation has ended.")
+)
