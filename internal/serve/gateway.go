@@ -1,0 +1,198 @@
+package serve
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"mime"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"larder.dev/internal/fault"
+)
+
+var (
+	marshal   = protojson.MarshalOptions{UseProtoNames: true, EmitDefaultValues: true}
+	unmarshal = protojson.UnmarshalOptions{} // unknown fields are refused
+)
+
+// newGateway translates REST to calls of the same server: google.api.http on the way in, AIP-193 errors on the way out.
+func newGateway() *runtime.ServeMux {
+	return runtime.NewServeMux(
+		runtime.WithMarshalerOption(runtime.MIMEWildcard, &runtime.JSONPb{MarshalOptions: marshal, UnmarshalOptions: unmarshal}),
+		runtime.WithIncomingHeaderMatcher(incomingHeader),
+		runtime.WithOutgoingHeaderMatcher(outgoingHeader),
+		runtime.WithErrorHandler(writeError),
+		runtime.WithRoutingErrorHandler(routingError),
+		runtime.WithMetadata(func(context.Context, *http.Request) metadata.MD { return nil }),
+	)
+}
+
+// incomingHeader lets through what a method may read; a service's token is taken by gRPC only.
+func incomingHeader(name string) (string, bool) {
+	switch strings.ToLower(name) {
+	case "authorization", "idempotency-key", "x-request-id", "traceparent", "tracestate", "if-match":
+		return strings.ToLower(name), true
+	}
+	return "", false
+}
+
+func outgoingHeader(name string) (string, bool) {
+	if name == "x-request-id" {
+		return "X-Request-Id", true
+	}
+	return "", false
+}
+
+// limitBody refuses bodies that are too large or no JSON before they are read.
+func limitBody(limit int64, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength > limit {
+			WriteError(w, r, fault.RequestTooLarge.New("the body may have %d bytes", limit))
+			return
+		}
+		if r.ContentLength != 0 {
+			if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); r.Header.Get("Content-Type") != "" && (err != nil || kind != "application/json") {
+				WriteError(w, r, fault.UnsupportedMediaType.New("the body must be application/json"))
+				return
+			}
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, limit)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// WriteError answers an error on REST outside of the gateway.
+func WriteError(w http.ResponseWriter, r *http.Request, err error) {
+	writeError(r.Context(), nil, nil, w, r, fault.ToStatus(err))
+}
+
+func routingError(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, code int) {
+	refusal := fault.RouteNotFound.New("there is no %s", r.URL.Path)
+	switch code {
+	case http.StatusMethodNotAllowed:
+		refusal = fault.MethodNotAllowed.New("%s doesn't take %s", r.URL.Path, r.Method)
+	case http.StatusBadRequest:
+		refusal = fault.InvalidArgument.New("the path is malformed")
+	}
+	writeError(ctx, nil, nil, w, r, fault.ToStatus(refusal))
+}
+
+// writeError answers {"error": {"code", "message", "status", "details"}}, the JSON form of google.rpc.Status after AIP-193.
+func writeError(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
+	st := coded(err)
+	httpStatus := runtime.HTTPStatusFromCode(st.Code())
+	for _, detail := range st.Details() {
+		switch d := detail.(type) {
+		case *errdetails.ErrorInfo:
+			if reason, ok := fault.All()[d.Reason]; ok {
+				httpStatus = reason.HTTP
+			}
+		case *errdetails.RetryInfo:
+			seconds := (d.RetryDelay.AsDuration() + 999_999_999).Truncate(1_000_000_000).Seconds()
+			w.Header().Set("Retry-After", strconv.Itoa(int(seconds)))
+		}
+	}
+	if httpStatus == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
+	if md, ok := runtime.ServerMetadataFromContext(ctx); ok {
+		if ids := md.HeaderMD.Get("x-request-id"); len(ids) > 0 {
+			w.Header().Set("X-Request-Id", ids[0])
+		}
+	}
+	body, err := errorBody(st, httpStatus)
+	if err != nil {
+		slog.ErrorContext(r.Context(), "encode an error", "error", err)
+		http.Error(w, "internal error", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(httpStatus)
+	_, _ = w.Write(body) // the caller is gone: nobody is left to tell
+}
+
+func errorBody(st *status.Status, httpStatus int) ([]byte, error) {
+	details := make([]json.RawMessage, 0, len(st.Proto().Details))
+	for _, detail := range st.Proto().Details {
+		text, err := marshal.Marshal(detail)
+		if err != nil {
+			return nil, fmt.Errorf("encode %s: %w", detail.TypeUrl, err)
+		}
+		details = append(details, text)
+	}
+	return json.Marshal(map[string]any{"error": map[string]any{
+		"code": httpStatus, "status": statusName(st.Code()), "message": st.Message(), "details": details,
+	}})
+}
+
+// coded gives errors of the gateway itself (a body that can't be decoded) their reason and field.
+func coded(err error) *status.Status {
+	st := status.Convert(err)
+	for _, detail := range st.Details() {
+		if _, ok := detail.(*errdetails.ErrorInfo); ok {
+			return st
+		}
+	}
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge) || strings.Contains(st.Message(), "request body too large"):
+		return fault.RequestTooLarge.New("the body is too large").Status()
+	case st.Code() == codes.InvalidArgument:
+		field, description := decodeFault(st.Message())
+		return fault.Invalid(field, "%s", description).Status()
+	default:
+		return fault.From(err).Status()
+	}
+}
+
+var (
+	unknownField  = regexp.MustCompile(`unknown field "([^"]+)"`)
+	invalidValue  = regexp.MustCompile(`invalid value for (\S+) field (\S+?):`)
+	pathParameter = regexp.MustCompile(`type mismatch, parameter: ([A-Za-z0-9_.]+)`)
+	queryField    = regexp.MustCompile(`(?:parsing field|no field) "([^"]+)"`)
+)
+
+// decodeFault finds the field in a decoder's message. protojson words its errors for people only and keeps no structure.
+func decodeFault(message string) (field, description string) {
+	message = strings.ReplaceAll(message, "\u00a0", " ") // protojson varies its spaces on purpose
+	if m := unknownField.FindStringSubmatch(message); m != nil {
+		return m[1], "no such field"
+	}
+	if m := invalidValue.FindStringSubmatch(message); m != nil {
+		return strings.Trim(m[2], `"`), "not a valid " + m[1]
+	}
+	if m := pathParameter.FindStringSubmatch(message); m != nil {
+		return m[1], "malformed"
+	}
+	if m := queryField.FindStringSubmatch(message); m != nil {
+		return m[1], "malformed or no such parameter"
+	}
+	return "body", "not valid JSON for this method"
+}
+
+// statusName is the upper-snake name of a gRPC code ("NOT_FOUND").
+func statusName(code codes.Code) string {
+	if code == codes.Canceled {
+		return "CANCELLED"
+	}
+	var name strings.Builder
+	for i, r := range code.String() {
+		if i > 0 && r >= 'A' && r <= 'Z' {
+			name.WriteByte('_')
+		}
+		name.WriteRune(r)
+	}
+	return strings.ToUpper(name.String())
+}

@@ -1,0 +1,237 @@
+package serve
+
+import (
+	"context"
+	"log/slog"
+	"regexp"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"buf.build/go/protovalidate"
+	"github.com/failsafe-go/failsafe-go/bulkhead"
+	"github.com/google/uuid"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc"
+	grpccodes "google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"larder.dev/internal/fault"
+	"larder.dev/internal/identity"
+)
+
+// chain is every interceptor in the order in which a request meets them. It is the same for gRPC and for REST, which
+// calls the same server in the process.
+func (a *App) chain() []grpc.UnaryServerInterceptor {
+	return []grpc.UnaryServerInterceptor{
+		requestID, tracing, panics, a.identity, a.admission, a.deadline, a.validation, errorsOf,
+	}
+}
+
+// chained makes one interceptor of many, the first outermost, for the in-process channel, which takes only one.
+func chained(chain []grpc.UnaryServerInterceptor) grpc.UnaryServerInterceptor {
+	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+		for _, interceptor := range slices.Backward(chain) {
+			inner := next
+			next = func(ctx context.Context, req any) (any, error) { return interceptor(ctx, req, info, inner) }
+		}
+		return next(ctx, req)
+	}
+}
+
+type requestIDKey struct{}
+
+// RequestID returns the request's id, empty outside of one.
+func RequestID(ctx context.Context) string {
+	id, _ := ctx.Value(requestIDKey{}).(string)
+	return id
+}
+
+var requestIDForm = regexp.MustCompile(`^[A-Za-z0-9_.:-]{1,128}$`)
+
+// requestID takes over the caller's id or makes one, and answers it.
+func requestID(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	id := header(ctx, "x-request-id")
+	if !requestIDForm.MatchString(id) {
+		id = uuid.NewString()
+	}
+	ctx = context.WithValue(ctx, requestIDKey{}, id)
+	if err := grpc.SetHeader(ctx, metadata.Pairs("x-request-id", id)); err != nil {
+		slog.DebugContext(ctx, "set header", "error", err)
+	}
+	return next(ctx, req)
+}
+
+var (
+	tracer     = otel.Tracer("larder.dev/internal/serve")
+	propagator = propagation.TraceContext{} // W3C Trace Context
+)
+
+// tracing continues the caller's trace. Attributes after OpenTelemetry's semantic conventions for RPC.
+func tracing(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	service, method, _ := strings.Cut(strings.TrimPrefix(info.FullMethod, "/"), "/")
+	md, _ := metadata.FromIncomingContext(ctx)
+	ctx, span := tracer.Start(propagator.Extract(ctx, carrier(md)), service+"/"+method,
+		trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(
+			attribute.String("rpc.system", "grpc"), attribute.String("rpc.service", service), attribute.String("rpc.method", method)))
+	defer span.End()
+	answer, err := next(ctx, req)
+	code := status.Code(err)
+	span.SetAttributes(attribute.Int("rpc.grpc.status_code", int(code)))
+	if ours(err) {
+		span.SetStatus(codes.Error, code.String())
+	}
+	return answer, err
+}
+
+// panics turns a panic into INTERNAL; the process goes on.
+func panics(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (answer any, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			slog.ErrorContext(ctx, "panic", "method", info.FullMethod, "panic", p, "stack", string(debug.Stack()))
+			err = fault.ToStatus(fault.Internal.New("internal error"))
+		}
+	}()
+	return next(ctx, req)
+}
+
+// identity finds out who calls and whether the method's rule lets them.
+func (a *App) identity(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	ctx, err := a.authorize(ctx, info.FullMethod)
+	if err != nil {
+		return nil, fault.ToStatus(err)
+	}
+	return next(ctx, req)
+}
+
+func (a *App) authorize(ctx context.Context, method string) (context.Context, error) {
+	rule, known := a.rules[method]
+	if !known {
+		return nil, fault.PermissionDenied.New("nobody may call this method")
+	}
+	var caller identity.Caller
+	var invalid error
+	if token := header(ctx, identity.ServiceTokenHeader); token != "" {
+		caller.Service, invalid = a.verifier.Service(ctx, token)
+	}
+	if token, ok := strings.CutPrefix(header(ctx, "authorization"), "Bearer "); ok && invalid == nil {
+		var person identity.Caller
+		if person, invalid = a.verifier.Person(ctx, token); invalid == nil {
+			caller.UserID, caller.SessionID, caller.Roles = person.UserID, person.SessionID, person.Roles
+			ctx = identity.WithAccessToken(ctx, token)
+		}
+	}
+	ctx = identity.WithCaller(ctx, caller)
+	switch {
+	case rule.admits(caller):
+		return ctx, nil
+	case invalid != nil:
+		return nil, invalid
+	case caller.UserID == "" && caller.Service == "":
+		return nil, fault.Unauthenticated.New("this method needs an access token")
+	default:
+		return nil, fault.PermissionDenied.New("your role doesn't allow this method")
+	}
+}
+
+// admission refuses at once what would only wait: at most MaxConcurrent requests are under way.
+func (a *App) admission(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	if !a.gate.TryAcquirePermit() {
+		return nil, fault.ToStatus(fault.Overloaded.New("too many requests at once").WithRetryAfter(time.Second))
+	}
+	defer a.gate.ReleasePermit()
+	return next(ctx, req)
+}
+
+func newGate(n uint) bulkhead.Bulkhead[any] { return bulkhead.New[any](n) }
+
+// deadline bounds each request; a caller's shorter deadline stays.
+func (a *App) deadline(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	ctx, cancel := context.WithTimeout(ctx, a.config.RequestTimeout)
+	defer cancel()
+	return next(ctx, req)
+}
+
+// validation holds a request against the rules of its proto.
+func (a *App) validation(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	if message, ok := req.(proto.Message); ok {
+		if err := Validate(a.validator, message); err != nil {
+			return nil, fault.ToStatus(err)
+		}
+	}
+	return next(ctx, req)
+}
+
+// Validate answers INVALID_ARGUMENT with every violated field.
+func Validate(validator protovalidate.Validator, message proto.Message) error {
+	err := validator.Validate(message)
+	if err == nil {
+		return nil
+	}
+	violated, ok := err.(*protovalidate.ValidationError)
+	if !ok {
+		return fault.Internal.New("internal error").WithCause(err)
+	}
+	refusal := fault.InvalidArgument.New("the request has invalid fields")
+	for _, v := range violated.Violations {
+		refusal.WithViolation(protovalidate.FieldPathString(v.Proto.GetField()), v.Proto.GetMessage())
+	}
+	return refusal
+}
+
+// errorsOf translates errors for the wire and logs, once, those that are our fault.
+func errorsOf(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	answer, err := next(ctx, req)
+	if err == nil {
+		return answer, nil
+	}
+	coded := fault.From(err)
+	if coded.Reason().HTTP >= 500 {
+		slog.ErrorContext(ctx, "request failed", "method", info.FullMethod, "reason", coded.Reason().Name, "error", err.Error())
+	} else {
+		slog.DebugContext(ctx, "request refused", "method", info.FullMethod, "reason", coded.Reason().Name, "error", err.Error())
+	}
+	return nil, coded.Status().Err()
+}
+
+// ours tells whether a translated error is a fault of the platform.
+func ours(err error) bool {
+	switch status.Code(err) {
+	case grpccodes.Internal, grpccodes.Unavailable, grpccodes.DeadlineExceeded, grpccodes.Unknown:
+		return true
+	default:
+		return false
+	}
+}
+
+func header(ctx context.Context, name string) string {
+	if values := metadata.ValueFromIncomingContext(ctx, name); len(values) > 0 {
+		return values[0]
+	}
+	return ""
+}
+
+// carrier lets the propagator read and write gRPC metadata.
+type carrier metadata.MD
+
+func (c carrier) Get(key string) string {
+	if values := metadata.MD(c).Get(key); len(values) > 0 {
+		return values[0]
+	}
+	return ""
+}
+func (c carrier) Set(key, value string) { metadata.MD(c).Set(key, value) }
+func (c carrier) Keys() []string {
+	keys := make([]string, 0, len(c))
+	for key := range c {
+		keys = append(keys, key)
+	}
+	return keys
+}

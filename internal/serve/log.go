@@ -1,0 +1,67 @@
+package serve
+
+import (
+	"context"
+	"io"
+	"log/slog"
+
+	"go.opentelemetry.io/otel/trace"
+)
+
+// NewLogger writes one JSON object a line in the shape that Cloud Logging reads: severity, message, time, and
+// the trace that the line belongs to.
+func NewLogger(w io.Writer, level slog.Leveler, project string) *slog.Logger {
+	handler := slog.NewJSONHandler(w, &slog.HandlerOptions{
+		Level: level,
+		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+			if len(groups) > 0 {
+				return a
+			}
+			switch a.Key {
+			case slog.LevelKey:
+				return slog.String("severity", severity(a.Value.Any()))
+			case slog.MessageKey:
+				a.Key = "message"
+			}
+			return a
+		},
+	})
+	return slog.New(traced{Handler: handler, project: project})
+}
+
+func severity(level any) string {
+	if l, ok := level.(slog.Level); ok && l >= slog.LevelWarn && l < slog.LevelError {
+		return "WARNING"
+	}
+	if l, ok := level.(slog.Level); ok {
+		return l.String()
+	}
+	return "DEFAULT"
+}
+
+// traced adds the trace and the request id of the context.
+type traced struct {
+	slog.Handler
+	project string
+}
+
+func (t traced) Handle(ctx context.Context, r slog.Record) error {
+	if sc := trace.SpanContextFromContext(ctx); sc.IsValid() {
+		r.AddAttrs(
+			slog.String("logging.googleapis.com/trace", "projects/"+t.project+"/traces/"+sc.TraceID().String()),
+			slog.String("logging.googleapis.com/spanId", sc.SpanID().String()),
+		)
+	}
+	if id := RequestID(ctx); id != "" {
+		r.AddAttrs(slog.String("request_id", id))
+	}
+	return t.Handler.Handle(ctx, r)
+}
+
+func (t traced) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return traced{Handler: t.Handler.WithAttrs(attrs), project: t.project}
+}
+
+func (t traced) WithGroup(name string) slog.Handler {
+	return traced{Handler: t.Handler.WithGroup(name), project: t.project}
+}

@@ -1,0 +1,61 @@
+package serve
+
+import (
+	"fmt"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	accesspb "larder.dev/api/access/v1"
+	"larder.dev/internal/identity"
+)
+
+// rule is a method's access rule, as the proto's option (larder.access.v1.rule) states it.
+type rule struct {
+	anyone, shopper bool
+	roles           []string
+	services        []string
+}
+
+func (r rule) admits(c identity.Caller) bool {
+	if r.anyone || (r.shopper && c.UserID != "") || (c.Service != "" && slices.Contains(r.services, c.Service)) {
+		return true
+	}
+	return slices.ContainsFunc(r.roles, c.HasRole)
+}
+
+// rulesOf reads the rules of a service's methods. A method without one is an error: it would be refused for everybody.
+func rulesOf(service string) (map[string]rule, error) {
+	found, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(service))
+	if err != nil {
+		return nil, fmt.Errorf("find service %s: %w", service, err)
+	}
+	methods := found.(protoreflect.ServiceDescriptor).Methods()
+	rules := map[string]rule{}
+	for i := range methods.Len() {
+		method := methods.Get(i)
+		stated, ok := proto.GetExtension(method.Options(), accesspb.E_Rule).(*accesspb.Rule)
+		if !ok || stated == nil || len(stated.Callers)+len(stated.Services) == 0 {
+			return nil, fmt.Errorf("%s has no access rule", method.FullName())
+		}
+		r := rule{services: stated.Services}
+		for _, c := range stated.Callers {
+			switch c {
+			case accesspb.Caller_CALLER_ANYONE:
+				r.anyone = true
+			case accesspb.Caller_CALLER_SHOPPER:
+				r.shopper = true
+			case accesspb.Caller_CALLER_MERCHANDISER:
+				r.roles = append(r.roles, identity.RoleMerchandiser)
+			case accesspb.Caller_CALLER_OPERATOR:
+				r.roles = append(r.roles, identity.RoleOperator)
+			default:
+				return nil, fmt.Errorf("%s has an unknown caller in its access rule", method.FullName())
+			}
+		}
+		rules[fmt.Sprintf("/%s/%s", service, method.Name())] = r
+	}
+	return rules, nil
+}

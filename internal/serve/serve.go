@@ -1,0 +1,242 @@
+// Package serve is what every service process shares: configuration with all faults at once, structured logs, gRPC and
+// REST on one port behind the same interceptors, readiness that means it, and an orderly end.
+//
+//	func main() {
+//		var config config
+//		serve.Main("user", &config, func(ctx context.Context, app *serve.App) error { ... })
+//	}
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"buf.build/go/protovalidate"
+	"github.com/failsafe-go/failsafe-go/bulkhead"
+	"github.com/fullstorydev/grpchan/inprocgrpc"
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"go.opentelemetry.io/otel"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+
+	"larder.dev/internal/identity"
+)
+
+// grace is how long a stopping service lets requests and workers finish. Cloud Run kills after 10 seconds.
+const grace = 8 * time.Second
+
+// App is one service process. Set it up, then Run it.
+type App struct {
+	name      string
+	config    *Config
+	verifier  *identity.Verifier
+	outgoing  *identity.Outgoing
+	validator protovalidate.Validator
+	gate      bulkhead.Bulkhead[any]
+	rules     map[string]rule
+
+	grpc    *grpc.Server
+	inproc  *inprocgrpc.Channel
+	gateway *runtime.ServeMux
+	health  *health.Server
+	mux     *http.ServeMux
+
+	checks  []check
+	workers []worker
+	closers []func(context.Context) error
+}
+
+type check struct {
+	name string
+	test func(context.Context) error
+}
+
+type worker struct {
+	name string
+	run  func(context.Context) error
+}
+
+// Main runs a service until it is told to stop, and exits the process: 0 after an orderly end, else 1.
+func Main(name string, config Configuration, setup func(ctx context.Context, app *App) error) {
+	if err := LoadConfig(config); err != nil {
+		exit(err)
+	}
+	slog.SetDefault(NewLogger(os.Stdout, config.base().LogLevel, config.base().Project).With("service", name))
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	app, err := New(ctx, name, config.base())
+	if err == nil {
+		err = setup(ctx, app)
+	}
+	if err == nil {
+		err = app.Run(ctx)
+	}
+	if err != nil {
+		slog.Error("service ends", "error", err)
+		os.Exit(1)
+	}
+}
+
+// New makes an App without any service.
+func New(ctx context.Context, name string, config *Config) (*App, error) {
+	otel.SetTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.AlwaysSample()))))
+	otel.SetTextMapPropagator(propagator)
+	verifier, err := identity.NewVerifier(ctx, config.Identity, time.Now)
+	if err != nil {
+		return nil, err
+	}
+	validator, err := protovalidate.New()
+	if err != nil {
+		return nil, fmt.Errorf("make the validator: %w", err)
+	}
+	app := &App{
+		name: name, config: config, verifier: verifier, validator: validator,
+		outgoing: identity.NewOutgoing(config.ServiceAccount, config.Identity.ServiceAudience, !config.Insecure, time.Now),
+		gate:     newGate(config.MaxConcurrent),
+		rules:    map[string]rule{healthpb.Health_Check_FullMethodName: {anyone: true}},
+		gateway:  newGateway(),
+		health:   health.NewServer(),
+		mux:      http.NewServeMux(),
+	}
+	app.grpc = grpc.NewServer(grpc.ChainUnaryInterceptor(app.chain()...), grpc.MaxRecvMsgSize(int(config.MaxBody)))
+	app.inproc = new(inprocgrpc.Channel).WithServerUnaryInterceptor(chained(app.chain()))
+	healthpb.RegisterHealthServer(app.grpc, app.health)
+	return app, nil
+}
+
+// Validator checks messages against the rules of their protos.
+func (a *App) Validator() protovalidate.Validator { return a.validator }
+
+// Gateway registers a service's REST side: its generated Register...HandlerClient over a client of the connection.
+type Gateway func(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error
+
+// Register serves a gRPC service and, with a gateway, the same by REST. An error: a method has no access rule.
+func (a *App) Register(ctx context.Context, service *grpc.ServiceDesc, implementation any, gateway Gateway) error {
+	rules, err := rulesOf(service.ServiceName)
+	if err != nil {
+		return err
+	}
+	for method, r := range rules {
+		a.rules[method] = r
+	}
+	a.grpc.RegisterService(service, implementation)
+	a.inproc.RegisterService(service, implementation)
+	if gateway == nil {
+		return nil
+	}
+	return gateway(ctx, a.gateway, a.inproc)
+}
+
+// Handle serves plain HTTP at a pattern of http.ServeMux, outside of the interceptors.
+func (a *App) Handle(pattern string, handler http.Handler) { a.mux.Handle(pattern, handler) }
+
+// Ready adds a condition of readiness; it is asked at each probe with a deadline of two seconds.
+func (a *App) Ready(name string, test func(context.Context) error) {
+	a.checks = append(a.checks, check{name, test})
+}
+
+// Go adds a worker that runs as long as the service does. An error of a worker ends the service.
+func (a *App) Go(name string, run func(context.Context) error) {
+	a.workers = append(a.workers, worker{name, run})
+}
+
+// Close adds what is to be closed at the end; the last added is closed first.
+func (a *App) Close(f func(context.Context) error) { a.closers = append(a.closers, f) }
+
+// Handler is everything that the service answers on its port.
+func (a *App) Handler() http.Handler {
+	a.mux.Handle("/", limitBody(a.config.MaxBody, a.gateway))
+	a.mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
+	a.mux.HandleFunc("GET /readyz", a.readyz)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor == 2 && strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") {
+			a.grpc.ServeHTTP(w, r)
+			return
+		}
+		a.mux.ServeHTTP(w, r)
+	})
+}
+
+// readyz names what isn't ready.
+func (a *App) readyz(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	defer cancel()
+	var group errgroup.Group
+	for _, c := range a.checks {
+		group.Go(func() error {
+			if err := c.test(ctx); err != nil {
+				slog.WarnContext(ctx, "not ready", "check", c.name, "error", err)
+				return fmt.Errorf("%s is not ready", c.name)
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	_, _ = w.Write([]byte("ready\n"))
+}
+
+// Run serves until ctx ends or something fails, then finishes requests and workers, and closes what was opened.
+func (a *App) Run(ctx context.Context) error {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", fmt.Sprintf(":%d", a.config.Port))
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true) // Cloud Run speaks h2c to the container
+	server := &http.Server{
+		Handler: a.Handler(), Protocols: protocols,
+		ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
+	}
+	slog.Info("service starts", "address", listener.Addr().String())
+
+	failed := make(chan error, 1+len(a.workers))
+	workers, stopWorkers := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWorkers()
+	var running sync.WaitGroup
+	for _, w := range a.workers {
+		running.Go(func() {
+			if err := w.run(workers); err != nil && workers.Err() == nil {
+				failed <- fmt.Errorf("worker %s: %w", w.name, err)
+			}
+		})
+	}
+	running.Go(func() {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			failed <- fmt.Errorf("serve: %w", err)
+		}
+	})
+
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	if shutdown := server.Shutdown(end); shutdown != nil {
+		err = errors.Join(err, fmt.Errorf("shut down: %w", shutdown), server.Close())
+	}
+	stopWorkers()
+	running.Wait()
+	for i := len(a.closers) - 1; i >= 0; i-- {
+		err = errors.Join(err, a.closers[i](end))
+	}
+	slog.Info("service ends")
+	return err
+}
