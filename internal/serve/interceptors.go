@@ -211,8 +211,12 @@ func ours(err error) bool {
 	}
 }
 
+func headers(ctx context.Context, name string) []string {
+	return metadata.ValueFromIncomingContext(ctx, name)
+}
+
 func header(ctx context.Context, name string) string {
-	if values := metadata.ValueFromIncomingContext(ctx, name); len(values) > 0 {
+	if values := headers(ctx, name); len(values) > 0 {
 		return values[0]
 	}
 	return ""
