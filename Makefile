@@ -1,0 +1,38 @@
+# Larder's commands. `make help` lists them.
+PROFILE ?= demo
+export PROFILE ONLY NAME
+
+.PHONY: help demo up down status logs reset build generate check test
+.DEFAULT_GOAL := help
+
+help: ## list the commands
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  PROFILE=test takes other ports and other data than PROFILE=demo, the default."
+
+demo: up ## bring everything up, load the seed, walk through the first order, leave it running
+	@eval "$$(local/env.sh $(PROFILE))" && "$$LARDER_STATE/bin/demo"
+
+up: ## start what is not running and wait until all is ready (ONLY=components: no services)
+	@local/bin/up.sh
+
+down: ## stop every process; data stays
+	@local/bin/down.sh
+
+status: ## show processes; exit 0 only if all are ready
+	@local/bin/status.sh
+
+logs: ## follow the log of one process: make logs NAME=checkout
+	@local/bin/logs.sh
+
+reset: ## stop, and delete data, logs and programs
+	@local/bin/reset.sh
+
+build: ## build the programs
+	@local/bin/build.sh
+
+generate: ## generate code from the contract in api/
+	@PATH="$$(tools/build.sh buf protoc):$$PATH" buf generate
+
+test: ## run every test on real components, beside a running demo
+	@local/bin/test.sh

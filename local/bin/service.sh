@@ -1,0 +1,31 @@
+#!/bin/bash
+# Starts a program of the platform's own: service.sh NAME. It gets the port of its address, and an identity.
+# service.sh ready NAME: exit 0 if its /healthz answers; for those that an outside server may stand in for.
+if [ "$1" = ready ]; then word=ready && shift; fi
+name_=$1
+. "$(dirname "$0")/../components/lib.sh"
+name=$name_
+
+case $name in
+payments) address=$STRIPE_API_URL ;;
+metadata) address=$GCE_METADATA_HOST ;;
+*)
+	variable=${name^^}_ADDR
+	address=${!variable}
+	;;
+esac
+
+if [ "${word-}" = ready ]; then
+	if outside; then exit 0; fi
+	exec curl -fsS -m 2 -o /dev/null "http://$(host_of "$address"):$(port_of "$address")/healthz"
+fi
+if outside; then stand_in "$address"; fi
+
+data
+not_twice
+PORT=$(port_of "$address")
+SERVICE_ACCOUNT=$name@larder-local.iam.gserviceaccount.com
+export PORT SERVICE_ACCOUNT
+# When it was started: make up restarts what has been built anew since.
+touch "$LARDER_STATE/run/$name.started"
+exec "$LARDER_STATE/bin/$name"

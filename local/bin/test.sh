@@ -1,0 +1,32 @@
+#!/bin/bash
+# Runs every test: starts the components on ports of their own (profile test), tests, stops them. A skipped test and
+# a run without tests are failures. PACKAGES and RUN narrow it down: make test PACKAGES=./internal/cart/... RUN=TestMerge
+export PROFILE=test
+. "$(dirname "$0")/platform.sh"
+start=$(now)
+
+trap 'local/bin/down.sh' EXIT
+local/bin/up.sh
+
+report=$state/log/test.json
+result=0
+# -p 2: the tests share components. -count=1: what they ran against is new.
+go test -json -count=1 -p 2 -timeout 10m ${RUN:+-run "$RUN"} ${PACKAGES:-./...} >"$report" || result=$?
+
+# What failed, with its output; then the count.
+jq -r -n '
+	[inputs | select(.Action)] as $all
+	| ($all | map(select(.Action == "fail")) | map({key: "\(.Package) \(.Test // "")", value: true}) | from_entries) as $failed
+	| $all[] | select(.Action == "output" and $failed["\(.Package) \(.Test // "")"]) | .Output' <"$report" | sed '/^$/d'
+count() { jq -s --arg action "$1" 'map(select(.Action == $action and .Test)) | length' <"$report"; }
+passed=$(count pass) failed=$(count fail) skipped=$(count skip)
+if [ "$skipped" -gt 0 ]; then
+	jq -r 'select(.Action == "skip" and .Test) | "skipped: \(.Package) \(.Test)"' <"$report"
+	result=1
+fi
+if [ "$passed" = 0 ]; then
+	echo "no test was run"
+	result=1
+fi
+echo "test: $passed passed, $failed failed, $skipped skipped in $(seconds "$start") s (report: ${report#"$root"/})"
+[ $result = 0 ]

@@ -1,0 +1,145 @@
+#!/bin/bash
+# Brings a profile's platform up and waits until all of it is ready. Running it again changes nothing but what has been
+# built anew. ONLY=components leaves out the services and Debezium.
+. "$(dirname "$0")/platform.sh"
+start=$(now)
+only=${ONLY:-platform}
+limit=${UP_TIMEOUT:-300} # seconds to wait for everything to be ready
+
+case $only in
+platform | components) ;;
+*)
+	echo "ONLY=$only is unknown; there is ONLY=components" >&2
+	exit 2
+	;;
+esac
+
+local/components/install.sh
+one_at_a_time
+
+running=
+if supervisor_pid >/dev/null && [ -n "$(processes)" ]; then
+	running=$(cat "$state/run/only" 2>/dev/null || true)
+fi
+if [ "$running" != "$only" ]; then
+	# What a killed supervisor left behind, or the components alone.
+	LARDER_LOCKED=1 local/bin/down.sh
+	running=
+fi
+
+# A port that is taken by somebody else: say which, before anything is started.
+port_free() {
+	local component=$1 address=${2#*://}
+	address=${address##*@} address=${address%%/*}
+	if [[ " $LARDER_OUTSIDE " == *" $component "* ]]; then return; fi
+	if (exec 3<>"/dev/tcp/127.0.0.1/${address##*:}") 2>/dev/null; then
+		echo "port ${address##*:}, which $component needs, is taken$(ss -Hltnp "sport = :${address##*:}" 2>/dev/null | sed -n 's/.*users:(("\([^"]*\)",pid=\([0-9]*\).*/ by \1 (process \2)/p' | head -1)" >&2
+		return 1
+	fi
+}
+if [ -z "$running" ]; then
+	taken=0
+	while read -r component address; do
+		port_free "$component" "$address" || taken=1
+	done <<-LIST
+		postgres $DATABASE_URL
+		redis-stock $STOCK_REDIS_ADDR
+		redis-cart $CART_REDIS_ADDR
+		elasticsearch $ELASTICSEARCH_URL
+		elasticsearch 127.0.0.1:$ELASTICSEARCH_TRANSPORT_PORT
+		spanner $SPANNER_EMULATOR_HOST
+		spanner $SPANNER_EMULATOR_REST_HOST
+		pubsub $PUBSUB_EMULATOR_HOST
+	LIST
+	if [ "$only" = platform ]; then
+		while read -r component address; do
+			port_free "$component" "$address" || taken=1
+		done <<-LIST
+			debezium $DEBEZIUM_URL
+			payments $STRIPE_API_URL
+			metadata $GCE_METADATA_HOST
+			edge $EDGE_ADDR
+			user $USER_ADDR
+			product $PRODUCT_ADDR
+			search $SEARCH_ADDR
+			cart $CART_ADDR
+			checkout $CHECKOUT_ADDR
+			order $ORDER_ADDR
+			payment $PAYMENT_ADDR
+			productindex $PRODUCTINDEX_ADDR
+		LIST
+	fi
+	[ $taken = 0 ] || exit 1
+fi
+
+# All that takes long on a new machine: archives, tools, programs.
+for component in elasticsearch debezium; do
+	if [[ " $LARDER_OUTSIDE " != *" $component "* ]]; then "local/components/$component.sh" get; fi
+done
+tools/build.sh process-compose >/dev/null
+if [ "$only" = platform ]; then
+	echo "building the programs"
+	local/bin/build.sh
+fi
+
+if [ -z "$running" ]; then
+	echo "$only" >"$state/run/only"
+	namespaces=(-n components)
+	if [ "$only" = platform ]; then namespaces+=(-n platform); fi
+	# Every process inherits LARDER_SUPERVISED; make down finds by it what a killed supervisor left.
+	LARDER_SUPERVISED=$state LARDER_ONLY=$only setsid "$(tools/build.sh process-compose)/process-compose" \
+		-f local/process-compose.yaml -U -u "$socket" -L "$state/log/supervisor.log" --disable-dotenv -t=false \
+		"${namespaces[@]}" up </dev/null >"$state/log/supervisor.out" 2>&1 9>&- &
+	echo $! >"$state/run/supervisor.pid"
+	echo "starting profile $profile (logs in ${state#"$root"/}/log)"
+else
+	for program in "$state"/bin/*; do
+		name=${program##*/}
+		if [ -e "$state/run/$name.started" ] && [ "$program" -nt "$state/run/$name.started" ]; then
+			echo "restarting $name, which was built anew"
+			supervisor process restart "$name" >/dev/null
+		fi
+	done
+fi
+
+# Wait, and say what becomes ready.
+said=' ' waiting=
+while sleep 0.3; do
+	waiting= seen=0
+	while IFS=$'\t' read -r name pid ready restarts; do
+		seen=$((seen + 1))
+		if [ "$ready" != Ready ]; then
+			waiting+=" $name"
+		elif [[ $said != *" $name "* ]]; then
+			said+="$name "
+			if [ -z "$running" ]; then printf '%6s s  %s\n' "$(seconds "$start")" "$name"; fi
+		fi
+	done < <(processes)
+	if [ $seen -gt 0 ] && [ -z "$waiting" ]; then break; fi
+	if ! supervisor_pid >/dev/null; then
+		echo "the process supervisor ended:" >&2
+		tail -5 "$state/log/supervisor.out" >&2
+		exit 1
+	fi
+	if [ $(($(now) - start)) -gt $((limit * 1000)) ]; then
+		echo "not ready after $limit s:${waiting:- the process supervisor}" >&2
+		for name in $waiting; do
+			echo "--- ${state#"$root"/}/log/$name.log" >&2
+			tail -3 "$state/log/$name.log" >&2 2>/dev/null || true
+		done
+		exit 1
+	fi
+done
+
+if [ "$only" = platform ]; then
+	echo "storefront API   http://$EDGE_ADDR"
+fi
+echo "PostgreSQL       ${DATABASE_URL%%\?*}"
+echo "Redis            stock $STOCK_REDIS_ADDR, cart $CART_REDIS_ADDR"
+echo "Elasticsearch    $ELASTICSEARCH_URL"
+echo "Spanner          $SPANNER_EMULATOR_HOST ($SPANNER_DATABASE)"
+echo "Pub/Sub          $PUBSUB_EMULATOR_HOST"
+if [ "$only" = platform ]; then
+	echo "payment provider $STRIPE_API_URL"
+fi
+echo "profile $profile is up, all ready, in $(seconds "$start") s"
