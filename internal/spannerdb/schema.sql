@@ -1,0 +1,134 @@
+-- The database that checkout, order, payment and relay share, because one transaction has to span order, ledger, payment and
+-- outbox. Each table belongs to one room, and only that room's package <room>/spanner reads or writes it.
+--
+-- Keys: an order's id is its checkout's id, derived by a hash from shopper and Idempotency-Key, so orders spread evenly. No
+-- row is written hot: the ledger only inserts, and the epoch row is only read-locked by commits.
+
+-- Room stock. The epoch of a store's virtual stock is the commit timestamp of the transaction that wrote it, so no
+-- epoch is ever used twice (PROTOCOL rule 9). A store without a row sells nothing.
+CREATE TABLE Epochs (
+  StoreId STRING(64) NOT NULL,
+  Epoch TIMESTAMP NOT NULL OPTIONS (allow_commit_timestamp = true),
+) PRIMARY KEY (StoreId);
+
+-- Room stock. Every change of a store's stock, insert-only. Epoch is the store's epoch as the transaction read it.
+CREATE TABLE StockLedger (
+  StoreId STRING(64) NOT NULL,
+  ProductId STRING(64) NOT NULL,
+  CommitTime TIMESTAMP NOT NULL OPTIONS (allow_commit_timestamp = true),
+  EntryId STRING(128) NOT NULL,
+  Quantity INT64 NOT NULL,
+  Epoch TIMESTAMP NOT NULL,
+  -- sale, cancellation, adjustment
+  Kind STRING(16) NOT NULL,
+  -- The order, or the adjustment, that the entry belongs to.
+  Reference STRING(64) NOT NULL,
+  Actor STRING(64) NOT NULL,
+  Reason STRING(200) NOT NULL,
+) PRIMARY KEY (StoreId, ProductId, CommitTime, EntryId),
+  ROW DELETION POLICY (OLDER_THAN(CommitTime, INTERVAL 400 DAY));
+
+-- Room stock. The sum of a product's ledger entries up to FoldedUntil, so that a rebuild reads few entries.
+CREATE TABLE StockBalances (
+  StoreId STRING(64) NOT NULL,
+  ProductId STRING(64) NOT NULL,
+  Quantity INT64 NOT NULL,
+  FoldedUntil TIMESTAMP NOT NULL,
+) PRIMARY KEY (StoreId, ProductId);
+
+-- Room stock. An operator's or a warehouse's adjustment: found again by its id, so that a repeated one changes nothing.
+CREATE TABLE StockAdjustments (
+  StoreId STRING(64) NOT NULL,
+  AdjustmentId STRING(64) NOT NULL,
+  Fingerprint BYTES(32) NOT NULL,
+  Epoch TIMESTAMP NOT NULL,
+  CreateTime TIMESTAMP NOT NULL OPTIONS (allow_commit_timestamp = true),
+) PRIMARY KEY (StoreId, AdjustmentId),
+  ROW DELETION POLICY (OLDER_THAN(CreateTime, INTERVAL 400 DAY));
+
+-- Room order. The first to insert the row decides a checkout: the commit with CONFIRMED or the tombstone with ABANDONED
+-- (PROTOCOL rules 5 and 7). A tombstone keeps the refusal, so that the same key gives the same answer.
+CREATE TABLE Orders (
+  OrderId STRING(36) NOT NULL,
+  UserId STRING(36) NOT NULL,
+  StoreId STRING(64) NOT NULL,
+  State STRING(16) NOT NULL,
+  Version INT64 NOT NULL,
+  -- The request's hash; NULL in a tombstone that no request wrote.
+  Fingerprint BYTES(32),
+  -- Of the hold that was sold: settle deletes this very one.
+  Epoch TIMESTAMP,
+  HoldToken INT64,
+  -- A tombstone's google.rpc.Status.
+  Refusal BYTES(MAX),
+  -- Totals (pricing.Totals) and address (larder.type.v1.Address) as JSON.
+  Totals JSON,
+  Address JSON,
+  CreateTime TIMESTAMP NOT NULL OPTIONS (allow_commit_timestamp = true),
+  UpdateTime TIMESTAMP NOT NULL OPTIONS (allow_commit_timestamp = true),
+  -- The person's key in OrdersByUser, NULL in a tombstone: lists hold no refusals.
+  ListedFor STRING(36),
+) PRIMARY KEY (OrderId);
+
+CREATE NULL_FILTERED INDEX OrdersByUser ON Orders (ListedFor, CreateTime DESC, OrderId);
+
+-- Room order.
+CREATE TABLE OrderLines (
+  OrderId STRING(36) NOT NULL,
+  LineNumber INT64 NOT NULL,
+  ProductId STRING(64) NOT NULL,
+  Name STRING(200) NOT NULL,
+  Quantity INT64 NOT NULL,
+  -- Minor units, tax included.
+  UnitPrice INT64 NOT NULL,
+  Currency STRING(3) NOT NULL,
+  TaxRateBps INT64 NOT NULL,
+) PRIMARY KEY (OrderId, LineNumber),
+  INTERLEAVE IN PARENT Orders ON DELETE CASCADE;
+
+-- Room order. Each state that an order reached, with the version that it had then.
+CREATE TABLE OrderHistory (
+  OrderId STRING(36) NOT NULL,
+  Version INT64 NOT NULL,
+  State STRING(16) NOT NULL,
+  Actor STRING(64) NOT NULL,
+  Reason STRING(200) NOT NULL,
+  Time TIMESTAMP NOT NULL OPTIONS (allow_commit_timestamp = true),
+) PRIMARY KEY (OrderId, Version),
+  INTERLEAVE IN PARENT Orders ON DELETE CASCADE;
+
+-- Room payment. Written before any money moves, so it stands before its order does and is no child of it. Request is the
+-- frozen checkout (PROTOCOL rule 10): lines, prices, address, totals.
+CREATE TABLE Payments (
+  OrderId STRING(36) NOT NULL,
+  State STRING(24) NOT NULL,
+  IntentId STRING(128) NOT NULL,
+  -- Minor units.
+  Amount INT64 NOT NULL,
+  Captured INT64 NOT NULL,
+  Refunded INT64 NOT NULL,
+  Currency STRING(3) NOT NULL,
+  Fingerprint BYTES(32) NOT NULL,
+  Request JSON NOT NULL,
+  CreateTime TIMESTAMP NOT NULL OPTIONS (allow_commit_timestamp = true),
+  UpdateTime TIMESTAMP NOT NULL OPTIONS (allow_commit_timestamp = true),
+  -- While something is left to do: when the reconciler looks at it; else NULL.
+  AttendAfter TIMESTAMP,
+  -- Spreads PaymentsToAttend, whose next column grows with time.
+  Shard INT64 NOT NULL,
+) PRIMARY KEY (OrderId);
+
+CREATE NULL_FILTERED INDEX PaymentsToAttend ON Payments (Shard, AttendAfter);
+
+-- Room outbox. Events, written by the transaction that they tell of; the relay publishes them by a cursor a shard.
+CREATE TABLE Outbox (
+  Shard INT64 NOT NULL,
+  CommitTime TIMESTAMP NOT NULL OPTIONS (allow_commit_timestamp = true),
+  EventId STRING(36) NOT NULL,
+  Topic STRING(64) NOT NULL,
+  Type STRING(128) NOT NULL,
+  Subject STRING(128) NOT NULL,
+  Data BYTES(MAX) NOT NULL,
+  TraceParent STRING(64) NOT NULL,
+) PRIMARY KEY (Shard, CommitTime, EventId),
+  ROW DELETION POLICY (OLDER_THAN(CommitTime, INTERVAL 7 DAY));

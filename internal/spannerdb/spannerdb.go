@@ -1,0 +1,140 @@
+// Package spannerdb opens the Spanner database that checkout, order, payment and relay share, and holds its schema.
+package spannerdb
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"os"
+	"strings"
+
+	"cloud.google.com/go/spanner"
+	database "cloud.google.com/go/spanner/admin/database/apiv1"
+	"cloud.google.com/go/spanner/admin/database/apiv1/databasepb"
+	instance "cloud.google.com/go/spanner/admin/instance/apiv1"
+	"cloud.google.com/go/spanner/admin/instance/apiv1/instancepb"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// Schema is every table, in the order of their creation.
+//
+//go:embed schema.sql
+var Schema string
+
+// Open connects to a database ("projects/p/instances/i/databases/d"). With SPANNER_EMULATOR_HOST set it is the emulator's.
+func Open(ctx context.Context, name string) (*spanner.Client, error) {
+	client, err := spanner.NewClientWithConfig(ctx, name, spanner.ClientConfig{
+		SessionPoolConfig: spanner.SessionPoolConfig{MinOpened: 4, MaxOpened: 100, WriteSessions: 0},
+		// Metrics of the client library go to Cloud Monitoring only, which a machine of one's own doesn't have.
+		DisableNativeMetrics: true,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", name, err)
+	}
+	return client, nil
+}
+
+// Ping reads nothing from the database.
+func Ping(client *spanner.Client) func(context.Context) error {
+	return func(ctx context.Context) error {
+		rows := client.Single().Query(ctx, spanner.NewStatement("SELECT 1"))
+		defer rows.Stop()
+		_, err := rows.Next()
+		return err
+	}
+}
+
+// Migrate brings a database to the schema. On the emulator it makes instance and database too; a real database was made by
+// Terraform and gets its tables here while it has none. Later changes of the schema are a migration each. Idempotent.
+func Migrate(ctx context.Context, name string) error {
+	if os.Getenv("SPANNER_EMULATOR_HOST") != "" {
+		return CreateOnEmulator(ctx, name)
+	}
+	databases, err := database.NewDatabaseAdminClient(ctx)
+	if err != nil {
+		return fmt.Errorf("connect to the database admin: %w", err)
+	}
+	defer func() { _ = databases.Close() }()
+	current, err := databases.GetDatabaseDdl(ctx, &databasepb.GetDatabaseDdlRequest{Database: name})
+	if err != nil {
+		return fmt.Errorf("read the schema of %s: %w", name, err)
+	}
+	if len(current.GetStatements()) > 0 {
+		return nil
+	}
+	change, err := databases.UpdateDatabaseDdl(ctx, &databasepb.UpdateDatabaseDdlRequest{Database: name, Statements: Statements()})
+	if err == nil {
+		err = change.Wait(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("create the tables of %s: %w", name, err)
+	}
+	return nil
+}
+
+// CreateOnEmulator makes instance and database, with the schema, where they are missing; there was an emulator's restart
+// if they are. Safe for concurrent callers.
+func CreateOnEmulator(ctx context.Context, name string) error {
+	project, instanceName, databaseName, err := split(name)
+	if err != nil {
+		return err
+	}
+	instances, err := instance.NewInstanceAdminClient(ctx)
+	if err != nil {
+		return fmt.Errorf("connect to the instance admin: %w", err)
+	}
+	defer func() { _ = instances.Close() }()
+	creation, err := instances.CreateInstance(ctx, &instancepb.CreateInstanceRequest{
+		Parent: "projects/" + project, InstanceId: instanceName,
+		Instance: &instancepb.Instance{Config: "projects/" + project + "/instanceConfigs/emulator-config", DisplayName: instanceName, NodeCount: 1},
+	})
+	if err == nil {
+		_, err = creation.Wait(ctx)
+	}
+	if err != nil && status.Code(err) != codes.AlreadyExists {
+		return fmt.Errorf("create instance %s: %w", instanceName, err)
+	}
+	databases, err := database.NewDatabaseAdminClient(ctx)
+	if err != nil {
+		return fmt.Errorf("connect to the database admin: %w", err)
+	}
+	defer func() { _ = databases.Close() }()
+	making, err := databases.CreateDatabase(ctx, &databasepb.CreateDatabaseRequest{
+		Parent:          fmt.Sprintf("projects/%s/instances/%s", project, instanceName),
+		CreateStatement: "CREATE DATABASE `" + databaseName + "`",
+		ExtraStatements: Statements(),
+	})
+	if err == nil {
+		_, err = making.Wait(ctx)
+	}
+	if err != nil && status.Code(err) != codes.AlreadyExists {
+		return fmt.Errorf("create database %s: %w", databaseName, err)
+	}
+	return nil
+}
+
+// Statements are the schema's statements one by one, without comments.
+func Statements() []string {
+	var code strings.Builder
+	for line := range strings.Lines(Schema) {
+		if !strings.HasPrefix(strings.TrimSpace(line), "--") {
+			code.WriteString(line)
+		}
+	}
+	var statements []string
+	for statement := range strings.SplitSeq(code.String(), ";") {
+		if statement = strings.TrimSpace(statement); statement != "" {
+			statements = append(statements, statement)
+		}
+	}
+	return statements
+}
+
+func split(name string) (project, instanceName, databaseName string, err error) {
+	parts := strings.Split(name, "/")
+	if len(parts) != 6 || parts[0] != "projects" || parts[2] != "instances" || parts[4] != "databases" {
+		return "", "", "", fmt.Errorf("%q is not projects/p/instances/i/databases/d", name)
+	}
+	return parts[1], parts[3], parts[5], nil
+}
