@@ -101,6 +101,8 @@ var (
 		"The caller has no such cart. Open one for a store.")
 	CartFull = define("CART_FULL", codes.FailedPrecondition, http.StatusConflict,
 		"A cart holds at most 100 lines.")
+	CartTooLarge = define("CART_TOO_LARGE", codes.FailedPrecondition, http.StatusConflict,
+		"The cart would cost more than an order may, 999,999.99. Buy in parts.")
 	ItemNotFound = define("ITEM_NOT_FOUND", codes.NotFound, http.StatusNotFound,
 		"The cart has no such item.")
 	ProductNotSold = define("PRODUCT_NOT_SOLD", codes.FailedPrecondition, http.StatusConflict,

@@ -1,0 +1,240 @@
+// Package cart holds what a shopper means to buy from one store.
+//
+// The rules:
+//
+//   - A signed-in shopper has at most one cart, and its id is the shopper's user id. Nobody else's cart can be told from one
+//     that isn't there.
+//   - A cart is for one store. Opening it for another store moves it there with its lines; what that store doesn't sell stays
+//     in the cart, marked, and counts for nothing.
+//   - At most MaxLines lines, of 1 to MaxQuantity each. What is put in must be known and sold by the store at that moment.
+//   - A cart keeps no prices to be charged: each reading prices it afresh. The price at which an item was put in is kept only to
+//     show that it has changed.
+//   - Each change gives the cart a new etag. A change that names an etag happens only if the cart still has it, and an etag
+//     never comes again, not even after the cart has expired and was opened anew.
+//   - A cart that nobody reads or changes for Lifetime is gone.
+package cart
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"google.golang.org/grpc"
+
+	productpb "larder.dev/api/product/v1"
+	"larder.dev/internal/fault"
+	"larder.dev/internal/money"
+	"larder.dev/internal/pricing"
+)
+
+// Limits of a cart.
+const (
+	MaxLines    = 100
+	MaxQuantity = 99
+	// Lifetime is how long an untouched cart is kept.
+	Lifetime = 30 * 24 * time.Hour
+)
+
+// Cart is a cart as it is stored.
+type Cart struct {
+	ID      string
+	StoreID string
+	// Lines in the order in which their products were first put in.
+	Lines      []Line
+	Etag       string
+	UpdateTime time.Time
+	ExpireTime time.Time
+}
+
+// Line is a quantity of one product. Name and UnitPrice are those of the moment when it was put in.
+type Line struct {
+	ProductID string
+	Name      string
+	Quantity  int64
+	UnitPrice money.Money
+}
+
+func (c Cart) line(productID string) (Line, bool) {
+	i := slices.IndexFunc(c.Lines, func(l Line) bool { return l.ProductID == productID })
+	if i < 0 {
+		return Line{}, false
+	}
+	return c.Lines[i], true
+}
+
+// Store keeps carts. Each method is atomic, and each but Clear touches the cart, which then lives for another Lifetime. An empty
+// etag matches every cart. Errors of all: UNAVAILABLE.
+type Store interface {
+	// Open makes a cart, or moves the one that is there to the store.
+	Open(ctx context.Context, id, storeID string) (Cart, error)
+	// Read errors: CART_NOT_FOUND.
+	Read(ctx context.Context, id string) (Cart, error)
+	// Put sets a product's line in a cart that is for storeID. Errors: CART_NOT_FOUND, ETAG_MISMATCH, CART_FULL.
+	Put(ctx context.Context, id, storeID string, line Line, etag string) (Cart, error)
+	// Delete errors: CART_NOT_FOUND, ETAG_MISMATCH, ITEM_NOT_FOUND.
+	Delete(ctx context.Context, id, productID, etag string) (Cart, error)
+	// Clear takes all lines out if the cart has this very etag; else nothing happens.
+	Clear(ctx context.Context, id, etag string) error
+}
+
+// Offers tells what a store sells now and for how much: product's service.
+type Offers interface {
+	BatchGetOffers(ctx context.Context, in *productpb.BatchGetOffersRequest, opts ...grpc.CallOption) (*productpb.BatchGetOffersResponse, error)
+}
+
+// Service is the room. Its methods are safe for concurrent use.
+type Service struct {
+	store  Store
+	offers Offers
+}
+
+// New makes the room's service.
+func New(store Store, offers Offers) *Service { return &Service{store: store, offers: offers} }
+
+// Open opens a shopper's cart for a store, or moves it there. Errors: STORE_NOT_FOUND, UNAVAILABLE.
+func (s *Service) Open(ctx context.Context, id, storeID string) (Priced, error) {
+	if _, err := s.sold(ctx, storeID, nil); err != nil {
+		return Priced{}, err
+	}
+	cart, err := s.store.Open(ctx, id, storeID)
+	if err != nil {
+		return Priced{}, fmt.Errorf("open the cart: %w", err)
+	}
+	return s.priced(ctx, cart)
+}
+
+// Get reads and prices. Errors: CART_NOT_FOUND, UNAVAILABLE.
+func (s *Service) Get(ctx context.Context, id string) (Priced, error) {
+	cart, err := s.store.Read(ctx, id)
+	if err != nil {
+		return Priced{}, fmt.Errorf("read the cart: %w", err)
+	}
+	return s.priced(ctx, cart)
+}
+
+// Put sets the quantity of a product, 1 to MaxQuantity. Errors: CART_NOT_FOUND, ETAG_MISMATCH, CART_FULL, CART_TOO_LARGE,
+// PRODUCT_NOT_FOUND, PRODUCT_NOT_SOLD, UNAVAILABLE.
+func (s *Service) Put(ctx context.Context, id, productID string, quantity int64, etag string) (Priced, error) {
+	cart, err := s.store.Read(ctx, id)
+	if err != nil {
+		return Priced{}, fmt.Errorf("read the cart: %w", err)
+	}
+	// The store checks etag and lines again, atomically; here they only spare the question about a product too many.
+	if etag != "" && etag != cart.Etag {
+		return Priced{}, ErrEtag()
+	}
+	before, there := cart.line(productID)
+	if !there && len(cart.Lines) >= MaxLines {
+		return Priced{}, ErrFull()
+	}
+	line := Line{ProductID: productID, Quantity: quantity}
+	if !there {
+		cart.Lines = append(cart.Lines, line)
+	}
+	known, err := s.sold(ctx, cart.StoreID, cart.Lines)
+	if err != nil {
+		return Priced{}, err
+	}
+	offer, ok := known.offers[productID]
+	if !ok {
+		return Priced{}, fault.ProductNotFound.New("there is no such product").WithMetadata("product_id", productID)
+	}
+	if !offer.GetSold() {
+		return Priced{}, fault.ProductNotSold.New("the store doesn't sell the product").
+			WithMetadata("product_id", productID).WithMetadata("store_id", cart.StoreID)
+	}
+	line.Name, line.UnitPrice = offer.GetName(), money.FromProto(offer.GetPrice())
+	for i := range cart.Lines {
+		if cart.Lines[i].ProductID == productID {
+			cart.Lines[i] = line
+		}
+	}
+	would, err := price(cart, known)
+	if err != nil {
+		return Priced{}, err
+	}
+	// Fewer of a product is always well: prices can rise until a cart is too large.
+	if would.Totals == nil && quantity > before.Quantity {
+		return Priced{}, fault.CartTooLarge.New("an order may cost at most %s", money.Of(pricing.MaxTotal, known.currency()))
+	}
+	cart, err = s.store.Put(ctx, id, cart.StoreID, line, etag)
+	if err != nil {
+		return Priced{}, fmt.Errorf("put into the cart: %w", err)
+	}
+	if known.covers(cart) {
+		return price(cart, known)
+	}
+	return s.priced(ctx, cart) // another request has put something in meanwhile
+}
+
+// Delete takes a product out. Errors: CART_NOT_FOUND, ITEM_NOT_FOUND, ETAG_MISMATCH, UNAVAILABLE.
+func (s *Service) Delete(ctx context.Context, id, productID, etag string) (Priced, error) {
+	cart, err := s.store.Delete(ctx, id, productID, etag)
+	if err != nil {
+		return Priced{}, fmt.Errorf("delete from the cart: %w", err)
+	}
+	return s.priced(ctx, cart)
+}
+
+// Clear empties a cart that was bought. One that has changed since, or is gone, stays as it is, and that is no error: so it
+// may be told twice and late. Errors: UNAVAILABLE.
+func (s *Service) Clear(ctx context.Context, id, etag string) error {
+	if err := s.store.Clear(ctx, id, etag); err != nil {
+		return fmt.Errorf("clear the cart: %w", err)
+	}
+	return nil
+}
+
+func (s *Service) priced(ctx context.Context, cart Cart) (Priced, error) {
+	known, err := s.sold(ctx, cart.StoreID, cart.Lines)
+	if err != nil {
+		return Priced{}, err
+	}
+	return price(cart, known)
+}
+
+// sold asks for a store and its offers of the lines' products.
+func (s *Service) sold(ctx context.Context, storeID string, lines []Line) (catalogue, error) {
+	ids := make([]string, 0, len(lines))
+	for _, line := range lines {
+		ids = append(ids, line.ProductID)
+	}
+	answer, err := s.offers.BatchGetOffers(ctx, &productpb.BatchGetOffersRequest{StoreId: storeID, ProductIds: ids})
+	if fault.Is(err, fault.StoreNotFound) {
+		return catalogue{}, fault.StoreNotFound.New("there is no such store").WithMetadata("store_id", storeID)
+	}
+	if err != nil {
+		return catalogue{}, fmt.Errorf("get offers of %s: %w", storeID, err)
+	}
+	known := catalogue{store: answer.GetStore(), offers: make(map[string]*productpb.Offer, len(answer.GetOffers()))}
+	for _, offer := range answer.GetOffers() {
+		known.offers[offer.GetProductId()] = offer
+	}
+	return known, nil
+}
+
+// ErrNotFound is CART_NOT_FOUND; it is the same for a cart that isn't there and for one of another shopper.
+func ErrNotFound() error { return fault.CartNotFound.New("there is no such cart") }
+
+// ErrEtag is ETAG_MISMATCH.
+func ErrEtag() error { return fault.EtagMismatch.New("the cart has changed since it was read") }
+
+// ErrFull is CART_FULL.
+func ErrFull() error { return fault.CartFull.New("a cart holds at most %d lines", MaxLines) }
+
+// ErrNoItem is ITEM_NOT_FOUND.
+func ErrNoItem(productID string) error {
+	return fault.ItemNotFound.New("the product is not in the cart").WithMetadata("product_id", productID)
+}
+
+// ErrAway is UNAVAILABLE: carts can't be reached; nothing is known to have happened.
+func ErrAway(cause error) error {
+	return fault.Unavailable.New("carts are unavailable, try again").WithRetryAfter(time.Second).WithCause(cause)
+}
+
+// tooLarge tells whether the lines together cost more than an order may.
+func tooLarge(err error) bool {
+	return errors.Is(err, pricing.ErrTooLarge) || errors.Is(err, money.ErrOverflow)
+}

@@ -1,0 +1,10 @@
+-- Takes all lines out of the cart of this etag. The cart stays open for its store, and lives no longer by it.
+local refused = refusal(ARGV[3])
+if refused then
+  return {refused}
+end
+for _, field in ipairs(products()) do
+  redis.call('HDEL', key, field)
+end
+changed()
+return {'OK', {}}

@@ -1,0 +1,107 @@
+package cart
+
+import (
+	"context"
+
+	"google.golang.org/protobuf/types/known/emptypb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	cartpb "larder.dev/api/cart/v1"
+	typepb "larder.dev/api/type/v1"
+	"larder.dev/internal/identity"
+	"larder.dev/internal/money"
+)
+
+// me is the alias of the caller's own cart.
+const me = "me"
+
+// Server answers api/cart/v1.
+type Server struct {
+	cartpb.UnimplementedCartServiceServer
+	service *Service
+}
+
+// NewServer makes one.
+func NewServer(service *Service) *Server { return &Server{service: service} }
+
+// CreateCart implements cartpb.CartServiceServer.
+func (s *Server) CreateCart(ctx context.Context, request *cartpb.CreateCartRequest) (*cartpb.Cart, error) {
+	id, err := ownCart(ctx, me)
+	if err != nil {
+		return nil, err
+	}
+	return answer(s.service.Open(ctx, id, request.GetStoreId()))
+}
+
+// GetCart implements cartpb.CartServiceServer.
+func (s *Server) GetCart(ctx context.Context, request *cartpb.GetCartRequest) (*cartpb.Cart, error) {
+	id, err := ownCart(ctx, request.GetCartId())
+	if err != nil {
+		return nil, err
+	}
+	return answer(s.service.Get(ctx, id))
+}
+
+// PutItem implements cartpb.CartServiceServer.
+func (s *Server) PutItem(ctx context.Context, request *cartpb.PutItemRequest) (*cartpb.Cart, error) {
+	id, err := ownCart(ctx, request.GetCartId())
+	if err != nil {
+		return nil, err
+	}
+	return answer(s.service.Put(ctx, id, request.GetProductId(), int64(request.GetQuantity()), request.GetEtag()))
+}
+
+// DeleteItem implements cartpb.CartServiceServer.
+func (s *Server) DeleteItem(ctx context.Context, request *cartpb.DeleteItemRequest) (*cartpb.Cart, error) {
+	id, err := ownCart(ctx, request.GetCartId())
+	if err != nil {
+		return nil, err
+	}
+	return answer(s.service.Delete(ctx, id, request.GetProductId(), request.GetEtag()))
+}
+
+// ClearCart implements cartpb.CartServiceServer. Only services call it, so it takes any cart.
+func (s *Server) ClearCart(ctx context.Context, request *cartpb.ClearCartRequest) (*emptypb.Empty, error) {
+	if err := s.service.Clear(ctx, request.GetCartId(), request.GetEtag()); err != nil {
+		return nil, err
+	}
+	return &emptypb.Empty{}, nil
+}
+
+// ownCart is the id of the cart that a request names, if the caller may see it. Errors: CART_NOT_FOUND.
+func ownCart(ctx context.Context, named string) (string, error) {
+	user := identity.FromContext(ctx).UserID
+	if user == "" || (named != me && named != user) {
+		return "", ErrNotFound()
+	}
+	return user, nil
+}
+
+func answer(cart Priced, err error) (*cartpb.Cart, error) {
+	if err != nil {
+		return nil, err
+	}
+	p := &cartpb.Cart{
+		CartId: cart.ID, StoreId: cart.StoreID, Etag: cart.Etag,
+		UpdateTime: timestamppb.New(cart.UpdateTime), ExpireTime: timestamppb.New(cart.ExpireTime),
+	}
+	if cart.Totals != nil {
+		p.Totals = cart.Totals.Proto()
+	}
+	for _, item := range cart.Items {
+		p.Items = append(p.Items, &cartpb.CartItem{
+			ProductId: item.ProductID, Name: item.Name, Size: item.Size, ImageUri: item.ImageURI,
+			Quantity: int32(item.Quantity), UnitPrice: amount(item.UnitPrice), LineTotal: amount(item.LineTotal),
+			Sold: item.Sold, Available: item.Available,
+			PreviousUnitPrice: amount(item.PreviousUnitPrice), TaxRateBps: item.TaxRateBPS,
+		})
+	}
+	return p, nil
+}
+
+func amount(m *money.Money) *typepb.Money {
+	if m == nil {
+		return nil
+	}
+	return m.Proto()
+}
