@@ -1,0 +1,279 @@
+// Package redis keeps virtual stock in Redis: one Lua script an operation, all keys of a store in one hash slot.
+package redis
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/bsm/redislock"
+	"github.com/redis/go-redis/v9"
+
+	"larder.dev/internal/stock"
+)
+
+//go:embed store.lua
+var storeLua string
+
+//go:embed reserve.lua
+var reserveLua string
+
+//go:embed settle.lua
+var settleLua string
+
+//go:embed release.lua
+var releaseLua string
+
+//go:embed apply.lua
+var applyLua string
+
+//go:embed load.lua
+var loadLua string
+
+//go:embed read.lua
+var readLua string
+
+var (
+	reserve = redis.NewScript(storeLua + reserveLua)
+	settle  = redis.NewScript(storeLua + settleLua)
+	release = redis.NewScript(storeLua + releaseLua)
+	apply   = redis.NewScript(storeLua + applyLua)
+	load    = redis.NewScript(storeLua + loadLua)
+	read    = redis.NewScript(storeLua + readLua)
+)
+
+// maxApplied is how many ledger entries a store remembers between loads; the next one asks for a rebuild.
+const maxApplied = 5000
+
+// rebuildLock bounds how long a dead rebuilder keeps others waiting.
+const rebuildLock = 5 * time.Second
+
+// Virtual implements stock.Virtual.
+type Virtual struct {
+	client redis.UniversalClient
+	// once sends each command at most once: go-redis resends by default, and a load sent twice could oversell (rule 9).
+	once  redis.UniversalClient
+	locks *redislock.Client
+}
+
+var _ stock.Virtual = (*Virtual)(nil)
+
+// Open connects to the stock's Redis; ("host:port", a comma between those of a cluster).
+func Open(address string) *Virtual {
+	options := func(retries int) redis.UniversalClient {
+		return redis.NewUniversalClient(&redis.UniversalOptions{
+			Addrs: strings.Split(address, ","), MaxRetries: retries,
+			DialTimeout: 2 * time.Second, ReadTimeout: 2 * time.Second, WriteTimeout: 2 * time.Second,
+			ContextTimeoutEnabled: true, PoolSize: 64,
+		})
+	}
+	client := options(2)
+	return &Virtual{client: client, once: options(-1), locks: redislock.New(client)}
+}
+
+// Close closes the connections.
+func (v *Virtual) Close() error { return errors.Join(v.client.Close(), v.once.Close()) }
+
+// Client gives the checkout's courtesy lock a connection.
+func (v *Virtual) Client() redis.UniversalClient { return v.client }
+
+// SelfTest runs every script against a store of no products. A server that can't tell a script its identity fails it, and sells nothing.
+func (v *Virtual) SelfTest(ctx context.Context) error {
+	store := "self-test"
+	defer func() { _ = v.client.Del(context.WithoutCancel(ctx), keys(store)...).Err() }()
+	if err := v.client.Del(ctx, keys(store)...).Err(); err != nil {
+		return fmt.Errorf("reach the stock's Redis: %w", err)
+	}
+	if err := v.Load(ctx, store, 1, map[string]int64{"p": 1}); err != nil {
+		return fmt.Errorf("stock self-test: load: %w", err)
+	}
+	hold, err := v.Reserve(ctx, store, "o", []stock.Line{{ProductID: "p", Quantity: 1}}, time.UnixMilli(1), 1)
+	if err != nil {
+		return fmt.Errorf("stock self-test: reserve: %w", err)
+	}
+	overdue, err := v.Overdue(ctx, store, time.UnixMilli(2), 1)
+	if err != nil || len(overdue) != 1 {
+		return fmt.Errorf("stock self-test: overdue: %v, %w", overdue, err)
+	}
+	return errors.Join(v.Settle(ctx, store, "o", hold), v.Release(ctx, store, "o"),
+		v.Apply(ctx, store, "e", 1, []stock.Line{{ProductID: "p", Quantity: 1}}))
+}
+
+// keys of a store: one hash tag, so one slot of a cluster.
+func keys(store string) []string {
+	base := "stock:{" + store + "}"
+	return []string{base, base + ":deadlines", base + ":flips"}
+}
+
+// encode is the canonical form of lines.
+func encode(lines []stock.Line) string {
+	lines = slices.Clone(lines)
+	slices.SortFunc(lines, func(a, b stock.Line) int { return strings.Compare(a.ProductID, b.ProductID) })
+	var text strings.Builder
+	for i, line := range lines {
+		if i > 0 {
+			text.WriteByte(',')
+		}
+		text.WriteString(line.ProductID)
+		text.WriteByte('=')
+		text.WriteString(strconv.FormatInt(line.Quantity, 10))
+	}
+	return text.String()
+}
+
+// Reserve implements stock.Virtual.
+func (v *Virtual) Reserve(ctx context.Context, store, order string, lines []stock.Line, deadline time.Time, minimum stock.Epoch) (stock.Hold, error) {
+	answer, err := reserve.Run(ctx, v.client, keys(store), order, deadline.UnixMilli(), minimum.String(), encode(lines)).StringSlice()
+	if err != nil {
+		return stock.Hold{}, fmt.Errorf("reserve: %w", err)
+	}
+	switch answer[0] {
+	case "HELD":
+		return parseHold(answer[1], answer[2])
+	case "NEEDS_REBUILD":
+		return stock.Hold{}, stock.ErrNeedsRebuild
+	case "OTHER_LINES":
+		return stock.Hold{}, stock.ErrOtherLines
+	case "UNSTOCKED":
+		return stock.Hold{}, &stock.UnstockedError{ProductIDs: answer[1:]}
+	case "INSUFFICIENT":
+		return stock.Hold{}, insufficient(lines, answer[1:])
+	default:
+		return stock.Hold{}, fmt.Errorf("reserve: unknown answer %q", answer[0])
+	}
+}
+
+func parseHold(epoch, token string) (stock.Hold, error) {
+	e, err := strconv.ParseInt(epoch, 10, 64)
+	if err != nil {
+		return stock.Hold{}, fmt.Errorf("read the epoch of a hold: %w", err)
+	}
+	n, err := strconv.ParseInt(token, 10, 64)
+	if err != nil {
+		return stock.Hold{}, fmt.Errorf("read the token of a hold: %w", err)
+	}
+	return stock.Hold{Epoch: stock.Epoch(e), Token: n}, nil
+}
+
+func insufficient(lines []stock.Line, pairs []string) error {
+	short := &stock.InsufficientError{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		left, err := strconv.ParseInt(pairs[i+1], 10, 64)
+		if err != nil {
+			return fmt.Errorf("read what is left: %w", err)
+		}
+		shortage := stock.Shortage{ProductID: pairs[i], Available: max(left, 0)}
+		for _, line := range lines {
+			if line.ProductID == pairs[i] {
+				shortage.Requested = line.Quantity
+			}
+		}
+		short.Shortages = append(short.Shortages, shortage)
+	}
+	return short
+}
+
+// Settle implements stock.Virtual.
+func (v *Virtual) Settle(ctx context.Context, store, order string, sold stock.Hold) error {
+	if err := settle.Run(ctx, v.client, keys(store), order, sold.Epoch.String(), sold.Token).Err(); err != nil {
+		return fmt.Errorf("settle: %w", err)
+	}
+	return nil
+}
+
+// Release implements stock.Virtual.
+func (v *Virtual) Release(ctx context.Context, store, order string) error {
+	if err := release.Run(ctx, v.client, keys(store), order).Err(); err != nil {
+		return fmt.Errorf("release: %w", err)
+	}
+	return nil
+}
+
+// Apply implements stock.Virtual.
+func (v *Virtual) Apply(ctx context.Context, store, entry string, epoch stock.Epoch, lines []stock.Line) error {
+	answer, err := apply.Run(ctx, v.client, keys(store), entry, epoch.String(), encode(lines), maxApplied).Text()
+	switch {
+	case err != nil:
+		return fmt.Errorf("apply: %w", err)
+	case answer == "NEEDS_REBUILD":
+		return stock.ErrNeedsRebuild
+	default:
+		return nil
+	}
+}
+
+// Load implements stock.Virtual. It goes by EVAL, not by EVALSHA and then EVAL, which would be two sendings.
+func (v *Virtual) Load(ctx context.Context, store string, epoch stock.Epoch, quantities map[string]int64) error {
+	args := make([]any, 0, 1+2*len(quantities))
+	args = append(args, epoch.String())
+	for product, quantity := range quantities {
+		args = append(args, product, quantity)
+	}
+	answer, err := load.Eval(ctx, v.once, keys(store), args...).Text()
+	switch {
+	case err != nil:
+		return fmt.Errorf("load: %w", err)
+	case answer == "NO_IDENTITY":
+		return errors.New("load: the Redis server doesn't tell scripts its run_id and master_replid; without them nothing is sold")
+	default:
+		return nil
+	}
+}
+
+// Read implements stock.Virtual.
+func (v *Virtual) Read(ctx context.Context, store string, products []string) (stock.Epoch, map[string]int64, error) {
+	args := make([]any, len(products))
+	for i, product := range products {
+		args[i] = product
+	}
+	answer, err := read.RunRO(ctx, v.client, keys(store), args...).StringSlice()
+	if err != nil {
+		return 0, nil, fmt.Errorf("read: %w", err)
+	}
+	if answer[0] == "NEEDS_REBUILD" {
+		return 0, nil, stock.ErrNeedsRebuild
+	}
+	hold, err := parseHold(answer[1], "0")
+	if err != nil {
+		return 0, nil, err
+	}
+	quantities := make(map[string]int64, len(products))
+	for i, product := range products {
+		if answer[2+i] == "" {
+			continue
+		}
+		if quantities[product], err = strconv.ParseInt(answer[2+i], 10, 64); err != nil {
+			return 0, nil, fmt.Errorf("read the stock of %s: %w", product, err)
+		}
+	}
+	return hold.Epoch, quantities, nil
+}
+
+// Overdue implements stock.Virtual, by the index of deadlines.
+func (v *Virtual) Overdue(ctx context.Context, store string, now time.Time, limit int) ([]string, error) {
+	orders, err := v.client.ZRangeArgs(ctx, redis.ZRangeArgs{
+		Key: keys(store)[1], ByScore: true, Start: "-inf", Stop: now.UnixMilli(), Count: int64(limit),
+	}).Result()
+	if err != nil {
+		return nil, fmt.Errorf("list overdue holds: %w", err)
+	}
+	return orders, nil
+}
+
+// Lock implements stock.Virtual. Losing it is harmless: a second rebuild only costs time.
+func (v *Virtual) Lock(ctx context.Context, store string) (func(), error) {
+	lock, err := v.locks.Obtain(ctx, keys(store)[0]+":rebuild", rebuildLock, &redislock.Options{
+		RetryStrategy: redislock.LimitRetry(redislock.ExponentialBackoff(10*time.Millisecond, 200*time.Millisecond), 20),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("lock the rebuild of %s: %w", store, err)
+	}
+	return func() {
+		_ = lock.Release(context.WithoutCancel(ctx)) // expired or lost: it ends by itself
+	}, nil
+}

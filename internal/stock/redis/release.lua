@@ -1,0 +1,5 @@
+-- Rule 7d. The order is abandoned: a hold that is there is given back and deleted. ARGV: order.
+local held = redis.call('HGET', KEYS[1], 'hold:' .. ARGV[1])
+if not held then return 'NONE' end
+end_hold(ARGV[1], held, true)
+return 'RETURNED'

@@ -1,0 +1,229 @@
+// Package spanner keeps the stock ledger and the epochs in Spanner, and exports the reads and mutations that checkout's
+// transactions compose.
+package spanner
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"time"
+
+	"cloud.google.com/go/spanner"
+	"google.golang.org/api/iterator"
+	"google.golang.org/grpc/codes"
+
+	"larder.dev/internal/fault"
+	"larder.dev/internal/stock"
+)
+
+//go:embed sum.sql
+var sumSQL string
+
+//go:embed products.sql
+var productsSQL string
+
+// Kinds of ledger entries.
+const (
+	KindSale         = "sale"
+	KindCancellation = "cancellation"
+	KindAdjustment   = "adjustment"
+)
+
+// Reader is a transaction, read-only or read-write.
+type Reader interface {
+	ReadRow(ctx context.Context, table string, key spanner.Key, columns []string) (*spanner.Row, error)
+}
+
+// Epoch reads a store's epoch, zero where there is none. In a read-write transaction this locks the row: every transaction that
+// writes the ledger reads it so, and a bump waits for them or makes them retry. Under repeatable-read isolation it would not.
+func Epoch(ctx context.Context, txn Reader, store string) (stock.Epoch, error) {
+	row, err := txn.ReadRow(ctx, "Epochs", spanner.Key{store}, []string{"Epoch"})
+	if spanner.ErrCode(err) == codes.NotFound {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read the epoch of %s: %w", store, err)
+	}
+	var epoch time.Time
+	if err := row.Columns(&epoch); err != nil {
+		return 0, fmt.Errorf("read the epoch of %s: %w", store, err)
+	}
+	return stock.EpochAt(epoch), nil
+}
+
+// Sale takes an order's lines from the ledger, under the epoch that the transaction has read.
+func Sale(store, order string, epoch stock.Epoch, lines []stock.Line, actor string) []*spanner.Mutation {
+	taken := make([]stock.Line, len(lines))
+	for i, line := range lines {
+		taken[i] = stock.Line{ProductID: line.ProductID, Quantity: -line.Quantity}
+	}
+	return entries(store, "sale:"+order, epoch, taken, KindSale, order, actor, "")
+}
+
+// Cancellation gives a cancelled order's lines back to the ledger.
+func Cancellation(store, order string, epoch stock.Epoch, lines []stock.Line, actor, reason string) []*spanner.Mutation {
+	return entries(store, "cancellation:"+order, epoch, lines, KindCancellation, order, actor, reason)
+}
+
+func entries(store, id string, epoch stock.Epoch, lines []stock.Line, kind, reference, actor, reason string) []*spanner.Mutation {
+	mutations := make([]*spanner.Mutation, 0, len(lines))
+	for _, line := range lines {
+		mutations = append(mutations, spanner.InsertMap("StockLedger", map[string]any{
+			"StoreId": store, "ProductId": line.ProductID, "CommitTime": spanner.CommitTimestamp, "EntryId": id,
+			"Quantity": line.Quantity, "Epoch": epoch.Time(), "Kind": kind, "Reference": reference, "Actor": actor, "Reason": reason,
+		}))
+	}
+	return mutations
+}
+
+// Ledger implements stock.Ledger.
+type Ledger struct{ client *spanner.Client }
+
+var _ stock.Ledger = (*Ledger)(nil)
+
+// NewLedger makes one.
+func NewLedger(client *spanner.Client) *Ledger { return &Ledger{client: client} }
+
+// Epoch implements stock.Ledger.
+func (l *Ledger) Epoch(ctx context.Context, store string) (stock.Epoch, error) {
+	return Epoch(ctx, l.client.Single(), store)
+}
+
+// Bump implements stock.Ledger: the new epoch is the transaction's own commit timestamp.
+func (l *Ledger) Bump(ctx context.Context, store string) (stock.Epoch, error) {
+	committed, err := l.client.Apply(ctx, []*spanner.Mutation{
+		spanner.InsertOrUpdate("Epochs", []string{"StoreId", "Epoch"}, []any{store, spanner.CommitTimestamp}),
+	})
+	if err != nil {
+		return 0, fmt.Errorf("write the epoch: %w", err)
+	}
+	return stock.EpochAt(committed), nil
+}
+
+// SumAt implements stock.Ledger.
+func (l *Ledger) SumAt(ctx context.Context, store string, epoch stock.Epoch) (map[string]int64, error) {
+	statement := spanner.Statement{SQL: sumSQL, Params: map[string]any{"store": store}}
+	quantities := map[string]int64{}
+	err := l.client.Single().WithTimestampBound(spanner.ReadTimestamp(epoch.Time())).Query(ctx, statement).Do(func(row *spanner.Row) error {
+		var product string
+		var quantity int64
+		if err := row.Columns(&product, &quantity); err != nil {
+			return err
+		}
+		quantities[product] = quantity
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("sum the ledger at %s: %w", epoch.Time().Format(time.RFC3339Nano), err)
+	}
+	return quantities, nil
+}
+
+// Stocked implements stock.Ledger.
+func (l *Ledger) Stocked(ctx context.Context, store string, products []string) ([]string, error) {
+	txn := l.client.ReadOnlyTransaction()
+	defer txn.Close()
+	var stocked []string
+	for _, product := range products {
+		known, err := l.stocked(ctx, txn, store, product)
+		if err != nil {
+			return nil, fmt.Errorf("look for entries of %s: %w", product, err)
+		}
+		if known {
+			stocked = append(stocked, product)
+		}
+	}
+	return stocked, nil
+}
+
+func (l *Ledger) stocked(ctx context.Context, txn *spanner.ReadOnlyTransaction, store, product string) (bool, error) {
+	for _, table := range []string{"StockBalances", "StockLedger"} {
+		rows := txn.ReadWithOptions(ctx, table, spanner.Key{store, product}.AsPrefix(), []string{"ProductId"}, &spanner.ReadOptions{Limit: 1})
+		_, err := rows.Next()
+		rows.Stop()
+		if err == nil {
+			return true, nil
+		}
+		if !errors.Is(err, iterator.Done) {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+// Products implements stock.Ledger.
+func (l *Ledger) Products(ctx context.Context, store, after string, limit int) ([]string, error) {
+	statement := spanner.Statement{SQL: productsSQL, Params: map[string]any{"store": store, "after": after, "limit": int64(limit)}}
+	var products []string
+	err := l.client.Single().Query(ctx, statement).Do(func(row *spanner.Row) error {
+		var product string
+		if err := row.Columns(&product); err != nil {
+			return err
+		}
+		products = append(products, product)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the products of %s: %w", store, err)
+	}
+	return products, nil
+}
+
+// Stores implements stock.Ledger.
+func (l *Ledger) Stores(ctx context.Context) ([]string, error) {
+	var stores []string
+	err := l.client.Single().Read(ctx, "Epochs", spanner.AllKeys(), []string{"StoreId"}).Do(func(row *spanner.Row) error {
+		var store string
+		if err := row.Columns(&store); err != nil {
+			return err
+		}
+		stores = append(stores, store)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list stores: %w", err)
+	}
+	return stores, nil
+}
+
+// Adjust implements stock.Ledger. It returns zero, and enters nothing, for a store without an epoch (rule 4).
+func (l *Ledger) Adjust(ctx context.Context, a stock.Adjustment) (stock.Epoch, error) {
+	var epoch stock.Epoch
+	_, err := l.client.ReadWriteTransaction(ctx, func(ctx context.Context, txn *spanner.ReadWriteTransaction) error {
+		row, err := txn.ReadRow(ctx, "StockAdjustments", spanner.Key{a.StoreID, a.ID}, []string{"Fingerprint", "Epoch"})
+		if err == nil { // repeated
+			return repeated(row, a, &epoch)
+		}
+		if spanner.ErrCode(err) != codes.NotFound {
+			return err
+		}
+		if epoch, err = Epoch(ctx, txn, a.StoreID); err != nil || epoch == 0 {
+			return err
+		}
+		return txn.BufferWrite(append(
+			entries(a.StoreID, a.ID, epoch, a.Lines, KindAdjustment, a.ID, a.Actor, a.Reason),
+			spanner.InsertMap("StockAdjustments", map[string]any{
+				"StoreId": a.StoreID, "AdjustmentId": a.ID, "Fingerprint": a.Fingerprint,
+				"Epoch": epoch.Time(), "CreateTime": spanner.CommitTimestamp,
+			})))
+	})
+	if err != nil {
+		return 0, err
+	}
+	return epoch, nil
+}
+
+func repeated(row *spanner.Row, a stock.Adjustment, epoch *stock.Epoch) error {
+	var fingerprint []byte
+	var entered time.Time
+	if err := row.Columns(&fingerprint, &entered); err != nil {
+		return err
+	}
+	if !bytes.Equal(fingerprint, a.Fingerprint) {
+		return fault.IdempotencyKeyReused.New("the Idempotency-Key was used for another adjustment")
+	}
+	*epoch = stock.EpochAt(entered)
+	return nil
+}

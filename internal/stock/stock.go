@@ -1,0 +1,346 @@
+// Package stock holds a store's stock twice: the ledger in Spanner, which is the truth, and the virtual stock in Redis, which
+// says what may still be promised. A checkout takes its lines from the virtual stock as a hold, and only the commit of its order
+// enters the sale into the ledger.
+//
+// Virtual stock may be lost, doubled or outdated at any time: it is loaded under an epoch, bound to one Redis server, and a
+// commit refuses a hold of another epoch. So a fault of Redis slows sales down and can't oversell. The rules by number are those of
+// docs/protocol.md; the scripts in redis/ keep 1 to 3 and 5 to 8, this package 4 and 9.
+package stock
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"larder.dev/internal/fault"
+)
+
+// Line is a quantity of one product.
+type Line struct {
+	ProductID string
+	Quantity  int64
+}
+
+// Epoch names one load of a store's virtual stock: the commit timestamp, in nanoseconds since 1970, of the transaction that
+// wrote it into Spanner. So it only grows and none is used twice, whatever Spanner forgets (rule 9). Zero is none.
+type Epoch int64
+
+// EpochAt is the epoch of a commit timestamp.
+func EpochAt(t time.Time) Epoch { return Epoch(t.UnixNano()) }
+
+// Time is the commit timestamp.
+func (e Epoch) Time() time.Time { return time.Unix(0, int64(e)).UTC() }
+
+// String has a fixed width, so that strings compare as epochs do: Lua's numbers would round it.
+func (e Epoch) String() string { return fmt.Sprintf("%020d", int64(e)) }
+
+// Hold is a reserved order's place in the virtual stock: its epoch, and a token that the script made.
+type Hold struct {
+	Epoch Epoch
+	Token int64
+}
+
+// Shortage is a line that can't be had.
+type Shortage struct {
+	ProductID string
+	Requested int64
+	// Available is what is left; never negative.
+	Available int64
+}
+
+// What Virtual refuses.
+var (
+	// ErrNeedsRebuild: the virtual stock is missing, on another server than it was loaded on, or older than asked for.
+	ErrNeedsRebuild = errors.New("virtual stock needs a rebuild")
+	// ErrOtherLines: the order holds other lines already.
+	ErrOtherLines = errors.New("the order holds other lines")
+)
+
+// InsufficientError lists the lines that can't be had.
+type InsufficientError struct{ Shortages []Shortage }
+
+func (e *InsufficientError) Error() string { return fmt.Sprintf("%d lines are short", len(e.Shortages)) }
+
+// UnstockedError lists products of which the virtual stock knows nothing: never stocked, or lost.
+type UnstockedError struct{ ProductIDs []string }
+
+func (e *UnstockedError) Error() string {
+	return fmt.Sprintf("%d products are unknown to the virtual stock", len(e.ProductIDs))
+}
+
+// Virtual is the virtual stock. Each method is one atomic script, safe to send again; Load must not be.
+type Virtual interface {
+	// Reserve holds all lines for an order or none (rule 3). Errors: ErrNeedsRebuild (also below the minimal epoch),
+	// ErrOtherLines, *UnstockedError, *InsufficientError.
+	Reserve(ctx context.Context, store, order string, lines []Line, deadline time.Time, minimum Epoch) (Hold, error)
+	// Settle ends the hold of a sold order (rule 5); sold is the hold in the Orders row.
+	Settle(ctx context.Context, store, order string, sold Hold) error
+	// Release gives back the hold of an abandoned order (rule 7d).
+	Release(ctx context.Context, store, order string) error
+	// Apply adds a ledger entry, once (rule 8). Errors: ErrNeedsRebuild.
+	Apply(ctx context.Context, store, entry string, epoch Epoch, lines []Line) error
+	// Load replaces a store's virtual stock (rule 9). It is sent at most once per epoch: an error leaves the outcome unknown.
+	Load(ctx context.Context, store string, epoch Epoch, quantities map[string]int64) error
+	// Read returns the loaded epoch and what may still be promised of the products that are stocked. Errors: ErrNeedsRebuild.
+	Read(ctx context.Context, store string, products []string) (Epoch, map[string]int64, error)
+	// Overdue returns the orders whose holds are past their deadline, at most limit.
+	Overdue(ctx context.Context, store string, now time.Time, limit int) ([]string, error)
+	// Lock keeps other rebuilders of a store away for a while, at best. unlock may be called once.
+	Lock(ctx context.Context, store string) (unlock func(), err error)
+}
+
+// Ledger is the truth about stock.
+type Ledger interface {
+	// Epoch returns a store's epoch by a strong read, zero for a store without one.
+	Epoch(ctx context.Context, store string) (Epoch, error)
+	// Bump gives a store a new epoch and returns it.
+	Bump(ctx context.Context, store string) (Epoch, error)
+	// SumAt returns the stock of every product of a store exactly at an epoch's timestamp.
+	SumAt(ctx context.Context, store string, epoch Epoch) (map[string]int64, error)
+	// Stocked tells which of the products have ever had an entry in a store.
+	Stocked(ctx context.Context, store string, products []string) ([]string, error)
+	// Products lists the products of a store that come after one, by id.
+	Products(ctx context.Context, store, after string, limit int) ([]string, error)
+	// Stores lists the stores that have an epoch.
+	Stores(ctx context.Context) ([]string, error)
+	// Adjust enters an adjustment once, and returns the epoch that it was entered under. Errors: IDEMPOTENCY_KEY_REUSED.
+	Adjust(ctx context.Context, adjustment Adjustment) (Epoch, error)
+}
+
+// Adjustment is a change of stock by a person or a warehouse.
+type Adjustment struct {
+	ID, StoreID   string
+	Lines         []Line
+	Actor, Reason string
+	Fingerprint   []byte
+}
+
+// Service is the stock of all stores.
+type Service struct {
+	virtual Virtual
+	ledger  Ledger
+}
+
+// NewService makes one.
+func NewService(virtual Virtual, ledger Ledger) *Service {
+	return &Service{virtual: virtual, ledger: ledger}
+}
+
+// Reserve holds all lines for an order, after a rebuild where one is needed (rule 4). Errors: *InsufficientError, ErrOtherLines, STOCK_REBUILDING.
+func (s *Service) Reserve(ctx context.Context, store, order string, lines []Line, deadline time.Time, minimum Epoch) (Hold, error) {
+	for attempt := 0; ; attempt++ {
+		hold, err := s.virtual.Reserve(ctx, store, order, lines, deadline, minimum)
+		var unstocked *UnstockedError
+		switch {
+		case errors.As(err, &unstocked):
+			// Rule 2: a missing field is never taken for zero, unless the ledger has never heard of the product either.
+			lost, ledgerErr := s.ledger.Stocked(ctx, store, unstocked.ProductIDs)
+			if ledgerErr != nil {
+				return Hold{}, fmt.Errorf("look for lost stock: %w", ledgerErr)
+			}
+			if len(lost) == 0 {
+				return Hold{}, neverStocked(lines, unstocked.ProductIDs)
+			}
+			err = s.rebuild(ctx, store, 0, lost)
+		case errors.Is(err, ErrNeedsRebuild):
+			err = s.rebuild(ctx, store, minimum, nil)
+		default:
+			return hold, err
+		}
+		if err != nil {
+			return Hold{}, err
+		}
+		if attempt == 3 {
+			return Hold{}, fault.StockRebuilding.New("the store's stock is being loaded anew").WithRetryAfter(time.Second)
+		}
+	}
+}
+
+func neverStocked(lines []Line, products []string) error {
+	short := &InsufficientError{}
+	for _, line := range lines {
+		for _, product := range products {
+			if line.ProductID == product {
+				short.Shortages = append(short.Shortages, Shortage{ProductID: product, Requested: line.Quantity})
+			}
+		}
+	}
+	return short
+}
+
+// Settle and Release end holds; see Virtual.
+func (s *Service) Settle(ctx context.Context, store, order string, sold Hold) error {
+	return s.virtual.Settle(ctx, store, order, sold)
+}
+
+// Release gives a hold back; see Virtual.
+func (s *Service) Release(ctx context.Context, store, order string) error {
+	return s.virtual.Release(ctx, store, order)
+}
+
+// Overdue lists the orders of a store whose holds are past their deadline.
+func (s *Service) Overdue(ctx context.Context, store string, now time.Time, limit int) ([]string, error) {
+	return s.virtual.Overdue(ctx, store, now, limit)
+}
+
+// Stores lists the stores that sell.
+func (s *Service) Stores(ctx context.Context) ([]string, error) { return s.ledger.Stores(ctx) }
+
+// Apply adds a committed ledger entry to the virtual stock, at the latest by a rebuild.
+func (s *Service) Apply(ctx context.Context, store, entry string, epoch Epoch, lines []Line) error {
+	err := s.virtual.Apply(ctx, store, entry, epoch, lines)
+	if errors.Is(err, ErrNeedsRebuild) {
+		_, _, err = s.Rebuild(ctx, store)
+	}
+	return err
+}
+
+// Adjust changes the stock: the ledger first, then the virtual stock. What is taken away must still be free at that moment; a sale
+// at the same instant can leave the count below zero, since a loss of goods is a fact, and such a product sells no more.
+// Errors: STOCK_UNDERFLOW, IDEMPOTENCY_KEY_REUSED.
+func (s *Service) Adjust(ctx context.Context, a Adjustment) error {
+	if err := s.refuseUnderflow(ctx, a); err != nil {
+		return err
+	}
+	epoch, err := s.ledger.Adjust(ctx, a)
+	if err != nil {
+		return fmt.Errorf("enter adjustment %s: %w", a.ID, err)
+	}
+	if epoch == 0 { // a store's first stock: no epoch yet, so nothing could be entered
+		if _, _, err := s.Rebuild(ctx, a.StoreID); err != nil {
+			return err
+		}
+		if epoch, err = s.ledger.Adjust(ctx, a); err != nil {
+			return fmt.Errorf("enter adjustment %s: %w", a.ID, err)
+		}
+	}
+	return s.Apply(ctx, a.StoreID, a.ID, epoch, a.Lines)
+}
+
+func (s *Service) refuseUnderflow(ctx context.Context, a Adjustment) error {
+	var products []string
+	for _, line := range a.Lines {
+		if line.Quantity < 0 {
+			products = append(products, line.ProductID)
+		}
+	}
+	if len(products) == 0 {
+		return nil
+	}
+	free, err := s.Available(ctx, a.StoreID, products)
+	if err != nil {
+		return err
+	}
+	for _, line := range a.Lines {
+		if free[line.ProductID]+line.Quantity < 0 && line.Quantity < 0 {
+			return fault.StockUnderflow.New("only %d of %s may still be promised", free[line.ProductID], line.ProductID).
+				WithMetadata("product_id", line.ProductID)
+		}
+	}
+	return nil
+}
+
+// Available returns what may still be promised, after a rebuild where one is needed; products never stocked are left out.
+func (s *Service) Available(ctx context.Context, store string, products []string) (map[string]int64, error) {
+	_, quantities, err := s.virtual.Read(ctx, store, products)
+	if errors.Is(err, ErrNeedsRebuild) {
+		if err = s.rebuild(ctx, store, 0, nil); err != nil {
+			return nil, err
+		}
+		_, quantities, err = s.virtual.Read(ctx, store, products)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read stock of %s: %w", store, err)
+	}
+	return quantities, nil
+}
+
+// List returns a page of a store's stock, by product id, after a product.
+func (s *Service) List(ctx context.Context, store, after string, limit int) ([]Line, error) {
+	products, err := s.ledger.Products(ctx, store, after, limit)
+	if err != nil || len(products) == 0 {
+		return nil, err
+	}
+	quantities, err := s.Available(ctx, store, products)
+	if err != nil {
+		return nil, err
+	}
+	lines := make([]Line, 0, len(products))
+	for _, product := range products {
+		lines = append(lines, Line{ProductID: product, Quantity: quantities[product]})
+	}
+	return lines, nil
+}
+
+// rebuild is done unless somebody else has just done it: it waits for the lock, and looks again whether the virtual stock
+// is that of Spanner's epoch, at least of the minimal one, and knows the products.
+func (s *Service) rebuild(ctx context.Context, store string, minimum Epoch, products []string) error {
+	// Rule 9: rebuilders that start together would outbid each other.
+	select {
+	case <-time.After(rand.N(20 * time.Millisecond)):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	unlock, err := s.virtual.Lock(ctx, store)
+	if err != nil {
+		return fault.StockRebuilding.New("the store's stock is being loaded anew").WithRetryAfter(time.Second).WithCause(err)
+	}
+	defer unlock()
+	if loaded, known, err := s.virtual.Read(ctx, store, products); err == nil {
+		current, err := s.ledger.Epoch(ctx, store)
+		if err != nil {
+			return fmt.Errorf("read the epoch of %s: %w", store, err)
+		}
+		if loaded == current && loaded >= minimum && len(known) == len(products) {
+			return nil
+		}
+	}
+	_, _, err = s.load(ctx, store)
+	return err
+}
+
+// Rebuild loads a store's virtual stock anew under a new epoch (rule 9), whatever it is now.
+func (s *Service) Rebuild(ctx context.Context, store string) (Epoch, int, error) {
+	unlock, err := s.virtual.Lock(ctx, store)
+	if err != nil {
+		return 0, 0, fault.StockRebuilding.New("the store's stock is being loaded anew").WithRetryAfter(time.Second).WithCause(err)
+	}
+	defer unlock()
+	return s.load(ctx, store)
+}
+
+func (s *Service) load(ctx context.Context, store string) (Epoch, int, error) {
+	began := time.Now()
+	epoch, err := s.ledger.Bump(ctx, store)
+	if err != nil {
+		return 0, 0, fmt.Errorf("bump the epoch of %s: %w", store, err)
+	}
+	quantities, err := s.ledger.SumAt(ctx, store, epoch)
+	if err != nil {
+		return 0, 0, fmt.Errorf("sum the ledger of %s: %w", store, err)
+	}
+	if err := s.virtual.Load(ctx, store, epoch, quantities); err != nil {
+		// Unknown outcome: whoever needs the stock next bumps again.
+		return 0, 0, fmt.Errorf("load the stock of %s: %w", store, err)
+	}
+	slog.InfoContext(ctx, "stock rebuilt", "store", store, "epoch", epoch.String(), "products", len(quantities), "took", time.Since(began))
+	return epoch, len(quantities), nil
+}
+
+// Check compares the loaded epoch with Spanner's and rebuilds where they differ, in either direction (rule 4). Workers call it now and then.
+func (s *Service) Check(ctx context.Context, store string) error {
+	loaded, _, err := s.virtual.Read(ctx, store, nil)
+	if err == nil {
+		var current Epoch
+		if current, err = s.ledger.Epoch(ctx, store); err == nil && loaded == current {
+			return nil
+		}
+	}
+	if err != nil && !errors.Is(err, ErrNeedsRebuild) {
+		return fmt.Errorf("check the epoch of %s: %w", store, err)
+	}
+	return s.rebuild(ctx, store, 0, nil)
+}
