@@ -52,6 +52,9 @@ configure() {
 		rootLogger.appenderRef.console.ref = console
 		logger.node.name = org.elasticsearch.node
 		logger.node.level = info
+		# It reports, with a stack, that machine learning is not part of this archive.
+		logger.inference.name = org.elasticsearch.xpack.inference
+		logger.inference.level = off
 	LOG
 	give .
 }

@@ -44,6 +44,28 @@ not_twice() {
 	"$root/local/bin/survivors.sh" end "$LARDER_SUPERVISED" "$name" "$$"
 }
 
+# lives PID: true if the process runs; one that has ended and was not waited for yet does not.
+lives() { grep -q '^State:[[:space:]]*[^ZX]' "/proc/$1/status" 2>/dev/null; }
+
+# beside FUNCTION: runs FUNCTION beside the program that this shell is about to become, again and again until it
+# succeeds or the program has ended, then makes run/NAME.ready. It writes to a log of its own: the supervisor takes a
+# process for ended only when nobody holds its output any more.
+beside() {
+	local step=$1 mark=$LARDER_STATE/run/$name.ready
+	rm -f "$mark"
+	# Two brackets: the inner one outlives the outer one, so that its end has not to be waited for by the program.
+	( (
+		until "$step"; do
+			lives "$$" || exit 0
+			sleep 0.3
+		done
+		touch "$mark"
+	) >>"$LARDER_STATE/log/$name-fill.log" 2>&1 </dev/null &)
+}
+
+# filled ADDRESS: true if the step beside it is done and the program still answers.
+filled() { [ -e "$LARDER_STATE/run/$name.ready" ] && answers "$(host_of "$1")" "$(port_of "$1")"; }
+
 # java_for VERSION: the java program of the oldest installed JDK that is at least VERSION.
 java_for() {
 	local home version best='' best_version=999

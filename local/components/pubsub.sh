@@ -11,32 +11,21 @@ get() {
 }
 
 start() {
-	local java mark
+	local java
 	data
 	not_twice
-	mark=$LARDER_STATE/run/pubsub.ready
-	rm -f "$mark"
 	get
-	if outside; then
-		fill "$$" "$mark" &
-		stand_in "$PUBSUB_EMULATOR_HOST"
-	fi
+	beside fill
+	if outside; then stand_in "$PUBSUB_EMULATOR_HOST"; fi
 	java=$(java_for 17)
-	(fill "$$" "$mark" &)
 	# Its threads grow with the publishes under way: without a limit of memory it takes the machine with it.
 	# shellcheck disable=SC2046 # one path, given as a pattern
 	exec "$java" -Xmx512m -XX:+UseSerialGC -Djava.util.logging.config.file="$root/local/components/pubsub.logging" \
 		-jar $(jar) --host=127.0.0.1 --port="$(port_of "$PUBSUB_EMULATOR_HOST")"
 }
 
-# fill PID MARK: once the emulator answers, makes the topics and subscriptions, then MARK. Ends with the process PID.
-fill() {
-	until kill -0 "$1" 2>/dev/null && make_topics && touch "$2"; do
-		kill -0 "$1" 2>/dev/null || return 0
-		sleep 0.3
-	done
-	tell_again
-}
+# fill makes the topics and subscriptions.
+fill() { make_topics && tell_again; }
 
 make_topics() {
 	local project=projects/$GOOGLE_CLOUD_PROJECT topic subscription
@@ -65,6 +54,6 @@ tell_again() {
 	"$root/local/bin/survivors.sh" end "${LARDER_SUPERVISED-}" debezium 0
 }
 
-ready() { [ -e "$LARDER_STATE/run/pubsub.ready" ] && answers "$(host_of "$PUBSUB_EMULATOR_HOST")" "$(port_of "$PUBSUB_EMULATOR_HOST")"; }
+ready() { filled "$PUBSUB_EMULATOR_HOST"; }
 
 wants "$@"

@@ -9,30 +9,22 @@ get() {
 }
 
 start() {
-	local folder rest=$SPANNER_EMULATOR_REST_HOST mark
+	local folder
 	data
 	not_twice
-	mark=$LARDER_STATE/run/spanner.ready
-	rm -f "$mark"
-	if outside; then
-		fill "$$" "$mark" &
-		stand_in "$SPANNER_EMULATOR_HOST"
-	fi
+	beside fill
+	if outside; then stand_in "$SPANNER_EMULATOR_HOST"; fi
 	get
 	folder=$(dirname "$(sdk bin/cloud_spanner_emulator/emulator_main)")
-	# Twice in the background, so that nobody has to wait for the filler's end: exec makes this shell the emulator.
-	(fill "$$" "$mark" &)
-	exec "$folder/gateway_main" --hostname 127.0.0.1 --grpc_binary "$folder/emulator_main" \
-		--grpc_port "$(port_of "$SPANNER_EMULATOR_HOST")" --http_port "$(port_of "$rest")"
+	# The gateway adds REST, and starts the emulator itself; should it be killed, so is the emulator.
+	printf '#!/bin/sh\nexec setpriv --pdeathsig KILL %s "$@"\n' "'$folder/emulator_main'" >emulator
+	chmod +x emulator
+	exec "$folder/gateway_main" --hostname 127.0.0.1 --grpc_binary "$PWD/emulator" \
+		--grpc_port "$(port_of "$SPANNER_EMULATOR_HOST")" --http_port "$(port_of "$SPANNER_EMULATOR_REST_HOST")"
 }
 
-# fill PID MARK: once the emulator answers, makes all that it has to hold, then MARK. Ends with the process PID.
-fill() {
-	until kill -0 "$1" 2>/dev/null && make_database && run_if_built migrate && run_if_built seed && touch "$2"; do
-		kill -0 "$1" 2>/dev/null || return 0
-		sleep 0.5
-	done
-}
+# fill makes all that the emulator has to hold.
+fill() { make_database && run_if_built migrate && run_if_built seed; }
 
 make_database() {
 	local project instance database api body
@@ -53,6 +45,6 @@ run_if_built() {
 	"$LARDER_STATE/bin/$1"
 }
 
-ready() { [ -e "$LARDER_STATE/run/spanner.ready" ] && answers "$(host_of "$SPANNER_EMULATOR_HOST")" "$(port_of "$SPANNER_EMULATOR_HOST")"; }
+ready() { filled "$SPANNER_EMULATOR_HOST"; }
 
 wants "$@"
