@@ -1,0 +1,50 @@
+// Package outbox holds events that a transaction writes beside what they tell of. The relay publishes them; who writes one need not
+// know when.
+package outbox
+
+import (
+	"fmt"
+	"hash/fnv"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+)
+
+// Topics.
+const OrderEvents = "order-events"
+
+// Shards is how many parts the outbox has; each is published in the order of its commits.
+const Shards = 16
+
+// Event is a CloudEvent (1.0) to be.
+type Event struct {
+	// ID is unique; a consumer that has seen it does nothing.
+	ID string
+	// Topic is the Pub/Sub topic, Type the ce-type: the data's proto message.
+	Topic, Type string
+	// Subject is what the event is about: "orders/<id>".
+	Subject string
+	// Data is protobuf JSON.
+	Data []byte
+	// TraceParent continues the trace of the cause (W3C Trace Context).
+	TraceParent string
+}
+
+// New makes an event of a message.
+func New(id, topic, subject, traceParent string, message proto.Message) (Event, error) {
+	data, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(message)
+	if err != nil {
+		return Event{}, fmt.Errorf("encode event %s: %w", id, err)
+	}
+	return Event{
+		ID: id, Topic: topic, Type: string(message.ProtoReflect().Descriptor().FullName()),
+		Subject: subject, Data: data, TraceParent: traceParent,
+	}, nil
+}
+
+// Shard is the part that a subject's events are in.
+func (e Event) Shard() int64 {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(e.Subject)) // never fails
+	return int64(h.Sum32() % Shards)
+}

@@ -1,0 +1,173 @@
+// Package payment is the platform's side of moving money: the states of an order's payment, the narrow interface to a provider, and
+// capture. A payment row is written before any money moves and names the one intent that may be confirmed, so that whatever
+// is charged can be found, and undone, from Spanner alone (docs/protocol.md, rules 7, 10 and 12).
+package payment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"larder.dev/internal/fault"
+	"larder.dev/internal/money"
+)
+
+// State is a payment's place in its life.
+type State string
+
+const (
+	Initiated         State = "INITIATED"
+	RequiresAction    State = "REQUIRES_ACTION"
+	Authorized        State = "AUTHORIZED"
+	Captured          State = "CAPTURED"
+	CaptureFailed     State = "CAPTURE_FAILED"
+	Voiding           State = "VOIDING"
+	Voided            State = "VOIDED"
+	PartiallyRefunded State = "PARTIALLY_REFUNDED"
+	Refunded          State = "REFUNDED"
+)
+
+// transitions is the one table of payment states. VOIDING is reached from any state but VOIDED: rule 7b cancels or refunds
+// according to what the provider says, not to what we believe.
+var transitions = map[State][]State{
+	Initiated:         {RequiresAction, Authorized, Voiding},
+	RequiresAction:    {Authorized, Voiding},
+	Authorized:        {Captured, CaptureFailed, Voiding},
+	CaptureFailed:     {Captured, Voiding},
+	Captured:          {PartiallyRefunded, Refunded, Voiding},
+	PartiallyRefunded: {PartiallyRefunded, Refunded, Voiding},
+	Refunded:          {Voiding},
+	Voiding:           {Voided},
+	Voided:            {},
+}
+
+// States lists every state.
+func States() []State {
+	states := make([]State, 0, len(transitions))
+	for state := range transitions {
+		states = append(states, state)
+	}
+	slices.Sort(states)
+	return states
+}
+
+// Allowed tells whether a payment may go from one state to another.
+func Allowed(from, to State) bool { return slices.Contains(transitions[from], to) }
+
+// Open tells whether something is left to do that nobody but the reconciler may be doing.
+func (s State) Open() bool { return s == Initiated || s == RequiresAction || s == Voiding }
+
+// Record is a Payments row.
+type Record struct {
+	OrderID  string
+	State    State
+	IntentID string
+	// Amount is what was asked for; Captured and Refunded, what happened to it.
+	Amount, Captured, Refunded money.Money
+	// Fingerprint is the hash of the checkout request; Request, the frozen checkout as JSON (rule 10).
+	Fingerprint []byte
+	Request     []byte
+	CreateTime  time.Time
+	UpdateTime  time.Time
+}
+
+// Store is what capture needs of the Payments table.
+type Store interface {
+	// Capturable returns the payment if its order is not cancelled and it is AUTHORIZED or CAPTURE_FAILED; else its state alone
+	// says why not. Errors: ORDER_NOT_FOUND.
+	Capturable(ctx context.Context, order string) (record Record, ok bool, err error)
+	// Captured moves AUTHORIZED or CAPTURE_FAILED to CAPTURED and leaves any other state (rule 12). It returns the state afterwards.
+	Captured(ctx context.Context, order string, amount money.Money) (State, error)
+	// CaptureFailed moves AUTHORIZED to CAPTURE_FAILED and leaves any other state.
+	CaptureFailed(ctx context.Context, order string) (State, error)
+}
+
+// Service moves money.
+type Service struct {
+	provider Provider
+	store    Store
+}
+
+// NewService makes one.
+func NewService(provider Provider, store Store) *Service {
+	return &Service{provider: provider, store: store}
+}
+
+// Create makes the intent of an order; the order's id is the idempotency key.
+func (s *Service) Create(ctx context.Context, order string, amount money.Money) (Intent, error) {
+	return s.provider.Create(ctx, CreateRequest{Order: order, Key: "create-" + order, Amount: amount})
+}
+
+// Confirm asks for the authorisation. The key holds the method, since after a decline another may be tried on the same intent.
+// A confirmation that comes second is answered with what the intent has become.
+func (s *Service) Confirm(ctx context.Context, id, order, method, returnURL string) (Intent, error) {
+	intent, err := s.provider.Confirm(ctx, id, method, returnURL, "confirm-"+order+"-"+method)
+	if errors.Is(err, ErrNotConfirmable) {
+		return s.provider.Get(ctx, id)
+	}
+	return intent, err
+}
+
+// Get reads an intent.
+func (s *Service) Get(ctx context.Context, id string) (Intent, error) { return s.provider.Get(ctx, id) }
+
+// Cancel ends an intent for good (rule 7b): refused as captured, it is refunded in full, once. Errors: ErrProcessing.
+func (s *Service) Cancel(ctx context.Context, id, order string) (Intent, error) {
+	intent, err := s.provider.Cancel(ctx, id)
+	if !errors.Is(err, ErrCaptured) {
+		return intent, err
+	}
+	if intent, err = s.provider.Get(ctx, id); err != nil {
+		return Intent{}, fmt.Errorf("read captured intent: %w", err)
+	}
+	rest := money.Of(intent.Captured.Minor-intent.Refunded.Minor, intent.Captured.Currency)
+	if rest.Minor > 0 {
+		if err := s.provider.Refund(ctx, id, rest, "void-"+order); err != nil {
+			return Intent{}, fmt.Errorf("refund captured intent: %w", err)
+		}
+		slog.InfoContext(ctx, "payment refunded instead of voided", "order", order)
+		return s.provider.Get(ctx, id)
+	}
+	return intent, nil
+}
+
+// Capture takes the money of an order (rule 12): look, capture, record. The provider decides between a capture and a cancel
+// that meet; whichever comes second is told so. Repeated, it changes nothing. Errors: PAYMENT_NOT_CAPTURABLE.
+func (s *Service) Capture(ctx context.Context, order string) (State, error) {
+	record, ok, err := s.store.Capturable(ctx, order)
+	if err != nil {
+		return "", fmt.Errorf("look at payment of %s: %w", order, err)
+	}
+	if !ok {
+		if record.State == Captured || record.State == PartiallyRefunded || record.State == Refunded {
+			return record.State, nil
+		}
+		return "", fault.PaymentNotCapturable.New("the payment is %s", record.State)
+	}
+	intent, err := s.provider.Capture(ctx, record.IntentID, record.Amount, "capture-"+order)
+	if errors.Is(err, ErrNotCapturable) {
+		return s.refusedCapture(ctx, record)
+	}
+	if err != nil {
+		return "", fmt.Errorf("capture payment of %s: %w", order, err)
+	}
+	return s.store.Captured(ctx, order, intent.Captured)
+}
+
+// refusedCapture tells an intent that was captured already, its answer lost, from one that is cancelled or expired.
+func (s *Service) refusedCapture(ctx context.Context, record Record) (State, error) {
+	intent, err := s.provider.Get(ctx, record.IntentID)
+	if err != nil {
+		return "", fmt.Errorf("read intent of %s: %w", record.OrderID, err)
+	}
+	if intent.Status == IntentCaptured {
+		return s.store.Captured(ctx, record.OrderID, intent.Captured)
+	}
+	if _, err := s.store.CaptureFailed(ctx, record.OrderID); err != nil {
+		return "", fmt.Errorf("record failed capture of %s: %w", record.OrderID, err)
+	}
+	return "", fault.PaymentNotCapturable.New("the provider's authorisation has ended")
+}

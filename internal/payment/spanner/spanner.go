@@ -1,0 +1,177 @@
+// Package spanner keeps payments in Spanner, and exports the reads and mutations that checkout's transactions compose.
+package spanner
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"time"
+
+	"cloud.google.com/go/spanner"
+	"google.golang.org/grpc/codes"
+
+	"larder.dev/internal/fault"
+	"larder.dev/internal/money"
+	"larder.dev/internal/payment"
+)
+
+// Shards is how many parts PaymentsToAttend has.
+const Shards = 8
+
+// Reader is a transaction, read-only or read-write.
+type Reader interface {
+	ReadRow(ctx context.Context, table string, key spanner.Key, columns []string) (*spanner.Row, error)
+}
+
+var columns = []string{"OrderId", "State", "IntentId", "Amount", "Captured", "Refunded", "Currency", "Fingerprint", "Request", "CreateTime", "UpdateTime"}
+
+// Read returns an order's payment, nil where there is none.
+func Read(ctx context.Context, txn Reader, order string) (*payment.Record, error) {
+	row, err := txn.ReadRow(ctx, "Payments", spanner.Key{order}, columns)
+	if spanner.ErrCode(err) == codes.NotFound {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read payment of %s: %w", order, err)
+	}
+	var record payment.Record
+	var state, currency string
+	var amount, captured, refunded int64
+	var request spanner.NullJSON
+	err = row.Columns(&record.OrderID, &state, &record.IntentID, &amount, &captured, &refunded, &currency,
+		&record.Fingerprint, &request, &record.CreateTime, &record.UpdateTime)
+	if err != nil {
+		return nil, fmt.Errorf("read payment of %s: %w", order, err)
+	}
+	record.State = payment.State(state)
+	record.Amount, record.Captured, record.Refunded = money.Of(amount, currency), money.Of(captured, currency), money.Of(refunded, currency)
+	if record.Request, err = json.Marshal(request.Value); err != nil {
+		return nil, fmt.Errorf("read request of %s: %w", order, err)
+	}
+	return &record, nil
+}
+
+// InsertInitiated freezes a checkout before any money moves (rule 10). The reconciler attends to it from a time on.
+func InsertInitiated(r payment.Record, attendAfter time.Time) *spanner.Mutation {
+	return spanner.InsertMap("Payments", map[string]any{
+		"OrderId": r.OrderID, "State": string(payment.Initiated), "IntentId": r.IntentID,
+		"Amount": r.Amount.Minor, "Captured": int64(0), "Refunded": int64(0), "Currency": r.Amount.Currency,
+		"Fingerprint": r.Fingerprint, "Request": spanner.NullJSON{Value: json.RawMessage(r.Request), Valid: true},
+		"CreateTime": spanner.CommitTimestamp, "UpdateTime": spanner.CommitTimestamp,
+		"AttendAfter": spanner.NullTime{Time: attendAfter, Valid: true}, "Shard": shard(r.OrderID),
+	})
+}
+
+// UpdateState moves a payment on. An open state is attended to from the given time on; else the payment leaves the reconciler's list.
+// It is a fault of ours, and an error, if the table of states doesn't allow the step.
+func UpdateState(order string, from, to payment.State, attendAfter time.Time) (*spanner.Mutation, error) {
+	if !payment.Allowed(from, to) {
+		return nil, fmt.Errorf("payment of %s: no way from %s to %s", order, from, to)
+	}
+	return spanner.UpdateMap("Payments", map[string]any{
+		"OrderId": order, "State": string(to), "UpdateTime": spanner.CommitTimestamp,
+		"AttendAfter": spanner.NullTime{Time: attendAfter, Valid: to.Open()},
+	}), nil
+}
+
+// ToAttend lists payments that are open and past their time, oldest first, at most limit.
+func ToAttend(ctx context.Context, client *spanner.Client, now time.Time, limit int) ([]string, error) {
+	var orders []string
+	for shard := range int64(Shards) {
+		rows := spanner.KeyRange{Start: spanner.Key{shard}, End: spanner.Key{shard, now}, Kind: spanner.ClosedClosed}
+		options := &spanner.ReadOptions{Index: "PaymentsToAttend", Limit: limit - len(orders)}
+		err := client.Single().ReadWithOptions(ctx, "Payments", rows, []string{"OrderId"}, options).Do(func(row *spanner.Row) error {
+			var order string
+			if err := row.Columns(&order); err != nil {
+				return err
+			}
+			orders = append(orders, order)
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("list payments to attend to: %w", err)
+		}
+		if len(orders) >= limit {
+			break
+		}
+	}
+	return orders, nil
+}
+
+func shard(order string) int64 {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(order)) // never fails
+	return int64(h.Sum32() % Shards)
+}
+
+// OrderOpen tells a transaction whether an order is sold and not cancelled; the order room's adapter provides it.
+type OrderOpen func(ctx context.Context, txn Reader, order string) (bool, error)
+
+// Store implements payment.Store.
+type Store struct {
+	client *spanner.Client
+	open   OrderOpen
+}
+
+var _ payment.Store = (*Store)(nil)
+
+// NewStore makes one.
+func NewStore(client *spanner.Client, open OrderOpen) *Store {
+	return &Store{client: client, open: open}
+}
+
+// Capturable implements payment.Store.
+func (s *Store) Capturable(ctx context.Context, order string) (record payment.Record, ok bool, err error) {
+	txn := s.client.ReadOnlyTransaction()
+	defer txn.Close()
+	found, err := Read(ctx, txn, order)
+	if err != nil {
+		return payment.Record{}, false, err
+	}
+	if found == nil {
+		return payment.Record{}, false, fault.OrderNotFound.New("there is no such order")
+	}
+	open, err := s.open(ctx, txn, order)
+	if err != nil {
+		return payment.Record{}, false, err
+	}
+	return *found, open && (found.State == payment.Authorized || found.State == payment.CaptureFailed), nil
+}
+
+// Captured implements payment.Store.
+func (s *Store) Captured(ctx context.Context, order string, amount money.Money) (payment.State, error) {
+	return s.move(ctx, order, payment.Captured, map[string]any{"Captured": amount.Minor})
+}
+
+// CaptureFailed implements payment.Store.
+func (s *Store) CaptureFailed(ctx context.Context, order string) (payment.State, error) {
+	return s.move(ctx, order, payment.CaptureFailed, nil)
+}
+
+// move goes to a state from those that allow it and leaves any other (rule 12).
+func (s *Store) move(ctx context.Context, order string, to payment.State, amounts map[string]any) (payment.State, error) {
+	var state payment.State
+	_, err := s.client.ReadWriteTransaction(ctx, func(ctx context.Context, txn *spanner.ReadWriteTransaction) error {
+		record, err := Read(ctx, txn, order)
+		if err != nil {
+			return err
+		}
+		if record == nil {
+			return fault.OrderNotFound.New("there is no such order")
+		}
+		if state = record.State; !payment.Allowed(state, to) || (state != payment.Authorized && state != payment.CaptureFailed) {
+			return nil
+		}
+		state = to
+		change := map[string]any{"OrderId": order, "State": string(to), "UpdateTime": spanner.CommitTimestamp}
+		for column, value := range amounts {
+			change[column] = value
+		}
+		return txn.BufferWrite([]*spanner.Mutation{spanner.UpdateMap("Payments", change)})
+	})
+	if err != nil {
+		return "", fmt.Errorf("move payment of %s to %s: %w", order, to, err)
+	}
+	return state, nil
+}
