@@ -15,10 +15,14 @@
 //
 //	name, words        every word as it is written: fuzzy matches, phrases and the term suggester
 //	.exact             the whole value, case, accents, signs and spaces folded (keyword)
+//	.whole             the set of the value's words, stemmed: all of them, in any order and number, and no other
+//	.head              what a name names: its last word, stemmed ("Cheese & Onion Crisps" are crisps), or the
+//	                   last one before "in", "with" or "for" ("Chickpeas in Water")
 //	.glued             a match query finds "cheesecake" by "cheese cake": a query's neighbouring words are
 //	                   glued in pairs (a single word stays). With the query analyzer [Stemmed] and operator and
 //	                   the same field finds "Cheese Cake" by "cheesecake"
-//	.stemmed           words stemmed (plurals), the query's stop words dropped
+//	.stemmed           words stemmed (plurals; those that the stemmer's dictionary takes for words of their own,
+//	                   such as "rolls", are listed as irregular), the query's stop words dropped
 //	.synonyms          as stemmed, the query widened by synonyms.txt; several words of a rule match as a phrase
 //	.prefix            each word's beginnings, so that what is being typed matches
 //
