@@ -56,7 +56,7 @@ func (s *Simulator) call(do endpoint, allowed ...string) http.Handler {
 			return
 		}
 		if done != nil {
-			s.latency.wait(2)
+			wait(s.latency.draw())
 			w.Header().Set("Idempotent-Replayed", "true")
 			writeJSON(w, done.Status, done.Body)
 			return
@@ -68,10 +68,11 @@ func (s *Simulator) call(do endpoint, allowed ...string) http.Handler {
 		if fault.before(w, r, s) {
 			return
 		}
-		s.latency.wait(1)
+		half := s.latency.draw() / 2
+		wait(half)
 		status, body := s.execute(do, r, p, key, print)
 		s.end(key) // the answer is kept: a second request may have it while this one is still on its way
-		s.latency.wait(1)
+		wait(half)
 		if fault.after(w, r, s) {
 			return
 		}
@@ -117,7 +118,7 @@ func (s *Simulator) authorise(r *http.Request) *apiError {
 }
 
 func (s *Simulator) refuse(w http.ResponseWriter, e *apiError) {
-	s.latency.wait(2)
+	wait(s.latency.draw())
 	if e.status == http.StatusConflict {
 		w.Header().Set("Stripe-Should-Retry", "true")
 	}

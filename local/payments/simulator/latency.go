@@ -49,9 +49,9 @@ func (l *latency) draw() time.Duration {
 	return time.Duration(math.Exp(l.mu50 + l.sigma*l.rng.NormFloat64()))
 }
 
-// wait spends halves/2 of a drawn latency. It goes on when the caller has left, as a provider does.
-func (l *latency) wait(halves int) {
-	if d := l.draw() * time.Duration(halves) / 2; d > 0 {
+// wait lets a part of a drawn latency pass. It goes on when the caller has left, as a provider does.
+func wait(d time.Duration) {
+	if d > 0 {
 		time.Sleep(min(d, time.Minute))
 	}
 }
