@@ -53,6 +53,7 @@ start() {
 	exec "$java" -Xmx256m -XX:+UseSerialGC -cp "$(echo "$home"/*-runner.jar):$home/lib/*" io.debezium.server.Main
 }
 
-ready() { curl -fsS -m 3 -o /dev/null "$DEBEZIUM_URL/q/health/ready" 2>/dev/null; }
+# The readiness address alone has no check behind it; this one has the connector's too.
+ready() { curl -fsS -m 3 -o /dev/null "$DEBEZIUM_URL/q/health" 2>/dev/null; }
 
 wants "$@"
