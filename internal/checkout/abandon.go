@@ -1,0 +1,159 @@
+package checkout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	spb "google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"larder.dev/internal/fault"
+	"larder.dev/internal/order"
+	"larder.dev/internal/payment"
+)
+
+// abandon is the one way for a checkout to fail (rule 7): the tombstone first, then everything else is undone. The refusal is
+// told only after the tombstone's transaction (rule 6): until then a twin of this request may still be on its way to
+// success, and then that is the answer.
+func (s *Service) abandon(ctx context.Context, id string, tombstone Order) (Outcome, error) {
+	standing, err := s.books.Abandon(ctx, id, tombstone, s.now().Add(s.config.VoidRetry)) // a
+	if err != nil {
+		return s.tryAgain(ctx, id, "abandon the checkout", err)
+	}
+	if standing.Sold() {
+		return s.sold(ctx, id, standing.Order)
+	}
+	if err := s.stock.Release(ctx, standing.Order.StoreID, id); err != nil { // d, which may follow a at any time
+		slog.WarnContext(ctx, "release later", "checkout", id, "error", err)
+	}
+	if err := s.void(ctx, id, standing.Payment); err != nil { // b and c
+		slog.WarnContext(ctx, "void later", "checkout", id, "error", err)
+	}
+	return Outcome{}, decodeRefusal(standing.Order.Refusal)
+}
+
+// void ends the payment of an order that is not, or no more (rule 7b, 7c). An intent that the provider is still
+// at work on stays VOIDING, and the reconciler comes back.
+func (s *Service) void(ctx context.Context, id string, row *payment.Record) error {
+	if row == nil || row.State != payment.Voiding {
+		return nil
+	}
+	if _, err := s.payments.Cancel(ctx, row.IntentID, id); err != nil {
+		return fmt.Errorf("cancel the payment: %w", err)
+	}
+	if err := s.books.Voided(ctx, id); err != nil {
+		return fmt.Errorf("record the cancelled payment: %w", err)
+	}
+	return nil
+}
+
+// Reap looks after the holds of a store that are past their deadline (rule 11): sold ones are settled, all others abandoned.
+// It returns how many it ended. Any number of reapers may run at once.
+func (s *Service) Reap(ctx context.Context, store string, limit int) (int, error) {
+	overdue, err := s.stock.Overdue(ctx, store, s.now(), limit)
+	if err != nil {
+		return 0, fmt.Errorf("list overdue holds of %s: %w", store, err)
+	}
+	var failed []error
+	for _, id := range overdue {
+		failed = append(failed, s.reap(ctx, store, id))
+	}
+	return len(overdue), errors.Join(failed...)
+}
+
+func (s *Service) reap(ctx context.Context, store, id string) error {
+	standing, err := s.books.Look(ctx, id)
+	if err != nil {
+		return fmt.Errorf("look at checkout %s: %w", id, err)
+	}
+	if standing.Sold() {
+		_, err = s.sold(ctx, id, standing.Order)
+		return err
+	}
+	tombstone := tombstoneOf(standing)
+	tombstone.StoreID = store
+	return expired(s.abandon(ctx, id, tombstone))
+}
+
+// Reconcile looks after payments that are open and past their time (rule 11), which a flushed Redis has no holds of: those of
+// cancelled orders are voided, those without an order abandoned. It returns how many it looked at.
+func (s *Service) Reconcile(ctx context.Context, limit int) (int, error) {
+	open, err := s.books.ToAttend(ctx, s.now(), limit)
+	if err != nil {
+		return 0, fmt.Errorf("list open payments: %w", err)
+	}
+	var failed []error
+	for _, id := range open {
+		failed = append(failed, s.reconcile(ctx, id))
+	}
+	return len(open), errors.Join(failed...)
+}
+
+func (s *Service) reconcile(ctx context.Context, id string) error {
+	standing, err := s.books.Look(ctx, id)
+	switch {
+	case err != nil:
+		return fmt.Errorf("look at checkout %s: %w", id, err)
+	case standing.Sold():
+		return s.void(ctx, id, standing.Payment)
+	default:
+		return expired(s.abandon(ctx, id, tombstoneOf(standing)))
+	}
+}
+
+// expired passes on what went wrong; a refusal is what an abandoned checkout comes to.
+func expired(_ Outcome, err error) error {
+	var refusal *fault.Error
+	if errors.As(err, &refusal) && !refusal.Reason().Internal {
+		return nil
+	}
+	return err
+}
+
+// tombstone of a request that is refused; nil where another than its writer knows why.
+func (r Request) tombstone(refusal []byte) Order {
+	return Order{UserID: r.UserID, StoreID: r.StoreID, State: order.Abandoned, Fingerprint: r.Fingerprint, Refusal: refusal}
+}
+
+// tombstone of a frozen checkout; a nil refusal is told as CHECKOUT_EXPIRED.
+func (f Frozen) tombstone(row *payment.Record, refusal []byte) Order {
+	return Order{UserID: f.UserID, StoreID: f.StoreID, State: order.Abandoned, Fingerprint: row.Fingerprint, Refusal: refusal}
+}
+
+// tombstoneOf what stands: the tombstone that is there, or that of the frozen checkout.
+func tombstoneOf(s Standing) Order {
+	if s.Order != nil {
+		return *s.Order
+	}
+	if s.Payment != nil {
+		if frozen, err := thaw(s.Payment); err == nil {
+			return frozen.tombstone(s.Payment, nil)
+		}
+	}
+	return Order{State: order.Abandoned}
+}
+
+// encodeRefusal keeps a refusal as the google.rpc.Status that it is told as.
+func encodeRefusal(refusal *fault.Error) []byte {
+	text, err := proto.Marshal(refusal.Status().Proto())
+	if err != nil { // a text that is no UTF-8; told as CHECKOUT_EXPIRED
+		slog.Error("encode a refusal", "reason", refusal.Reason().Name, "error", err)
+		return nil
+	}
+	return text
+}
+
+func decodeRefusal(text []byte) error {
+	expired := fault.CheckoutExpired.New("the checkout was given up; nothing is charged")
+	if len(text) == 0 {
+		return expired
+	}
+	var refusal spb.Status
+	if err := proto.Unmarshal(text, &refusal); err != nil {
+		return fmt.Errorf("decode refusal: %w", err)
+	}
+	return fault.FromStatus(status.FromProto(&refusal), expired)
+}

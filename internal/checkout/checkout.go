@@ -1,0 +1,411 @@
+// Package checkout turns a cart into an order: reserve, pay, commit, settle.
+//
+// Stock is reserved as a hold in Redis. The payment is authorised. One Spanner transaction commits the order, its lines, the ledger
+// entries, the payment's state and the event. Then the hold is settled. On failure the order's id gets a tombstone, the hold is
+// released and the payment cancelled.
+//
+// The protocol is docs/protocol.md, model-checked; its rules are named by number where they are kept. It needs no lock and no clock.
+// Three fences make it right: the epoch, which a commit compares (rules 4, 5, 9); the primary key of the order, which
+// either the commit or the tombstone inserts first (rules 5, 6, 7); and the payment row with the one intent that may be confirmed,
+// written before any money moves (rule 10). Any process may die or sleep at any line: the same request, a webhook, the
+// reaper or the reconciler comes after it, by the same steps.
+package checkout
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"larder.dev/internal/fault"
+	"larder.dev/internal/money"
+	"larder.dev/internal/order"
+	"larder.dev/internal/payment"
+	"larder.dev/internal/pricing"
+	"larder.dev/internal/stock"
+)
+
+// Request is what a shopper asks for.
+type Request struct {
+	// ID is the checkout's, the order's and the payment's id (see ID).
+	ID string
+	// Fingerprint is the hash of the request's bytes: the same id with another is refused.
+	Fingerprint []byte
+	UserID      string
+	CartID      string
+	StoreID     string
+	// Address is a larder.type.v1.Address as JSON.
+	Address       json.RawMessage
+	PaymentMethod string
+	// ExpectedTotal is what the shopper has seen; another total is never charged.
+	ExpectedTotal money.Money
+}
+
+// Frozen is a checkout as it was when its payment was initiated. Whatever goes on later, goes on with this (rule 10).
+type Frozen struct {
+	UserID        string          `json:"user_id"`
+	StoreID       string          `json:"store_id"`
+	CartID        string          `json:"cart_id"`
+	CartETag      string          `json:"cart_etag"`
+	Lines         []pricing.Line  `json:"lines"`
+	Totals        pricing.Totals  `json:"totals"`
+	Address       json.RawMessage `json:"address"`
+	PaymentMethod string          `json:"payment_method"`
+}
+
+func (f Frozen) stockLines() []stock.Line {
+	lines := make([]stock.Line, len(f.Lines))
+	for i, line := range f.Lines {
+		lines[i] = stock.Line{ProductID: line.ProductID, Quantity: line.Quantity}
+	}
+	return lines
+}
+
+// Outcome is what a checkout has come to, other than a refusal, which is an error. Confirmed is final, the others are not.
+type Outcome struct {
+	State Progress
+	// ActionURL is where the shopper confirms the payment, in state RequiresAction.
+	ActionURL string
+}
+
+// Progress of a checkout.
+type Progress int
+
+const (
+	// Processing: the outcome isn't known yet; the same request may be sent again.
+	Processing Progress = iota
+	// RequiresAction: the shopper has something to do.
+	RequiresAction
+	// Confirmed: there is an order.
+	Confirmed
+)
+
+// Standing is what Spanner knows of a checkout. All nil: nothing.
+type Standing struct {
+	Order   *Order
+	Payment *payment.Record
+}
+
+// Order is an order's row, or a tombstone's.
+type Order struct {
+	UserID, StoreID string
+	State           order.State
+	// Sold is the hold that the order was sold under.
+	Sold        stock.Hold
+	Fingerprint []byte
+	// Refusal is a tombstone's answer, as google.rpc.Status; empty if no request wrote it.
+	Refusal []byte
+}
+
+// Sold tells that the order was committed, whatever became of it.
+func (s Standing) Sold() bool { return s.Order != nil && s.Order.State != order.Abandoned }
+
+// dead tells that the order never will be.
+func (s Standing) dead() bool {
+	if s.Order != nil {
+		return s.Order.State == order.Abandoned
+	}
+	return s.Payment != nil && (s.Payment.State == payment.Voiding || s.Payment.State == payment.Voided)
+}
+
+// ofAnother tells that a request with another fingerprint has used the same id.
+func (s Standing) ofAnother(fingerprint []byte) bool {
+	switch {
+	case s.Order != nil && len(s.Order.Fingerprint) > 0:
+		return !slices.Equal(s.Order.Fingerprint, fingerprint)
+	case s.Payment != nil:
+		return !slices.Equal(s.Payment.Fingerprint, fingerprint)
+	default:
+		return false
+	}
+}
+
+// Books is Spanner: each method but Look is one transaction without side effects.
+type Books interface {
+	// Look reads order and payment.
+	Look(ctx context.Context, id string) (Standing, error)
+	// Initiate inserts the payment row, unless there is a row or an order; it returns what stands then (rule 10).
+	Initiate(ctx context.Context, id string, frozen Frozen, intent string, fingerprint []byte, attendAfter time.Time) (Standing, error)
+	// AwaitAction moves the payment to REQUIRES_ACTION.
+	AwaitAction(ctx context.Context, id string, attendAfter time.Time) error
+	// Commit makes the order, unless there is one or a tombstone, or the hold's epoch is not the store's: then epoch is the store's
+	// (rule 5).
+	Commit(ctx context.Context, id string, frozen Frozen, fingerprint []byte, hold stock.Hold) (standing Standing, epoch stock.Epoch, err error)
+	// Abandon inserts the tombstone, unless the order is sold, and moves the payment to VOIDING (rule 7a). It returns what stands then.
+	Abandon(ctx context.Context, id string, tombstone Order, attendAfter time.Time) (Standing, error)
+	// Voided moves the payment from VOIDING to VOIDED (rule 7c).
+	Voided(ctx context.Context, id string) error
+	// ToAttend lists checkouts whose payments are open and past their time.
+	ToAttend(ctx context.Context, now time.Time, limit int) ([]string, error)
+}
+
+// Stock is the room stock, as far as a checkout needs it.
+type Stock interface {
+	Reserve(ctx context.Context, store, order string, lines []stock.Line, deadline time.Time, minimum stock.Epoch) (stock.Hold, error)
+	Settle(ctx context.Context, store, order string, sold stock.Hold) error
+	Release(ctx context.Context, store, order string) error
+	Overdue(ctx context.Context, store string, now time.Time, limit int) ([]string, error)
+	Stores(ctx context.Context) ([]string, error)
+	Check(ctx context.Context, store string) error
+}
+
+// Payments is the room payment, by its service. Errors other than payment.ErrProcessing mean that the outcome is unknown.
+type Payments interface {
+	Create(ctx context.Context, id string, amount money.Money) (payment.Intent, error)
+	Confirm(ctx context.Context, intent, id, method string) (payment.Intent, error)
+	Get(ctx context.Context, intent string) (payment.Intent, error)
+	// Cancel ends an intent for good. Errors: payment.ErrProcessing.
+	Cancel(ctx context.Context, intent, id string) (payment.Intent, error)
+}
+
+// Quote is a cart at today's prices.
+type Quote struct {
+	CartID, CartETag, StoreID string
+	Lines                     []pricing.Line
+	// NotSold lists products that the store doesn't sell.
+	NotSold []string
+	Totals  pricing.Totals
+}
+
+// Carts is the room cart, by its service, acting for the shopper of the context.
+type Carts interface {
+	// Quote prices a cart. Errors: CART_NOT_FOUND.
+	Quote(ctx context.Context, cart string) (Quote, error)
+	// Clear empties a cart if it is still as it was.
+	Clear(ctx context.Context, cart, etag string) error
+}
+
+// Locks spare shoppers from racing themselves. It is a courtesy: nothing depends on it.
+type Locks interface {
+	// Lock waits briefly for others of the same name. unlock is never nil and may be called once.
+	Lock(ctx context.Context, name string) (unlock func())
+}
+
+// Config has the durations that decide when others look after a checkout; nothing depends on them but speed.
+type Config struct {
+	// HoldFor is how long a checkout may take before the reaper looks at its hold; shoppers confirm payments in that time.
+	HoldFor time.Duration `env:"HOLD_FOR" envDefault:"10m"`
+	// VoidRetry is the time between tries to cancel a payment.
+	VoidRetry time.Duration `env:"VOID_RETRY" envDefault:"15s"`
+}
+
+// Service is the saga. It keeps nothing in memory.
+type Service struct {
+	config   Config
+	books    Books
+	stock    Stock
+	payments Payments
+	carts    Carts
+	locks    Locks
+	now      func() time.Time
+}
+
+// NewService makes one.
+func NewService(config Config, books Books, stock Stock, payments Payments, carts Carts, locks Locks, now func() time.Time) *Service {
+	return &Service{config: config, books: books, stock: stock, payments: payments, carts: carts, locks: locks, now: now}
+}
+
+// Checkout buys a cart. The same request again goes on where the first one stopped, or answers as it did.
+// Errors: the refusals of CreateCheckout, IDEMPOTENCY_KEY_REUSED, UNAVAILABLE.
+func (s *Service) Checkout(ctx context.Context, r Request) (Outcome, error) {
+	defer s.locks.Lock(ctx, r.UserID+"/"+r.CartID)()
+	standing, err := s.books.Look(ctx, r.ID)
+	switch {
+	case err != nil:
+		return Outcome{}, fmt.Errorf("look at checkout %s: %w", r.ID, err)
+	case standing.ofAnother(r.Fingerprint):
+		return Outcome{}, reused()
+	case standing.Order != nil || standing.Payment != nil:
+		return s.resume(ctx, r.ID, standing)
+	}
+
+	frozen, refusal, err := s.quote(ctx, r)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if refusal != nil {
+		return s.abandon(ctx, r.ID, r.tombstone(refusal))
+	}
+	hold, err := s.reserve(ctx, r.ID, frozen, 0)
+	if err != nil {
+		return s.notReserved(ctx, r.ID, r.tombstone(nil), err)
+	}
+	intent, err := s.payments.Create(ctx, r.ID, frozen.Totals.Total)
+	if err != nil {
+		return s.tryAgain(ctx, r.ID, "create the payment's intent", err)
+	}
+	standing, err = s.books.Initiate(ctx, r.ID, frozen, intent.ID, r.Fingerprint, s.now().Add(s.config.HoldFor))
+	switch {
+	case err != nil:
+		return s.tryAgain(ctx, r.ID, "initiate the payment", err)
+	case standing.ofAnother(r.Fingerprint):
+		return Outcome{}, reused()
+	case standing.Order != nil || standing.dead():
+		return s.resume(ctx, r.ID, standing)
+	}
+	adopted, err := thaw(standing.Payment)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if !slices.Equal(adopted.stockLines(), frozen.stockLines()) { // rule 10: the row's lines are not the hold's
+		return s.abandon(ctx, r.ID, r.tombstone(nil))
+	}
+	return s.pay(ctx, r.ID, adopted, standing.Payment, hold)
+}
+
+// resume goes on with a checkout that Spanner knows (rule 10, re-entry): a repeated request, a poll, later a webhook.
+func (s *Service) resume(ctx context.Context, id string, standing Standing) (Outcome, error) {
+	switch {
+	case standing.Sold():
+		return s.sold(ctx, id, standing.Order)
+	case standing.dead():
+		return s.abandon(ctx, id, tombstoneOf(standing))
+	}
+	frozen, err := thaw(standing.Payment)
+	if err != nil {
+		return Outcome{}, err
+	}
+	hold, err := s.reserve(ctx, id, frozen, 0)
+	if err != nil {
+		return s.notReserved(ctx, id, tombstoneOf(standing), err)
+	}
+	intent, err := s.payments.Get(ctx, standing.Payment.IntentID) // the row's, never another
+	if err != nil {
+		return s.tryAgain(ctx, id, "read the payment's intent", err)
+	}
+	switch intent.Status {
+	case payment.IntentRequiresConfirmation, payment.IntentFailed:
+		return s.pay(ctx, id, frozen, standing.Payment, hold)
+	default:
+		return s.paid(ctx, id, frozen, standing.Payment, hold, intent)
+	}
+}
+
+// pay confirms the row's intent, which nobody may do before the row stands.
+func (s *Service) pay(ctx context.Context, id string, frozen Frozen, row *payment.Record, hold stock.Hold) (Outcome, error) {
+	intent, err := s.payments.Confirm(ctx, row.IntentID, id, frozen.PaymentMethod)
+	if err != nil {
+		return s.tryAgain(ctx, id, "confirm the payment", err)
+	}
+	return s.paid(ctx, id, frozen, row, hold, intent)
+}
+
+// paid goes on by what the provider says of the intent.
+func (s *Service) paid(ctx context.Context, id string, frozen Frozen, row *payment.Record, hold stock.Hold, intent payment.Intent) (Outcome, error) {
+	switch intent.Status {
+	case payment.IntentAuthorized, payment.IntentCaptured:
+		return s.commit(ctx, id, frozen, row, hold)
+	case payment.IntentRequiresAction:
+		if err := s.books.AwaitAction(ctx, id, s.now().Add(s.config.HoldFor)); err != nil {
+			return s.tryAgain(ctx, id, "await the shopper's action", err)
+		}
+		return Outcome{State: RequiresAction, ActionURL: intent.ActionURL}, nil
+	case payment.IntentProcessing:
+		return Outcome{State: Processing}, nil
+	case payment.IntentFailed:
+		return s.abandon(ctx, id, frozen.tombstone(row, declined(intent)))
+	default: // cancelled at the provider, or not confirmed after all
+		return s.abandon(ctx, id, frozen.tombstone(row, nil))
+	}
+}
+
+// commit makes the order. A hold of another epoch than the store's is reserved again (rule 4).
+func (s *Service) commit(ctx context.Context, id string, frozen Frozen, row *payment.Record, hold stock.Hold) (Outcome, error) {
+	const attempts = 5
+	for range attempts {
+		standing, epoch, err := s.books.Commit(ctx, id, frozen, row.Fingerprint, hold)
+		switch {
+		case err != nil:
+			return s.tryAgain(ctx, id, "commit the order", err)
+		case standing.Sold():
+			s.clearCart(ctx, frozen)
+			return s.sold(ctx, id, standing.Order)
+		case standing.dead():
+			return s.abandon(ctx, id, tombstoneOf(standing))
+		}
+		// Rule 4: at least the store's epoch, or, where the hold's is newer, which only a restored Spanner explains, anything newer still.
+		minimum := epoch
+		if minimum <= hold.Epoch {
+			minimum = hold.Epoch + 1
+		}
+		if hold, err = s.reserve(ctx, id, frozen, minimum); err != nil {
+			return s.notReserved(ctx, id, frozen.tombstone(row, nil), err)
+		}
+	}
+	return s.tryAgain(ctx, id, "commit the order", errors.New("the store's epoch keeps changing"))
+}
+
+// sold ends the hold with epoch and token of the order's row (rule 5). It is only for speed: the reaper does it as well.
+func (s *Service) sold(ctx context.Context, id string, row *Order) (Outcome, error) {
+	if err := s.stock.Settle(ctx, row.StoreID, id, row.Sold); err != nil {
+		slog.WarnContext(ctx, "settle later", "checkout", id, "error", err)
+	}
+	return Outcome{State: Confirmed}, nil
+}
+
+func (s *Service) reserve(ctx context.Context, id string, frozen Frozen, minimum stock.Epoch) (stock.Hold, error) {
+	return s.stock.Reserve(ctx, frozen.StoreID, id, frozen.stockLines(), s.now().Add(s.config.HoldFor), minimum)
+}
+
+// notReserved tells out of stock after the tombstone; a hold of other lines is somebody's who is on the way (rule 3).
+func (s *Service) notReserved(ctx context.Context, id string, tombstone Order, err error) (Outcome, error) {
+	var short *stock.InsufficientError
+	switch {
+	case errors.As(err, &short):
+		tombstone.Refusal = encodeRefusal(outOfStock(short))
+		return s.abandon(ctx, id, tombstone)
+	case errors.Is(err, stock.ErrOtherLines):
+		return Outcome{State: Processing}, nil
+	default:
+		return Outcome{}, fmt.Errorf("reserve for checkout %s: %w", id, err)
+	}
+}
+
+// tryAgain ends a try whose outcome is unknown: the hold stays, and the same request, the reaper or the reconciler goes on.
+func (s *Service) tryAgain(ctx context.Context, id, doing string, err error) (Outcome, error) {
+	slog.WarnContext(ctx, "checkout stays open", "checkout", id, "while", doing, "error", err)
+	return Outcome{State: Processing}, nil
+}
+
+func (s *Service) clearCart(ctx context.Context, frozen Frozen) {
+	if err := s.carts.Clear(ctx, frozen.CartID, frozen.CartETag); err != nil {
+		slog.WarnContext(ctx, "the cart keeps what was bought", "error", err)
+	}
+}
+
+// Poll tells what a checkout of the shopper's has come to and goes on with it where it can. Errors: CHECKOUT_NOT_FOUND, and the
+// refusal of a checkout that failed.
+func (s *Service) Poll(ctx context.Context, id, user string) (Outcome, error) {
+	standing, err := s.books.Look(ctx, id)
+	if err != nil {
+		return Outcome{}, fmt.Errorf("look at checkout %s: %w", id, err)
+	}
+	if owner(standing) != user {
+		return Outcome{}, fault.CheckoutNotFound.New("you have no such checkout")
+	}
+	return s.resume(ctx, id, standing)
+}
+
+func owner(s Standing) string {
+	if s.Order != nil {
+		return s.Order.UserID
+	}
+	if s.Payment != nil {
+		if frozen, err := thaw(s.Payment); err == nil {
+			return frozen.UserID
+		}
+	}
+	return ""
+}
+
+// thaw reads the frozen checkout of a payment row.
+func thaw(row *payment.Record) (Frozen, error) {
+	var frozen Frozen
+	if err := json.Unmarshal(row.Request, &frozen); err != nil {
+		return Frozen{}, fmt.Errorf("read the frozen checkout %s: %w", row.OrderID, err)
+	}
+	return frozen, nil
+}

@@ -1,0 +1,92 @@
+// Package rpc lets checkout use the rooms cart and payment by their services.
+package rpc
+
+import (
+	"context"
+	"fmt"
+
+	cartpb "larder.dev/api/cart/v1"
+	paymentpb "larder.dev/api/payment/v1"
+	typepb "larder.dev/api/type/v1"
+	"larder.dev/internal/checkout"
+	"larder.dev/internal/fault"
+	"larder.dev/internal/money"
+	"larder.dev/internal/payment"
+	"larder.dev/internal/pricing"
+)
+
+// Carts implements checkout.Carts.
+type Carts struct{ Client cartpb.CartServiceClient }
+
+// Quote implements checkout.Carts.
+func (c Carts) Quote(ctx context.Context, id string) (checkout.Quote, error) {
+	cart, err := c.Client.GetCart(ctx, &cartpb.GetCartRequest{CartId: id})
+	if err != nil {
+		return checkout.Quote{}, fault.FromRPC(err)
+	}
+	quote := checkout.Quote{CartID: cart.CartId, CartETag: cart.Etag, StoreID: cart.StoreId, Totals: totals(cart.Totals)}
+	for _, item := range cart.Items {
+		if !item.Sold {
+			quote.NotSold = append(quote.NotSold, item.ProductId)
+			continue
+		}
+		quote.Lines = append(quote.Lines, pricing.Line{
+			ProductID: item.ProductId, Name: item.Name, Quantity: int64(item.Quantity),
+			UnitPrice: money.FromProto(item.UnitPrice), TaxRateBPS: int64(item.TaxRateBps),
+		})
+	}
+	return quote, nil
+}
+
+// Clear implements checkout.Carts.
+func (c Carts) Clear(ctx context.Context, id, etag string) error {
+	if _, err := c.Client.ClearCart(ctx, &cartpb.ClearCartRequest{CartId: id, Etag: etag}); err != nil {
+		return fmt.Errorf("clear cart: %w", err)
+	}
+	return nil
+}
+
+func totals(p *typepb.Totals) pricing.Totals {
+	t := pricing.Totals{
+		Lines: money.FromProto(p.GetLines()), Discounts: money.FromProto(p.GetDiscounts()), DeliveryFee: money.FromProto(p.GetDeliveryFee()),
+		Total: money.FromProto(p.GetTotal()), Tax: money.FromProto(p.GetTax()),
+	}
+	for _, tax := range p.GetTaxes() {
+		t.Taxes = append(t.Taxes, pricing.Tax{RateBPS: int64(tax.RateBps), Gross: money.FromProto(tax.Gross), Tax: money.FromProto(tax.Tax)})
+	}
+	return t
+}
+
+// Payments implements checkout.Payments.
+type Payments struct{ Client paymentpb.PaymentServiceClient }
+
+// Create implements checkout.Payments.
+func (p Payments) Create(ctx context.Context, id string, amount money.Money) (payment.Intent, error) {
+	return intent(p.Client.CreateIntent(ctx, &paymentpb.CreateIntentRequest{OrderId: id, Amount: amount.Proto()}))
+}
+
+// Confirm implements checkout.Payments.
+func (p Payments) Confirm(ctx context.Context, intentID, id, method string) (payment.Intent, error) {
+	return intent(p.Client.ConfirmIntent(ctx, &paymentpb.ConfirmIntentRequest{IntentId: intentID, OrderId: id, PaymentMethod: method}))
+}
+
+// Get implements checkout.Payments.
+func (p Payments) Get(ctx context.Context, intentID string) (payment.Intent, error) {
+	return intent(p.Client.GetIntent(ctx, &paymentpb.GetIntentRequest{IntentId: intentID}))
+}
+
+// Cancel implements checkout.Payments.
+func (p Payments) Cancel(ctx context.Context, intentID, id string) (payment.Intent, error) {
+	answer, err := p.Client.CancelIntent(ctx, &paymentpb.CancelIntentRequest{IntentId: intentID, OrderId: id})
+	if fault.Is(err, fault.PaymentProcessing) {
+		return payment.Intent{}, payment.ErrProcessing
+	}
+	return intent(answer, err)
+}
+
+func intent(p *paymentpb.Intent, err error) (payment.Intent, error) {
+	if err != nil {
+		return payment.Intent{}, fmt.Errorf("ask the payment service: %w", err)
+	}
+	return payment.IntentFromProto(p), nil
+}
