@@ -1,0 +1,4 @@
+select address_id, recipient, line1, line2, city, postcode, country, phone, create_time, update_time
+from users.addresses
+where user_id = $1
+order by create_time, address_id

@@ -1,0 +1,1 @@
+select count(*) from users.addresses where user_id = $1

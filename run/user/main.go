@@ -1,0 +1,40 @@
+// Command user is the service of accounts, sessions, profiles and addresses.
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	userpb "larder.dev/api/user/v1"
+	"larder.dev/internal/pgdb"
+	"larder.dev/internal/serve"
+	"larder.dev/internal/user"
+	"larder.dev/internal/user/postgres"
+)
+
+type config struct {
+	serve.Config
+	Database pgdb.Config
+}
+
+func main() {
+	var c config
+	serve.Main("user", &c, func(ctx context.Context, app *serve.App) error {
+		if _, err := pgdb.Migrate(ctx, c.Database.URL, postgres.Schema()); err != nil {
+			return err
+		}
+		pool, err := pgdb.Open(ctx, c.Database.URL)
+		if err != nil {
+			return err
+		}
+		app.Close(func(context.Context) error { pool.Close(); return nil })
+		app.Ready("PostgreSQL", pool.Ping)
+
+		service := user.New(postgres.New(pool), c.Identity.Issuer, c.Identity.Audience, time.Now)
+		if _, err := service.PublicKeys(ctx); err != nil {
+			return fmt.Errorf("signing keys: %w", err)
+		}
+		return app.Register(ctx, &userpb.UserService_ServiceDesc, user.NewServer(service), user.Gateway)
+	})
+}
