@@ -135,7 +135,7 @@ func (in *Intent) chargeWire(x *expansion) object {
 func (r *Refund) wire() object {
 	return object{
 		"id": r.ID, "object": "refund", "amount": r.Amount, "balance_transaction": "txn_" + r.ID, "charge": r.Charge,
-		"created": r.Created.Unix(), "currency": r.Currency, "destination_details": nil,
+		"created": r.Created.Unix(), "currency": r.Currency, "destination_details": object{"type": "card", "card": object{"type": "refund"}},
 		"metadata": metadataWire(r.Metadata), "payment_intent": r.Intent, "reason": orNull(r.Reason),
 		"receipt_number": nil, "source_transfer_reversal": nil, "status": "succeeded", "transfer_reversal": nil,
 	}
