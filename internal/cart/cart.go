@@ -64,8 +64,8 @@ func (c Cart) line(productID string) (Line, bool) {
 	return c.Lines[i], true
 }
 
-// Store keeps carts. Each method is atomic, and each but Clear touches the cart, which then lives for another Lifetime. An empty
-// etag matches every cart. Errors of all: UNAVAILABLE.
+// Store keeps carts. Each method is atomic, and each but Clear touches the cart, which then lives for another Lifetime. To
+// Put and Delete an empty etag means any. Errors of all: UNAVAILABLE.
 type Store interface {
 	// Open makes a cart, or moves the one that is there to the store.
 	Open(ctx context.Context, id, storeID string) (Cart, error)

@@ -50,6 +50,7 @@ func Open(address string) *redis.Client {
 		Addr: address,
 		// A script whose reply was lost may have run. Sent again by itself it could undo another's later change: the caller decides.
 		MaxRetries:            -1,
+		DialerRetries:         1, // a shopper who is told at once tries again sooner
 		DialTimeout:           time.Second,
 		ReadTimeout:           time.Second,
 		WriteTimeout:          time.Second,
