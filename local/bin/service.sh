@@ -23,6 +23,12 @@ if outside; then stand_in "$address"; fi
 
 data
 not_twice
+# Files of the three that are no service; they are in the component's folder, which is where we are now.
+case $name in
+payments) export PAYMENTS_JOURNAL=${PAYMENTS_JOURNAL-journal.jsonl} ;;
+metadata) export METADATA_KEY_FILE=${METADATA_KEY_FILE-key.pem} ;;
+edge) export ROUTES_FILE=${ROUTES_FILE-$root/terraform/routes.json} ;;
+esac
 PORT=$(port_of "$address")
 SERVICE_ACCOUNT=$name@larder-local.iam.gserviceaccount.com
 export PORT SERVICE_ACCOUNT
