@@ -62,7 +62,9 @@ var (
 // InsufficientError lists the lines that can't be had.
 type InsufficientError struct{ Shortages []Shortage }
 
-func (e *InsufficientError) Error() string { return fmt.Sprintf("%d lines are short", len(e.Shortages)) }
+func (e *InsufficientError) Error() string {
+	return fmt.Sprintf("%d lines are short", len(e.Shortages))
+}
 
 // UnstockedError lists products of which the virtual stock knows nothing: never stocked, or lost.
 type UnstockedError struct{ ProductIDs []string }
@@ -106,7 +108,10 @@ type Ledger interface {
 	Products(ctx context.Context, store, after string, limit int) ([]string, error)
 	// Stores lists the stores that have an epoch.
 	Stores(ctx context.Context) ([]string, error)
-	// Adjust enters an adjustment once, and returns the epoch that it was entered under. Errors: IDEMPOTENCY_KEY_REUSED.
+	// Entered returns the epoch that an adjustment was entered under, zero if it wasn't. Errors: IDEMPOTENCY_KEY_REUSED.
+	Entered(ctx context.Context, adjustment Adjustment) (Epoch, error)
+	// Adjust enters an adjustment once, and returns the epoch that it was entered under: zero, and nothing entered, for a store
+	// that has none. Errors: IDEMPOTENCY_KEY_REUSED.
 	Adjust(ctx context.Context, adjustment Adjustment) (Epoch, error)
 }
 
@@ -202,22 +207,31 @@ func (s *Service) Apply(ctx context.Context, store, entry string, epoch Epoch, l
 // at the same instant can leave the count below zero, since a loss of goods is a fact, and such a product sells no more.
 // Errors: STOCK_UNDERFLOW, IDEMPOTENCY_KEY_REUSED.
 func (s *Service) Adjust(ctx context.Context, a Adjustment) error {
-	if err := s.refuseUnderflow(ctx, a); err != nil {
-		return err
-	}
-	epoch, err := s.ledger.Adjust(ctx, a)
+	epoch, err := s.ledger.Entered(ctx, a)
 	if err != nil {
-		return fmt.Errorf("enter adjustment %s: %w", a.ID, err)
+		return fmt.Errorf("look for adjustment %s: %w", a.ID, err)
 	}
-	if epoch == 0 { // a store's first stock: no epoch yet, so nothing could be entered
-		if _, _, err := s.Rebuild(ctx, a.StoreID); err != nil {
+	if epoch == 0 {
+		if err := s.refuseUnderflow(ctx, a); err != nil {
 			return err
 		}
-		if epoch, err = s.ledger.Adjust(ctx, a); err != nil {
+		if epoch, err = s.enter(ctx, a); err != nil {
 			return fmt.Errorf("enter adjustment %s: %w", a.ID, err)
 		}
 	}
 	return s.Apply(ctx, a.StoreID, a.ID, epoch, a.Lines)
+}
+
+// enter gives a store its first epoch where it has none (rule 4: without one nothing commits).
+func (s *Service) enter(ctx context.Context, a Adjustment) (Epoch, error) {
+	epoch, err := s.ledger.Adjust(ctx, a)
+	if err != nil || epoch != 0 {
+		return epoch, err
+	}
+	if _, _, err := s.Rebuild(ctx, a.StoreID); err != nil {
+		return 0, err
+	}
+	return s.ledger.Adjust(ctx, a)
 }
 
 func (s *Service) refuseUnderflow(ctx context.Context, a Adjustment) error {

@@ -58,7 +58,9 @@ func totals(p *typepb.Totals) pricing.Totals {
 }
 
 // Payments implements checkout.Payments.
-type Payments struct{ Client paymentpb.PaymentServiceClient }
+type Payments struct {
+	Client paymentpb.PaymentServiceClient
+}
 
 // Create implements checkout.Payments.
 func (p Payments) Create(ctx context.Context, id string, amount money.Money) (payment.Intent, error) {

@@ -1,11 +1,8 @@
 -- Rule 9. Replaces everything: stock, ep, no holds, seq 0, nothing applied. Sent at most once per epoch.
--- ARGV: epoch, product, quantity, product, quantity, ... Answers DONE | STALE (a newer epoch is loaded) | NO_IDENTITY
+-- ARGV: epoch, product, quantity, product, quantity, ... Answers DONE | NO_IDENTITY
+-- An older load that comes late is let in: no commit accepts its ep, and whoever notices rebuilds (rule 4).
 local me = instance()
 if not me then return 'NO_IDENTITY' end
-local current = redis.call('HGET', KEYS[1], 'ep')
-local loaded = epoch(current)
--- A courtesy, not a fence: an older load installs an ep that no commit accepts.
-if loaded and loaded >= ARGV[1] then return 'STALE' end
 redis.call('DEL', KEYS[1], KEYS[2])
 redis.call('HSET', KEYS[1], 'ep', ARGV[1] .. '|' .. me, 'seq', 0, 'applied', 0)
 local batch = {}

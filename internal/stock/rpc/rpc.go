@@ -12,7 +12,9 @@ import (
 )
 
 // Catalogue implements stock.Catalogue.
-type Catalogue struct{ Client productpb.ProductServiceClient }
+type Catalogue struct {
+	Client productpb.ProductServiceClient
+}
 
 // Unknown implements stock.Catalogue.
 func (c Catalogue) Unknown(ctx context.Context, store string, products []string) ([]string, error) {

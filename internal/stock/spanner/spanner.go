@@ -188,15 +188,16 @@ func (l *Ledger) Stores(ctx context.Context) ([]string, error) {
 	return stores, nil
 }
 
-// Adjust implements stock.Ledger. It returns zero, and enters nothing, for a store without an epoch (rule 4).
+// Entered implements stock.Ledger.
+func (l *Ledger) Entered(ctx context.Context, a stock.Adjustment) (stock.Epoch, error) {
+	return entered(ctx, l.client.Single(), a)
+}
+
+// Adjust implements stock.Ledger.
 func (l *Ledger) Adjust(ctx context.Context, a stock.Adjustment) (stock.Epoch, error) {
 	var epoch stock.Epoch
-	_, err := l.client.ReadWriteTransaction(ctx, func(ctx context.Context, txn *spanner.ReadWriteTransaction) error {
-		row, err := txn.ReadRow(ctx, "StockAdjustments", spanner.Key{a.StoreID, a.ID}, []string{"Fingerprint", "Epoch"})
-		if err == nil { // repeated
-			return repeated(row, a, &epoch)
-		}
-		if spanner.ErrCode(err) != codes.NotFound {
+	_, err := l.client.ReadWriteTransaction(ctx, func(ctx context.Context, txn *spanner.ReadWriteTransaction) (err error) {
+		if epoch, err = entered(ctx, txn, a); err != nil || epoch != 0 {
 			return err
 		}
 		if epoch, err = Epoch(ctx, txn, a.StoreID); err != nil || epoch == 0 {
@@ -215,15 +216,22 @@ func (l *Ledger) Adjust(ctx context.Context, a stock.Adjustment) (stock.Epoch, e
 	return epoch, nil
 }
 
-func repeated(row *spanner.Row, a stock.Adjustment, epoch *stock.Epoch) error {
+// entered returns the epoch of an adjustment that is there, else zero.
+func entered(ctx context.Context, txn Reader, a stock.Adjustment) (stock.Epoch, error) {
+	row, err := txn.ReadRow(ctx, "StockAdjustments", spanner.Key{a.StoreID, a.ID}, []string{"Fingerprint", "Epoch"})
+	if spanner.ErrCode(err) == codes.NotFound {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
 	var fingerprint []byte
-	var entered time.Time
-	if err := row.Columns(&fingerprint, &entered); err != nil {
-		return err
+	var epoch time.Time
+	if err := row.Columns(&fingerprint, &epoch); err != nil {
+		return 0, err
 	}
 	if !bytes.Equal(fingerprint, a.Fingerprint) {
-		return fault.IdempotencyKeyReused.New("the Idempotency-Key was used for another adjustment")
+		return 0, fault.IdempotencyKeyReused.New("the Idempotency-Key was used for another adjustment")
 	}
-	*epoch = stock.EpochAt(entered)
-	return nil
+	return stock.EpochAt(epoch), nil
 }

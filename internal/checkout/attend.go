@@ -1,0 +1,46 @@
+package checkout
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+)
+
+// attendEvery is the time between two looks after what checkouts left behind.
+const attendEvery = 5 * time.Second
+
+// Attend looks after what checkouts left behind, now and then, until ctx ends: overdue holds, open payments, and virtual stock of
+// another epoch than Spanner's. Any number of processes may do so at once.
+func (s *Service) Attend(ctx context.Context) error {
+	for {
+		pause := attendEvery + rand.N(attendEvery/2) // many processes don't look at the same time
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return nil
+		}
+		s.attend(ctx)
+	}
+}
+
+func (s *Service) attend(ctx context.Context) {
+	const limit = 100
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	stores, err := s.stock.Stores(ctx)
+	if err != nil {
+		slog.WarnContext(ctx, "list stores", "error", err)
+	}
+	for _, store := range stores {
+		if err := s.stock.Check(ctx, store); err != nil {
+			slog.WarnContext(ctx, "check stock", "store", store, "error", err)
+		}
+		if n, err := s.Reap(ctx, store, limit); n > 0 || err != nil {
+			slog.InfoContext(ctx, "overdue holds looked after", "store", store, "holds", n, "error", err)
+		}
+	}
+	if n, err := s.Reconcile(ctx, limit); n > 0 || err != nil {
+		slog.InfoContext(ctx, "open payments looked after", "payments", n, "error", err)
+	}
+}

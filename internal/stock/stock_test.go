@@ -1,0 +1,399 @@
+package stock_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	goredis "github.com/redis/go-redis/v9"
+
+	"larder.dev/internal/fault"
+	"larder.dev/internal/spannerdb/spannertest"
+	"larder.dev/internal/stock"
+	"larder.dev/internal/stock/redis"
+	"larder.dev/internal/stock/spanner"
+)
+
+// shop is one store with real Redis and Spanner.
+type shop struct {
+	*stock.Service
+	virtual *redis.Virtual
+	ledger  *spanner.Ledger
+	raw     goredis.UniversalClient
+	store   string
+}
+
+func open(t *testing.T) shop {
+	t.Helper()
+	address := os.Getenv("STOCK_REDIS_ADDR")
+	if address == "" {
+		t.Fatal("STOCK_REDIS_ADDR is not set: run the tests by `make test`, which starts Redis")
+	}
+	virtual := redis.Open(address)
+	t.Cleanup(func() { _ = virtual.Close() })
+	ledger := spanner.NewLedger(spannertest.Open(t))
+	s := shop{
+		Service: stock.NewService(virtual, ledger), virtual: virtual, ledger: ledger, raw: virtual.Client(),
+		store: "t-" + uuid.NewString()[:8],
+	}
+	t.Cleanup(func() { s.flush(t) })
+	return s
+}
+
+// key is the store's hash; this test reads and breaks it from outside.
+func (s shop) key() string { return "stock:{" + s.store + "}" }
+
+func (s shop) flush(t *testing.T) {
+	t.Helper()
+	if err := s.raw.Del(context.Background(), s.key(), s.key()+":deadlines", s.key()+":flips").Err(); err != nil {
+		t.Error(err)
+	}
+}
+
+func (s shop) adjust(t *testing.T, quantities map[string]int64) {
+	t.Helper()
+	a := stock.Adjustment{ID: uuid.NewString(), StoreID: s.store, Actor: "test", Reason: "test", Fingerprint: make([]byte, 32)}
+	for product, quantity := range quantities {
+		a.Lines = append(a.Lines, stock.Line{ProductID: product, Quantity: quantity})
+	}
+	if err := s.Adjust(t.Context(), a); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s shop) want(t *testing.T, want map[string]int64) {
+	t.Helper()
+	for product, quantity := range want {
+		got, err := s.Available(t.Context(), s.store, []string{product})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got[product] != quantity {
+			t.Errorf("%s: %d may be promised, want %d", product, got[product], quantity)
+		}
+	}
+}
+
+func (s shop) reserve(ctx context.Context, order string, lines ...stock.Line) (stock.Hold, error) {
+	return s.Reserve(ctx, s.store, order, lines, time.Now().Add(time.Minute), 0)
+}
+
+func line(product string, quantity int64) stock.Line {
+	return stock.Line{ProductID: product, Quantity: quantity}
+}
+
+func TestReserveTakesAllLinesOrNone(t *testing.T) {
+	s := open(t)
+	s.adjust(t, map[string]int64{"apples": 10, "pears": 3})
+
+	hold, err := s.reserve(t.Context(), "o1", line("pears", 1), line("apples", 4))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.want(t, map[string]int64{"apples": 6, "pears": 2})
+
+	again, err := s.reserve(t.Context(), "o1", line("apples", 4), line("pears", 1))
+	if err != nil || again != hold {
+		t.Errorf("the same lines again: %v, %v; want the same hold %v", again, err, hold)
+	}
+	if _, err := s.reserve(t.Context(), "o1", line("apples", 5)); !errors.Is(err, stock.ErrOtherLines) {
+		t.Errorf("other lines: %v, want ErrOtherLines", err)
+	}
+
+	_, err = s.reserve(t.Context(), "o2", line("apples", 1), line("pears", 9))
+	var short *stock.InsufficientError
+	if !errors.As(err, &short) || len(short.Shortages) != 1 || short.Shortages[0] != (stock.Shortage{ProductID: "pears", Requested: 9, Available: 2}) {
+		t.Errorf("too many pears: %v", err)
+	}
+	_, err = s.reserve(t.Context(), "o3", line("plums", 1))
+	if !errors.As(err, &short) || short.Shortages[0].Available != 0 {
+		t.Errorf("a product never stocked: %v, want it short", err)
+	}
+	s.want(t, map[string]int64{"apples": 6, "pears": 2})
+}
+
+func TestHoldsEnd(t *testing.T) {
+	s := open(t)
+	s.adjust(t, map[string]int64{"apples": 10})
+	for _, c := range []struct {
+		name string
+		end  func(order string, hold stock.Hold) error
+		left int64
+	}{
+		{"settled: sold", func(o string, h stock.Hold) error { return s.Settle(t.Context(), s.store, o, h) }, 7},
+		{"settled with another token: given back", func(o string, h stock.Hold) error {
+			return s.Settle(t.Context(), s.store, o, stock.Hold{Epoch: h.Epoch, Token: h.Token + 100})
+		}, 7},
+		{"settled with another epoch: given back", func(o string, h stock.Hold) error {
+			return s.Settle(t.Context(), s.store, o, stock.Hold{Epoch: h.Epoch - 1, Token: h.Token})
+		}, 7},
+		{"released: given back", func(o string, _ stock.Hold) error { return s.Release(t.Context(), s.store, o) }, 7},
+	} {
+		order := uuid.NewString()
+		hold, err := s.reserve(t.Context(), order, line("apples", 3))
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		for range 2 { // the second time there is nothing to end
+			if err := c.end(order, hold); err != nil {
+				t.Fatalf("%s: %v", c.name, err)
+			}
+		}
+		got, err := s.Available(t.Context(), s.store, []string{"apples"})
+		if err != nil || got["apples"] != c.left {
+			t.Errorf("%s: %d left, want %d (%v)", c.name, got["apples"], c.left, err)
+		}
+	}
+}
+
+func TestOverdue(t *testing.T) {
+	s := open(t)
+	s.adjust(t, map[string]int64{"apples": 10})
+	if _, err := s.reserve(t.Context(), "o1", line("apples", 1)); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		at   time.Duration
+		want int
+	}{{0, 0}, {2 * time.Minute, 1}} {
+		orders, err := s.Overdue(t.Context(), s.store, time.Now().Add(c.at), 10)
+		if err != nil || len(orders) != c.want {
+			t.Errorf("after %s: %v, %v; want %d", c.at, orders, err, c.want)
+		}
+	}
+}
+
+// Whatever happens to Redis, the next reserve works on stock that equals the ledger.
+func TestRebuildsByItself(t *testing.T) {
+	for name, harm := range map[string]func(t *testing.T, s shop){
+		"flushed": func(t *testing.T, s shop) { s.flush(t) },
+		"another server": func(t *testing.T, s shop) {
+			ep := s.raw.HGet(t.Context(), s.key(), "ep").Val()
+			if err := s.raw.HSet(t.Context(), s.key(), "ep", ep[:21]+"otherserver").Err(); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"a product's field lost": func(t *testing.T, s shop) {
+			if err := s.raw.HDel(t.Context(), s.key(), "stock:apples").Err(); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"epoch bumped, rebuilder died": func(t *testing.T, s shop) {
+			if _, err := s.ledger.Bump(t.Context(), s.store); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Check(t.Context(), s.store); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"epoch of a Spanner that forgot it": func(t *testing.T, s shop) {
+			if err := s.virtual.Load(t.Context(), s.store, stock.EpochAt(time.Now().Add(time.Hour)), map[string]int64{"apples": 99}); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Check(t.Context(), s.store); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t)
+			s.adjust(t, map[string]int64{"apples": 10, "pears": 5})
+			before, err := s.reserve(t.Context(), "before", line("apples", 4))
+			if err != nil {
+				t.Fatal(err)
+			}
+			harm(t, s)
+			hold, err := s.reserve(t.Context(), "after", line("apples", 2))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if hold.Epoch == before.Epoch {
+				t.Error("the hold has the epoch from before the harm")
+			}
+			s.want(t, map[string]int64{"apples": 8, "pears": 5}) // a load drops the holds
+		})
+	}
+}
+
+func TestApplyIsIdempotentAndFenced(t *testing.T) {
+	s := open(t)
+	s.adjust(t, map[string]int64{"apples": 10})
+	epoch, err := s.ledger.Epoch(t.Context(), s.store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	apples := []stock.Line{line("apples", 5)}
+	for range 2 {
+		if err := s.virtual.Apply(t.Context(), s.store, "e1", epoch, apples); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.want(t, map[string]int64{"apples": 15})
+	if err := s.virtual.Apply(t.Context(), s.store, "older", epoch-1, apples); err != nil {
+		t.Errorf("an entry that the load had: %v", err)
+	}
+	s.want(t, map[string]int64{"apples": 15})
+	if err := s.virtual.Apply(t.Context(), s.store, "newer", epoch+1, apples); !errors.Is(err, stock.ErrNeedsRebuild) {
+		t.Errorf("an entry of a newer epoch: %v, want ErrNeedsRebuild", err)
+	}
+}
+
+func TestAdjust(t *testing.T) {
+	s := open(t)
+	a := stock.Adjustment{ID: "a1", StoreID: s.store, Lines: []stock.Line{line("apples", 7)}, Actor: "test", Reason: "delivery", Fingerprint: make([]byte, 32)}
+	for range 3 {
+		if err := s.Adjust(t.Context(), a); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.want(t, map[string]int64{"apples": 7})
+
+	other := a
+	other.Fingerprint = append([]byte{1}, make([]byte, 31)...)
+	if err := s.Adjust(t.Context(), other); !fault.Is(err, fault.IdempotencyKeyReused) {
+		t.Errorf("the same id with another content: %v", err)
+	}
+	if err := s.Adjust(t.Context(), stock.Adjustment{ID: "a2", StoreID: s.store, Lines: []stock.Line{line("apples", -8)}, Fingerprint: make([]byte, 32)}); !fault.Is(err, fault.StockUnderflow) {
+		t.Errorf("more than there is: %v", err)
+	}
+	if err := s.Adjust(t.Context(), stock.Adjustment{ID: "a3", StoreID: s.store, Lines: []stock.Line{line("apples", -7)}, Fingerprint: make([]byte, 32)}); err != nil {
+		t.Error(err)
+	}
+	s.want(t, map[string]int64{"apples": 0})
+	if _, products, err := s.Rebuild(t.Context(), s.store); err != nil || products != 1 {
+		t.Errorf("rebuild: %d products, %v", products, err)
+	}
+	s.want(t, map[string]int64{"apples": 0})
+	listed, err := s.List(t.Context(), s.store, "", 10)
+	if err != nil || len(listed) != 1 || listed[0] != line("apples", 0) {
+		t.Errorf("list: %v, %v", listed, err)
+	}
+}
+
+// A hot product: many want more than there is, while the stock is rebuilt under them.
+func TestHotProduct(t *testing.T) {
+	s := open(t)
+	const units, shoppers = 40, 200
+	s.adjust(t, map[string]int64{"drop": units})
+	var held atomic.Int64
+	var wg sync.WaitGroup
+	for i := range shoppers {
+		wg.Go(func() {
+			_, err := s.reserve(t.Context(), fmt.Sprint("o", i), line("drop", 1))
+			var short *stock.InsufficientError
+			switch {
+			case err == nil:
+				held.Add(1)
+			case !errors.As(err, &short):
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if held.Load() != units {
+		t.Errorf("%d of %d units are held", held.Load(), units)
+	}
+	s.want(t, map[string]int64{"drop": 0})
+}
+
+// Many that find the stock gone rebuild it once or a few times, and all get theirs.
+func TestConcurrentRebuild(t *testing.T) {
+	s := open(t)
+	s.adjust(t, map[string]int64{"apples": 1000})
+	s.flush(t)
+	var wg sync.WaitGroup
+	for i := range 30 {
+		wg.Go(func() {
+			if _, err := s.reserve(t.Context(), fmt.Sprint("o", i), line("apples", 1)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	s.want(t, map[string]int64{"apples": 970})
+}
+
+type catalogue struct {
+	mu    sync.Mutex
+	flips []stock.Flip
+}
+
+func (c *catalogue) Unknown(context.Context, string, []string) ([]string, error) { return nil, nil }
+
+func (c *catalogue) UpdateAvailability(_ context.Context, _ string, _ stock.Epoch, flips []stock.Flip) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.flips = append(c.flips, flips...)
+	return nil
+}
+
+// newest is what a catalogue that keeps the newest version would show.
+func (c *catalogue) newest() map[string]bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	best, shown := map[string]stock.Flip{}, map[string]bool{}
+	for _, f := range c.flips {
+		if b, ok := best[f.ProductID]; !ok || f.Epoch > b.Epoch || (f.Epoch == b.Epoch && f.Sequence >= b.Sequence) {
+			best[f.ProductID], shown[f.ProductID] = f, f.Available
+		}
+	}
+	return shown
+}
+
+func TestFlipsReachTheCatalogue(t *testing.T) {
+	s := open(t)
+	heard := &catalogue{}
+	herald := stock.NewHerald(s.virtual, s.ledger, heard)
+	tell := func() {
+		t.Helper()
+		for quiet := 0; quiet < 2; {
+			n, err := herald.Tell(t.Context(), s.store)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n == 0 {
+				quiet++
+			}
+		}
+	}
+	s.adjust(t, map[string]int64{"apples": 2, "pears": 1})
+	tell()
+	if shown := heard.newest(); !shown["apples"] || !shown["pears"] {
+		t.Errorf("stocked: %v", shown)
+	}
+	if _, err := s.reserve(t.Context(), "o1", line("pears", 1)); err != nil {
+		t.Fatal(err)
+	}
+	tell()
+	if shown := heard.newest(); !shown["apples"] || shown["pears"] {
+		t.Errorf("the last pear is held: %v", shown)
+	}
+	if err := s.Release(t.Context(), s.store, "o1"); err != nil {
+		t.Fatal(err)
+	}
+	tell()
+	if shown := heard.newest(); !shown["pears"] {
+		t.Errorf("the pear is back: %v", shown)
+	}
+	s.flush(t)
+	if _, err := s.reserve(t.Context(), "o2", line("pears", 1)); err != nil {
+		t.Fatal(err)
+	}
+	tell()
+	if shown := heard.newest(); !shown["apples"] || shown["pears"] {
+		t.Errorf("after a rebuild: %v", shown)
+	}
+}
+
+func TestSelfTest(t *testing.T) {
+	s := open(t)
+	if err := s.virtual.SelfTest(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
