@@ -1,0 +1,167 @@
+// Package postgres keeps the catalogue in the schema products of PostgreSQL. Tables, and the triggers that keep the search
+// index's documents, are in migrations/; every longer statement is a file in sql/.
+package postgres
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"larder.dev/internal/fault"
+	"larder.dev/internal/money"
+	"larder.dev/internal/pgdb"
+	"larder.dev/internal/product"
+)
+
+var (
+	//go:embed sql/product.sql
+	productByID string
+	//go:embed sql/list_products.sql
+	listProducts string
+	//go:embed sql/offers.sql
+	offersOf string
+	//go:embed sql/store.sql
+	storeByID string
+	//go:embed sql/stores.sql
+	listStores string
+	//go:embed sql/categories.sql
+	listCategories string
+)
+
+// Store implements product.Catalogue.
+type Store struct{ pool *pgxpool.Pool }
+
+var _ product.Catalogue = (*Store)(nil)
+
+// New makes one over a pool whose database has the Schema.
+func New(pool *pgxpool.Pool) *Store { return &Store{pool: pool} }
+
+// Ready tells whether the database answers and has the room's tables.
+func (s *Store) Ready(ctx context.Context) error {
+	_, err := s.pool.Exec(ctx, `select from products.products limit 0`)
+	return wrap(err, "look at the catalogue")
+}
+
+// querier is a pool or a transaction.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// Product implements product.Catalogue.
+func (s *Store) Product(ctx context.Context, id string) (product.Product, error) {
+	return readProduct(ctx, s.pool, id)
+}
+
+func readProduct(ctx context.Context, q querier, id string) (product.Product, error) {
+	p, err := scanProduct(q.QueryRow(ctx, productByID, id))
+	if errors.Is(err, pgx.ErrNoRows) {
+		return product.Product{}, product.NotFound(id)
+	}
+	return p, wrap(err, "read a product")
+}
+
+func scanProduct(row pgx.Row) (product.Product, error) {
+	var p product.Product
+	err := row.Scan(&p.ID, &p.Name, &p.BrandID, &p.Brand, &p.CategoryID, &p.Description, &p.Size, &p.GTIN, &p.Tags, &p.ImageURI,
+		&p.Status, &p.Price.Currency, &p.Price.Minor, &p.TaxRateBPS, &p.StoreIDs, &p.CreateTime, &p.UpdateTime, &p.Version)
+	return p, err
+}
+
+// List implements product.Catalogue.
+func (s *Store) List(ctx context.Context, categoryID, after string, limit int) ([]product.Product, error) {
+	found, err := collect(ctx, s.pool, scanProduct, listProducts, categoryID, after, limit)
+	if err != nil || len(found) > 0 || categoryID == "" {
+		return found, wrap(err, "list products")
+	}
+	var known bool
+	err = s.pool.QueryRow(ctx, `select exists (select from products.categories where category_id = $1)`, categoryID).Scan(&known)
+	if err == nil && !known {
+		return nil, fault.CategoryNotFound.New("there is no category %q", categoryID)
+	}
+	return nil, wrap(err, "find a category")
+}
+
+// Offers implements product.Catalogue: one round trip, all offers by one query.
+func (s *Store) Offers(ctx context.Context, storeID string, productIDs []string) (shop product.Shop, offers []product.Offer, err error) {
+	batch := &pgx.Batch{}
+	batch.Queue(storeByID, storeID)
+	batch.Queue(offersOf, storeID, productIDs)
+	results := s.pool.SendBatch(ctx, batch)
+	defer func() {
+		if closing := results.Close(); err == nil {
+			err = wrap(closing, "read offers")
+		}
+	}()
+	shop, err = scanShop(results.QueryRow())
+	if errors.Is(err, pgx.ErrNoRows) {
+		return shop, nil, storeNotFound(storeID)
+	}
+	if err != nil {
+		return shop, nil, wrap(err, "read a store")
+	}
+	rows, err := results.Query()
+	if err == nil {
+		offers, err = pgx.CollectRows(rows, each(scanOffer))
+	}
+	return shop, offers, wrap(err, "read offers")
+}
+
+func scanOffer(row pgx.Row) (product.Offer, error) {
+	var o product.Offer
+	err := row.Scan(&o.ProductID, &o.Name, &o.Size, &o.ImageURI, &o.Price.Currency, &o.Price.Minor, &o.TaxRateBPS, &o.Sold, &o.Available)
+	return o, err
+}
+
+// Categories implements product.Catalogue.
+func (s *Store) Categories(ctx context.Context) ([]product.Category, error) {
+	tree, err := collect(ctx, s.pool, func(row pgx.Row) (c product.Category, err error) {
+		return c, row.Scan(&c.ID, &c.Name, &c.ParentID)
+	}, listCategories)
+	return tree, wrap(err, "list categories")
+}
+
+// Shops implements product.Catalogue.
+func (s *Store) Shops(ctx context.Context, outward string) ([]product.Shop, error) {
+	shops, err := collect(ctx, s.pool, scanShop, listStores, outward)
+	return shops, wrap(err, "list stores")
+}
+
+func scanShop(row pgx.Row) (product.Shop, error) {
+	var s product.Shop
+	err := row.Scan(&s.ID, &s.Name, &s.Currency, &s.DeliveryFee, &s.FreeDeliveryFrom, &s.Postcodes)
+	return s, err
+}
+
+func collect[T any](ctx context.Context, q querier, scan func(pgx.Row) (T, error), sql string, args ...any) ([]T, error) {
+	rows, err := q.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, each(scan))
+}
+
+func each[T any](scan func(pgx.Row) (T, error)) pgx.RowToFunc[T] {
+	return func(row pgx.CollectableRow) (T, error) { return scan(row) }
+}
+
+func storeNotFound(id string) error { return fault.StoreNotFound.New("there is no store %q", id) }
+
+// wrap says what was being done; a server that is away becomes UNAVAILABLE.
+func wrap(err error, doing string) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", doing, pgdb.Error(err))
+}
+
+func minor(amount *money.Money) *int64 {
+	if amount == nil {
+		return nil
+	}
+	return &amount.Minor
+}

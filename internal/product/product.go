@@ -1,0 +1,322 @@
+// Package product is the catalogue: products, categories, brands, stores, prices and where each product is sold.
+//
+// Rules of the room:
+//
+//   - A product's id is chosen at its creation and never taken again, also after the product is deleted.
+//   - A price is the everyday one or a store's own, and holds for a period. In force is the store's own before the everyday
+//     one, and then the one that began last. Changing a product's price begins a new everyday price now.
+//   - A store sells a product that is active, in the store's assortment, and has a price.
+//   - Drafts are seen by merchandisers and services only. What a product costs the grocer is seen by nobody.
+//   - Stock is not the catalogue's: availability is hearsay, ordered by (epoch, sequence), and an older word never wins.
+//   - Every change is recorded with who made it, and brings the product's document for the search index up to date, in the
+//     transaction of the change (see postgres/migrations).
+package product
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"larder.dev/internal/fault"
+	"larder.dev/internal/identity"
+	"larder.dev/internal/money"
+)
+
+// Currency is that of every price: stores trade in one.
+const Currency = "GBP"
+
+// MaxAmount is the greatest price and cost, minor units.
+const MaxAmount = 99_999_999
+
+// Status of a product.
+type Status string
+
+// Statuses: not shown yet, shown, no longer sold.
+const (
+	Draft   Status = "draft"
+	Active  Status = "active"
+	Retired Status = "retired"
+)
+
+// Product is one thing to sell. Ids are slugs; empty BrandID: none.
+type Product struct {
+	ID          string
+	Name        string
+	BrandID     string
+	Brand       string // the brand's name; only read
+	CategoryID  string
+	Description string
+	Size        string // as printed on the pack: "2 l"
+	GTIN        string
+	Tags        []string
+	ImageURI    string
+	Status      Status
+	Price       money.Money // everyday, tax included; zero: it has none
+	TaxRateBPS  int32       // of the tax in the price
+	StoreIDs    []string    // the stores whose assortment has it, in order
+	CreateTime  time.Time
+	UpdateTime  time.Time
+	Version     int64 // of the row, from 1
+
+	// Cost is only written: nil leaves it as it is, and it is nil in everything that is read.
+	Cost *money.Money
+}
+
+// Etag changes with everything about a product that can be changed by UpdateProduct. Prices and assortment have no part in
+// Version, as they can begin or change on their own.
+func (p Product) Etag() string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d %d %q", p.Version, p.Price.Minor, p.StoreIDs))
+	return `"` + hex.EncodeToString(sum[:8]) + `"`
+}
+
+// Offer is a product as one store sells it now.
+type Offer struct {
+	ProductID  string
+	Name       string
+	Size       string
+	ImageURI   string
+	Price      money.Money
+	TaxRateBPS int32
+	Sold       bool
+	Available  bool
+}
+
+// Shop is a store. Amounts are minor units of Currency.
+type Shop struct {
+	ID               string
+	Name             string
+	Currency         string
+	DeliveryFee      int64
+	FreeDeliveryFrom *int64 // nil: no order is delivered free
+	Postcodes        []string
+}
+
+// Category is a node of the tree; ParentID is empty at the top.
+type Category struct{ ID, Name, ParentID string }
+
+// Availability is one word of the stock on one product.
+type Availability struct {
+	ProductID string
+	Available bool
+	Sequence  int64
+}
+
+// Catalogue keeps the room's data. Its errors are coded: PRODUCT_NOT_FOUND, STORE_NOT_FOUND, CATEGORY_NOT_FOUND,
+// BRAND_NOT_FOUND, ALREADY_EXISTS, and UNAVAILABLE while the database is away.
+type Catalogue interface {
+	// Product finds one that isn't deleted.
+	Product(ctx context.Context, id string) (Product, error)
+	// List returns active products of a category and those below it (empty: of all), by id, after an id, at most limit.
+	List(ctx context.Context, categoryID, after string, limit int) ([]Product, error)
+	// Offers leaves out products that are unknown or deleted.
+	Offers(ctx context.Context, storeID string, productIDs []string) (Shop, []Offer, error)
+	// Create adds a product. No StoreIDs: all stores sell it.
+	Create(ctx context.Context, p Product) (Product, error)
+	// Update locks the product, lets change change it, and writes it unless change fails. change may run more than once.
+	Update(ctx context.Context, id string, change func(*Product) error) (Product, error)
+	// Delete locks the product and marks it deleted unless check fails.
+	Delete(ctx context.Context, id string, check func(Product) error) error
+	// Categories returns the tree in display order, parents first.
+	Categories(ctx context.Context) ([]Category, error)
+	// Shops returns the stores that deliver to an outward code, all for an empty one.
+	Shops(ctx context.Context, outward string) ([]Shop, error)
+	// SetAvailability returns how many of the words were later than what was known.
+	SetAvailability(ctx context.Context, storeID string, epoch int64, changes []Availability) (int, error)
+}
+
+// Service is the room's rules over its data.
+type Service struct{ catalogue Catalogue }
+
+// NewService makes one.
+func NewService(c Catalogue) *Service { return &Service{catalogue: c} }
+
+// Product returns a product that the caller may see. Errors: PRODUCT_NOT_FOUND.
+func (s *Service) Product(ctx context.Context, id string) (Product, error) {
+	p, err := s.catalogue.Product(ctx, id)
+	if err != nil {
+		return Product{}, err
+	}
+	caller := identity.FromContext(ctx)
+	if p.Status == Draft && caller.Service == "" && !caller.HasRole(identity.RoleMerchandiser) {
+		return Product{}, NotFound(id)
+	}
+	return p, nil
+}
+
+// Page is one page of a list; an empty Next: the last.
+type Page struct {
+	Products []Product
+	Next     string
+}
+
+// List pages through active products by id, so a page is the same whatever is added or removed before it. Size: 1 to 100,
+// 0 means 50. Errors: CATEGORY_NOT_FOUND, INVALID_PAGE_TOKEN.
+func (s *Service) List(ctx context.Context, categoryID string, size int, token string) (Page, error) {
+	if size == 0 {
+		size = 50
+	}
+	after, err := afterToken(token, categoryID)
+	if err != nil {
+		return Page{}, err
+	}
+	found, err := s.catalogue.List(ctx, categoryID, after, size+1)
+	if err != nil {
+		return Page{}, err
+	}
+	if len(found) <= size {
+		return Page{Products: found}, nil
+	}
+	found = found[:size]
+	return Page{Products: found, Next: tokenAfter(found[size-1].ID, categoryID)}, nil
+}
+
+// Offers returns the store and its offers in the order of the ids. Errors: STORE_NOT_FOUND.
+func (s *Service) Offers(ctx context.Context, storeID string, productIDs []string) (Shop, []Offer, error) {
+	known := slices.DeleteFunc(slices.Clone(productIDs), func(id string) bool { return !slug.MatchString(id) })
+	shop, found, err := s.catalogue.Offers(ctx, storeID, known)
+	if err != nil {
+		return Shop{}, nil, err
+	}
+	byID := make(map[string]Offer, len(found))
+	for _, o := range found {
+		byID[o.ProductID] = o
+	}
+	offers := make([]Offer, 0, len(found))
+	for _, id := range productIDs {
+		if o, ok := byID[id]; ok {
+			offers = append(offers, o)
+		}
+	}
+	return shop, offers, nil
+}
+
+// Create adds a product, a draft unless it says otherwise. Errors: INVALID_ARGUMENT, ALREADY_EXISTS, CATEGORY_NOT_FOUND,
+// BRAND_NOT_FOUND, STORE_NOT_FOUND.
+func (s *Service) Create(ctx context.Context, p Product) (Product, error) {
+	if p.Status == "" {
+		p.Status = Draft
+	}
+	if err := check(p); err != nil {
+		return Product{}, err
+	}
+	return s.catalogue.Create(ctx, p)
+}
+
+// Update changes a product, if its etag is the given one or none is given. change lays the new values over the product and may
+// refuse them. Errors: as Create; PRODUCT_NOT_FOUND, ETAG_MISMATCH.
+func (s *Service) Update(ctx context.Context, id, etag string, change func(*Product) error) (Product, error) {
+	return s.catalogue.Update(ctx, id, func(p *Product) error {
+		if err := matches(*p, etag); err != nil {
+			return err
+		}
+		if err := change(p); err != nil {
+			return err
+		}
+		return check(*p)
+	})
+}
+
+// Delete marks a product deleted. Errors: PRODUCT_NOT_FOUND, ETAG_MISMATCH.
+func (s *Service) Delete(ctx context.Context, id, etag string) error {
+	return s.catalogue.Delete(ctx, id, func(p Product) error { return matches(p, etag) })
+}
+
+// Categories returns the tree in display order, parents first.
+func (s *Service) Categories(ctx context.Context) ([]Category, error) { return s.catalogue.Categories(ctx) }
+
+// Shops returns the stores that deliver to a postcode, whole or its outward code; all for an empty one. Errors: INVALID_ARGUMENT.
+func (s *Service) Shops(ctx context.Context, postcode string) ([]Shop, error) {
+	if postcode == "" {
+		return s.catalogue.Shops(ctx, "")
+	}
+	code, err := outward(postcode)
+	if err != nil {
+		return nil, err
+	}
+	return s.catalogue.Shops(ctx, code)
+}
+
+// SetAvailability takes over what the stock of a store tells under an epoch, and returns how much of it was news. Errors:
+// STORE_NOT_FOUND.
+func (s *Service) SetAvailability(ctx context.Context, storeID string, epoch int64, changes []Availability) (int, error) {
+	known := slices.DeleteFunc(slices.Clone(changes), func(c Availability) bool { return !slug.MatchString(c.ProductID) })
+	return s.catalogue.SetAvailability(ctx, storeID, epoch, known)
+}
+
+// NotFound is PRODUCT_NOT_FOUND.
+func NotFound(id string) error { return fault.ProductNotFound.New("there is no product %q", id) }
+
+func matches(p Product, etag string) error {
+	if etag != "" && etag != p.Etag() {
+		return fault.EtagMismatch.New("the product %q has changed since it was read", p.ID)
+	}
+	return nil
+}
+
+// check holds a product against the rules that its proto can't state.
+func check(p Product) error {
+	refusal, faults := fault.InvalidArgument.New("the request has invalid fields"), 0
+	violated := func(field, description string) {
+		refusal.WithViolation("product."+field, description)
+		faults++
+	}
+	if strings.TrimSpace(p.Name) == "" {
+		violated("name", "must have visible characters")
+	}
+	if p.Status == "" {
+		violated("status", "must be DRAFT, ACTIVE or RETIRED")
+	}
+	if p.Price.Currency != Currency {
+		violated("price.currency", "must be "+Currency+", the stores' currency")
+	}
+	if p.Price.Minor < 1 || p.Price.Minor > MaxAmount {
+		violated("price.minor_units", fmt.Sprintf("must be 1 to %d", MaxAmount))
+	}
+	if p.Cost != nil && p.Cost.Currency != Currency {
+		violated("cost.currency", "must be "+Currency+", the stores' currency")
+	}
+	if p.Cost != nil && (p.Cost.Minor < 0 || p.Cost.Minor > MaxAmount) {
+		violated("cost.minor_units", fmt.Sprintf("must be 0 to %d", MaxAmount))
+	}
+	if !imageURI.MatchString(p.ImageURI) {
+		violated("image_uri", "must be a path on this host, or an http or https URI")
+	}
+	for field, text := range map[string]string{"name": p.Name, "description": p.Description, "size": p.Size} {
+		if strings.ContainsRune(text, 0) {
+			violated(field, "must not contain the character NUL")
+		}
+	}
+	if faults > 0 {
+		return refusal
+	}
+	return nil
+}
+
+// slug is the form of every id; what hasn't it is no product's.
+var slug = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,62}$`)
+
+// imageURI keeps out schemes that a browser would run, and whitespace.
+var imageURI = regexp.MustCompile(`^((https?:/)?/[^\s\x00-\x1f]*)?$`)
+
+// Postcodes of the United Kingdom without their space (BS 7666, as far as an outward code needs it).
+var (
+	wholePostcode = regexp.MustCompile(`^([A-Z]{1,2}[0-9][0-9A-Z]?)[0-9][A-Z]{2}$`)
+	outwardCode   = regexp.MustCompile(`^[A-Z]{1,2}[0-9][0-9A-Z]?$`)
+)
+
+// outward finds the outward code in a postcode, whole ("sw9 9xe") or outward ("SW9").
+func outward(postcode string) (string, error) {
+	plain := strings.ToUpper(strings.ReplaceAll(postcode, " ", ""))
+	if whole := wholePostcode.FindStringSubmatch(plain); whole != nil {
+		return whole[1], nil
+	}
+	if outwardCode.MatchString(plain) {
+		return plain, nil
+	}
+	return "", fault.Invalid("postcode", "must be a postcode of the United Kingdom or its outward code")
+}

@@ -1,0 +1,198 @@
+package product
+
+import (
+	"context"
+
+	"buf.build/go/protovalidate"
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/emptypb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	productpb "larder.dev/api/product/v1"
+	"larder.dev/internal/money"
+	"larder.dev/internal/serve"
+)
+
+// Server is the room's API, larder.product.v1.ProductService.
+type Server struct {
+	productpb.UnimplementedProductServiceServer
+	service   *Service
+	validator protovalidate.Validator
+}
+
+// NewServer makes the API. The validator holds a changed product against its proto's rules.
+func NewServer(service *Service, validator protovalidate.Validator) *Server {
+	return &Server{service: service, validator: validator}
+}
+
+// Gateway registers the API's REST side.
+func Gateway(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
+	return productpb.RegisterProductServiceHandlerClient(ctx, mux, productpb.NewProductServiceClient(conn))
+}
+
+// GetProduct implements ProductServiceServer.
+func (s *Server) GetProduct(ctx context.Context, req *productpb.GetProductRequest) (*productpb.Product, error) {
+	return answer(s.service.Product(ctx, req.GetProductId()))
+}
+
+// ListProducts implements ProductServiceServer.
+func (s *Server) ListProducts(ctx context.Context, req *productpb.ListProductsRequest) (*productpb.ListProductsResponse, error) {
+	page, err := s.service.List(ctx, req.GetCategoryId(), int(req.GetPageSize()), req.GetPageToken())
+	if err != nil {
+		return nil, err
+	}
+	list := &productpb.ListProductsResponse{NextPageToken: page.Next}
+	for _, p := range page.Products {
+		list.Products = append(list.Products, toProto(p))
+	}
+	return list, nil
+}
+
+// BatchGetOffers implements ProductServiceServer.
+func (s *Server) BatchGetOffers(ctx context.Context, req *productpb.BatchGetOffersRequest) (*productpb.BatchGetOffersResponse, error) {
+	shop, offers, err := s.service.Offers(ctx, req.GetStoreId(), req.GetProductIds())
+	if err != nil {
+		return nil, err
+	}
+	batch := &productpb.BatchGetOffersResponse{Store: shopProto(shop)}
+	for _, o := range offers {
+		batch.Offers = append(batch.Offers, &productpb.Offer{
+			ProductId: o.ProductID, Name: o.Name, Size: o.Size, ImageUri: o.ImageURI,
+			Price: o.Price.Proto(), TaxRateBps: o.TaxRateBPS, Sold: o.Sold, Available: o.Available,
+		})
+	}
+	return batch, nil
+}
+
+// CreateProduct implements ProductServiceServer.
+func (s *Server) CreateProduct(ctx context.Context, req *productpb.CreateProductRequest) (*productpb.Product, error) {
+	return answer(s.service.Create(ctx, fromProto(req.GetProduct())))
+}
+
+// UpdateProduct implements ProductServiceServer.
+func (s *Server) UpdateProduct(ctx context.Context, req *productpb.UpdateProductRequest) (*productpb.Product, error) {
+	given := req.GetProduct()
+	if err := serve.Validate(s.validator, &productpb.GetProductRequest{ProductId: given.GetProductId()}); err != nil {
+		return nil, err
+	}
+	paths, err := changedPaths(given, req.GetUpdateMask())
+	if err != nil {
+		return nil, err
+	}
+	return answer(s.service.Update(ctx, given.GetProductId(), given.GetEtag(), func(p *Product) error {
+		merged := toProto(*p)
+		if err := layOver(merged, given, paths); err != nil {
+			return err
+		}
+		// As a creation's: the violations are then named the same.
+		if err := serve.Validate(s.validator, &productpb.CreateProductRequest{Product: merged}); err != nil {
+			return err
+		}
+		kept := *p
+		*p = fromProto(merged)
+		p.Version, p.CreateTime, p.UpdateTime = kept.Version, kept.CreateTime, kept.UpdateTime
+		return nil
+	}))
+}
+
+// DeleteProduct implements ProductServiceServer.
+func (s *Server) DeleteProduct(ctx context.Context, req *productpb.DeleteProductRequest) (*emptypb.Empty, error) {
+	if err := s.service.Delete(ctx, req.GetProductId(), req.GetEtag()); err != nil {
+		return nil, err
+	}
+	return &emptypb.Empty{}, nil
+}
+
+// ListCategories implements ProductServiceServer.
+func (s *Server) ListCategories(ctx context.Context, _ *productpb.ListCategoriesRequest) (*productpb.ListCategoriesResponse, error) {
+	tree, err := s.service.Categories(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list := &productpb.ListCategoriesResponse{}
+	for _, c := range tree {
+		list.Categories = append(list.Categories, &productpb.Category{CategoryId: c.ID, Name: c.Name, ParentId: c.ParentID})
+	}
+	return list, nil
+}
+
+// ListStores implements ProductServiceServer.
+func (s *Server) ListStores(ctx context.Context, req *productpb.ListStoresRequest) (*productpb.ListStoresResponse, error) {
+	shops, err := s.service.Shops(ctx, req.GetPostcode())
+	if err != nil {
+		return nil, err
+	}
+	list := &productpb.ListStoresResponse{}
+	for _, shop := range shops {
+		list.Stores = append(list.Stores, shopProto(shop))
+	}
+	return list, nil
+}
+
+// UpdateAvailability implements ProductServiceServer.
+func (s *Server) UpdateAvailability(ctx context.Context, req *productpb.UpdateAvailabilityRequest) (*productpb.UpdateAvailabilityResponse, error) {
+	changes := make([]Availability, 0, len(req.GetChanges()))
+	for _, c := range req.GetChanges() {
+		changes = append(changes, Availability{ProductID: c.GetProductId(), Available: c.GetAvailable(), Sequence: c.GetSequence()})
+	}
+	news, err := s.service.SetAvailability(ctx, req.GetStoreId(), req.GetEpoch(), changes)
+	if err != nil {
+		return nil, err
+	}
+	return &productpb.UpdateAvailabilityResponse{Changed: int32(news)}, nil
+}
+
+func answer(p Product, err error) (*productpb.Product, error) {
+	if err != nil {
+		return nil, err
+	}
+	return toProto(p), nil
+}
+
+var statuses = map[Status]productpb.Product_Status{
+	Draft: productpb.Product_DRAFT, Active: productpb.Product_ACTIVE, Retired: productpb.Product_RETIRED,
+}
+
+// toProto leaves the cost out, always.
+func toProto(p Product) *productpb.Product {
+	answered := &productpb.Product{
+		ProductId: p.ID, Name: p.Name, BrandId: p.BrandID, Brand: p.Brand, CategoryId: p.CategoryID,
+		Description: p.Description, Size: p.Size, Gtin: p.GTIN, Tags: p.Tags, ImageUri: p.ImageURI,
+		Status: statuses[p.Status], TaxRateBps: p.TaxRateBPS, StoreIds: p.StoreIDs,
+		CreateTime: timestamppb.New(p.CreateTime), UpdateTime: timestamppb.New(p.UpdateTime), Etag: p.Etag(),
+	}
+	if p.Price.Minor > 0 {
+		answered.Price = p.Price.Proto()
+	}
+	return answered
+}
+
+func fromProto(p *productpb.Product) Product {
+	read := Product{
+		ID: p.GetProductId(), Name: p.GetName(), BrandID: p.GetBrandId(), CategoryID: p.GetCategoryId(),
+		Description: p.GetDescription(), Size: p.GetSize(), GTIN: p.GetGtin(), Tags: p.GetTags(), ImageURI: p.GetImageUri(),
+		Price: money.FromProto(p.GetPrice()), TaxRateBPS: p.GetTaxRateBps(), StoreIDs: p.GetStoreIds(),
+	}
+	for status, wire := range statuses {
+		if wire == p.GetStatus() {
+			read.Status = status
+		}
+	}
+	if p.GetCost() != nil {
+		cost := money.FromProto(p.GetCost())
+		read.Cost = &cost
+	}
+	return read
+}
+
+func shopProto(s Shop) *productpb.Store {
+	answered := &productpb.Store{
+		StoreId: s.ID, Name: s.Name, Currency: s.Currency, Postcodes: s.Postcodes,
+		DeliveryFee: money.Of(s.DeliveryFee, s.Currency).Proto(),
+	}
+	if s.FreeDeliveryFrom != nil {
+		answered.FreeDeliveryFrom = money.Of(*s.FreeDeliveryFrom, s.Currency).Proto()
+	}
+	return answered
+}
