@@ -2,6 +2,7 @@
 package main
 
 import (
+	"errors"
 	"log/slog"
 	"os"
 	"time"
@@ -49,6 +50,6 @@ func run(log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	defer provider.Close()
-	return listen.Run(log, cfg.Host, cfg.Port, provider.Handler())
+	err = listen.Run(log, cfg.Host, cfg.Port, provider.Handler())
+	return errors.Join(err, provider.Close())
 }

@@ -64,6 +64,7 @@ func TestIdempotencyKeys(t *testing.T) {
 }
 
 func TestKeyInUse(t *testing.T) {
+	t.Parallel()
 	p := start(t, simulator.Config{})
 	p.control(t, "/faults", `{"kind":"slow","delay":"1s"}`)
 	ids := make(chan string, 1)
@@ -313,6 +314,7 @@ func TestFaults(t *testing.T) {
 		{"timeout", true, false},
 	} {
 		t.Run(c.kind, func(t *testing.T) {
+			t.Parallel()
 			p := start(t, simulator.Config{})
 			in := p.create(t, 300, "")
 			p.control(t, "/faults", `{"kind":"`+c.kind+`","match":"/confirm"}`)

@@ -14,11 +14,18 @@ import (
 
 // journal is an append-only file of changes, one JSON line each. A line is written by one call before its change can be
 // seen, so a process that dies at any moment leaves whole lines and at most one torn one at the end, whose change nobody saw.
+//
+// When it has grown to four times what it held after its last rewriting, it is rewritten.
 type journal struct {
+	path string
 	file *os.File
 	lock *os.File
 	size int64
+	base int64 // size after the last rewriting
 }
+
+// minRewrite is the size below which a journal is left alone, bytes.
+var minRewrite int64 = 64 << 20
 
 // openJournal replays the file into st, rewrites it compactly and opens it for appending. Two processes can't hold it.
 func openJournal(path string, st *state, now time.Time) (*journal, error) {
@@ -32,11 +39,11 @@ func openJournal(path string, st *state, now time.Time) (*journal, error) {
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s is held by another process: %w", path, err), lock.Close())
 	}
-	j := &journal{lock: lock}
+	j := &journal{path: path, lock: lock}
 	if err := replay(path, st); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	if err := j.rewrite(path, st.snapshot(now)); err != nil {
+	if err := j.rewrite(st.snapshot(now)); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
 	return j, nil
@@ -69,8 +76,8 @@ func replay(path string, st *state) error {
 }
 
 // rewrite replaces the file in one step, so that a death in the middle leaves the old one.
-func (j *journal) rewrite(path string, changes []*change) error {
-	tmp, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, 0o644)
+func (j *journal) rewrite(changes []*change) error {
+	tmp, err := os.OpenFile(j.path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return err
 	}
@@ -86,14 +93,20 @@ func (j *journal) rewrite(path string, changes []*change) error {
 	}
 	info, err := tmp.Stat()
 	if err == nil {
-		err = os.Rename(path+".new", path)
+		err = os.Rename(j.path+".new", j.path)
 	}
 	if err != nil {
 		return errors.Join(err, tmp.Close())
 	}
-	j.file, j.size = tmp, info.Size()
+	if j.file != nil {
+		_ = j.file.Close() // nothing of it is needed any more
+	}
+	j.file, j.size, j.base = tmp, info.Size(), info.Size()
 	return nil
 }
+
+// grown reports that rewriting would give back most of the file.
+func (j *journal) grown() bool { return j.size > max(minRewrite, 4*j.base) }
 
 // append writes one change. After an error the file is as before.
 func (j *journal) append(c *change) error {

@@ -56,7 +56,7 @@ type Config struct {
 	ProcessingTime time.Duration
 	// AuthorisationLifetime is how long an authorisation can be captured.
 	AuthorisationLifetime time.Duration
-	// MaxIntents bounds memory. Above it the intent that finished longest ago is forgotten, with its refunds and
+	// MaxIntents bounds memory, at some 5 kB each. Above it the intent that finished longest ago is forgotten, with its refunds and
 	// idempotency keys; when none is finished, new intents are refused with 429.
 	MaxIntents int
 	// WebhookURL receives signed events; empty sends none.
@@ -205,6 +205,11 @@ func (s *Simulator) updateLocked(f func(*change)) error {
 	dropped := s.state.apply(c)
 	if dropped > 0 {
 		s.log.Warn("webhook events dropped, too many are pending", "count", dropped)
+	}
+	if s.journal != nil && s.journal.grown() {
+		if err := s.journal.rewrite(s.state.snapshot(c.now)); err != nil {
+			s.log.Error("journal not rewritten, it goes on growing", "error", err)
+		}
 	}
 	for _, in := range c.Intents {
 		s.watch(in)

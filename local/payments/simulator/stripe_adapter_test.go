@@ -235,6 +235,7 @@ func TestAdapterUnderFaults(t *testing.T) {
 		{"time-outs for ever", `{"kind":"timeout","count":1000}`, payment.ErrUnknownOutcome},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			p := start(t, simulator.Config{})
 			a := adapter(p)
 			in := created(t, a, "order-1", 500)
@@ -273,6 +274,7 @@ func TestAdapterWithoutProvider(t *testing.T) {
 
 // After enough failures the breaker refuses without calling, so that a provider in trouble is left alone.
 func TestAdapterBreaker(t *testing.T) {
+	t.Parallel()
 	p := start(t, simulator.Config{})
 	a := adapter(p)
 	in := created(t, a, "order-1", 500)
