@@ -85,7 +85,7 @@ func NewVerifier(ctx context.Context, config Config, now func() time.Time) (*Ver
 	}, nil
 }
 
-// Person verifies an access token. Errors: UNAUTHENTICATED, TOKEN_EXPIRED.
+// Person verifies an access token. Errors: UNAUTHENTICATED, TOKEN_EXPIRED, UNAVAILABLE while its key can't be fetched.
 func (v *Verifier) Person(ctx context.Context, token string) (Caller, error) {
 	var claims AccessClaims
 	if _, err := v.personOf.ParseWithClaims(token, &claims, v.person.KeyfuncCtx(ctx)); err != nil {
@@ -97,7 +97,7 @@ func (v *Verifier) Person(ctx context.Context, token string) (Caller, error) {
 	return Caller{UserID: claims.Subject, SessionID: claims.SessionID, Roles: claims.Roles}, nil
 }
 
-// Service verifies a service's ID token and returns the service's name. Errors: UNAUTHENTICATED, TOKEN_EXPIRED.
+// Service verifies a service's ID token and returns the service's name. Errors: as for Person.
 func (v *Verifier) Service(ctx context.Context, token string) (string, error) {
 	var claims struct {
 		jwt.RegisteredClaims
@@ -115,8 +115,13 @@ func (v *Verifier) Service(ctx context.Context, token string) (string, error) {
 }
 
 func refuse(err error) error {
-	if errors.Is(err, jwt.ErrTokenExpired) {
+	switch {
+	case errors.Is(err, jwt.ErrTokenExpired):
 		return fault.TokenExpired.New("the token has expired").WithCause(err)
+	case errors.Is(err, errKeysAway):
+		return fault.Unavailable.New("tokens can't be verified now, try again").WithRetryAfter(time.Second).WithCause(err)
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
 	}
 	return fault.Unauthenticated.New("the token is not valid").WithCause(fmt.Errorf("verify token: %w", err))
 }

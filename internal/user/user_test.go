@@ -45,7 +45,9 @@ func newRoom(t *testing.T) *room {
 }
 
 // instance is one more process of the same service.
-func (r *room) instance() *user.Service { return user.New(r.store, "https://larder.dev", "larder", r.now) }
+func (r *room) instance() *user.Service {
+	return user.New(r.store, "https://larder.dev", "larder", r.now)
+}
 
 func (r *room) now() time.Time {
 	r.mu.Lock()
