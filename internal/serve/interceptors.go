@@ -169,11 +169,11 @@ func (a *App) validation(ctx context.Context, req any, _ *grpc.UnaryServerInfo, 
 	return next(ctx, req)
 }
 
-// Validate answers INVALID_ARGUMENT with every violated field.
+// Validate answers INVALID_ARGUMENT with every violated field, or with the first one that has control characters.
 func Validate(validator protovalidate.Validator, message proto.Message) error {
 	err := validator.Validate(message)
 	if err == nil {
-		return nil
+		return plainText(message)
 	}
 	violated, ok := err.(*protovalidate.ValidationError)
 	if !ok {
