@@ -1,0 +1,162 @@
+package elastic
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf16"
+
+	"larder.dev/internal/search"
+)
+
+// wanted is what of an answer is read; Elasticsearch leaves out the rest (filter_path).
+var wanted = []string{
+	"took", "hits.total.value", "hits.hits._source", "hits.hits.sort",
+	"aggregations.*.doc_count", "aggregations.*.values.buckets.key", "aggregations.*.values.buckets.doc_count",
+	"aggregations.*.values.buckets.label.hits.hits._source",
+	"suggest.*.text", "suggest.*.offset", "suggest.*.length", "suggest.*.options.text",
+}
+
+type answer struct {
+	Took int64 `json:"took"` // milliseconds
+	Hits struct {
+		Total struct {
+			Value int64 `json:"value"`
+		} `json:"total"`
+		Hits []struct {
+			Source product           `json:"_source"`
+			Sort   []json.RawMessage `json:"sort"`
+		} `json:"hits"`
+	} `json:"hits"`
+	Aggregations map[string]struct {
+		Count  int64 `json:"doc_count"`
+		Values struct {
+			Buckets []bucket `json:"buckets"`
+		} `json:"values"`
+	} `json:"aggregations"`
+	Suggest struct {
+		Nearest []struct {
+			Offset  int `json:"offset"` // UTF-16 code units, as Java counts
+			Length  int `json:"length"`
+			Options []struct {
+				Text string `json:"text"`
+			} `json:"options"`
+		} `json:"nearest"`
+	} `json:"suggest"`
+}
+
+// product is the part of a catalogue document that search shows.
+type product struct {
+	ProductID     string           `json:"product_id"`
+	Name          string           `json:"name"`
+	Brand         string           `json:"brand"`
+	Size          string           `json:"size"`
+	CategoryID    string           `json:"category_id"`
+	CategoryPath  []string         `json:"category_path"`
+	CategoryNames []string         `json:"category_names"`
+	ImageURI      string           `json:"image_uri"`
+	Currency      string           `json:"currency"`
+	Prices        map[string]int64 `json:"prices"`
+	AvailableIn   []string         `json:"available_in"`
+	Tags          []string         `json:"tags"`
+}
+
+type bucket struct {
+	Key   string `json:"key"`
+	Count int64  `json:"doc_count"`
+	Label struct {
+		Hits struct {
+			Hits []struct {
+				Source product `json:"_source"`
+			} `json:"hits"`
+		} `json:"hits"`
+	} `json:"label"`
+}
+
+// found reads the answer to a lookup.
+func found(l search.Lookup, raw []byte) (search.Found, error) {
+	var a answer
+	if err := json.Unmarshal(raw, &a); err != nil {
+		return search.Found{}, fmt.Errorf("read the answer: %w", err)
+	}
+	f := search.Found{
+		Total: a.Hits.Total.Value, Any: a.Aggregations[matched].Count > 0, Suggestion: a.suggestion(l.Words),
+	}
+	for _, h := range a.Hits.Hits {
+		place, err := place(l, h.Sort)
+		if err != nil {
+			return search.Found{}, fmt.Errorf("read the place of %s: %w", h.Source.ProductID, err)
+		}
+		p := h.Source
+		f.Hits = append(f.Hits, search.Hit{
+			ProductID: p.ProductID, Name: p.Name, Brand: p.Brand, Size: p.Size, CategoryID: p.CategoryID, ImageURI: p.ImageURI,
+			Currency: p.Currency, Price: p.Prices[l.Store], Available: slices.Contains(p.AvailableIn, l.Store), Tags: p.Tags,
+			Place: place,
+		})
+	}
+	for _, field := range facetFields {
+		facet := search.Facet{Field: field.name}
+		for _, b := range a.Aggregations[field.name].Values.Buckets {
+			facet.Values = append(facet.Values, search.FacetValue{Value: b.Key, Label: b.label(field.name), Count: b.Count})
+		}
+		f.Facets = append(f.Facets, facet)
+	}
+	return f, nil
+}
+
+// place reads a hit's sort values, in the order that order asks for.
+func place(l search.Lookup, values []json.RawMessage) (search.Place, error) {
+	var p search.Place
+	if len(values) != 2 {
+		return p, fmt.Errorf("%d sort values, want 2", len(values))
+	}
+	var first any = &p.Score
+	switch l.Sort {
+	case search.ByPriceAscending, search.ByPriceDescending:
+		first = &p.Price
+	case search.ByName:
+		first = &p.Name
+	}
+	if err := json.Unmarshal(values[0], first); err != nil {
+		return p, err
+	}
+	return p, json.Unmarshal(values[1], &p.ProductID)
+}
+
+// label is what a facet's value is called by a product that has it.
+func (b bucket) label(facet string) string {
+	if len(b.Label.Hits.Hits) == 0 {
+		return b.Key
+	}
+	p := b.Label.Hits.Hits[0].Source
+	switch i := slices.Index(p.CategoryPath, b.Key); {
+	case facet == "brand" && p.Brand != "":
+		return p.Brand
+	case facet == "category" && i >= 0 && i < len(p.CategoryNames):
+		return p.CategoryNames[i]
+	default:
+		return b.Key
+	}
+}
+
+// suggestion is the text with each word that has a suggestion replaced; empty if none has.
+func (a answer) suggestion(text string) string {
+	units := utf16.Encode([]rune(text))
+	var out strings.Builder
+	done := 0
+	for _, word := range a.Suggest.Nearest {
+		end := word.Offset + word.Length
+		if len(word.Options) == 0 || word.Offset < done || end > len(units) {
+			continue
+		}
+		out.WriteString(string(utf16.Decode(units[done:word.Offset])))
+		out.WriteString(word.Options[0].Text)
+		done = end
+	}
+	if done == 0 {
+		return ""
+	}
+	out.WriteString(string(utf16.Decode(units[done:])))
+	return out.String()
+}

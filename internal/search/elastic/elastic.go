@@ -1,0 +1,199 @@
+// Package elastic finds products in Elasticsearch: query.go makes the request's body, answer.go reads the answer, and
+// this file carries them, with a time limit, one retry and a circuit breaker.
+package elastic
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/elastic/go-elasticsearch/v8"
+	"github.com/failsafe-go/failsafe-go"
+	"github.com/failsafe-go/failsafe-go/circuitbreaker"
+	"github.com/failsafe-go/failsafe-go/retrypolicy"
+
+	"larder.dev/internal/fault"
+	"larder.dev/internal/search"
+)
+
+// Config is how Elasticsearch is reached, and how hits are ranked.
+type Config struct {
+	URL string `env:"ELASTICSEARCH_URL,required"`
+	// APIKey may read the index and nothing else; empty where Elasticsearch asks for none.
+	APIKey string `env:"ELASTICSEARCH_API_KEY"`
+	// Index is an index or alias.
+	Index string `env:"SEARCH_INDEX" envDefault:"products"`
+	// Timeout bounds one question to Elasticsearch, a retry included.
+	Timeout time.Duration `env:"SEARCH_TIMEOUT" envDefault:"2s"`
+	Weights search.Weights
+}
+
+// Index finds products. It is safe for concurrent use.
+type Index struct {
+	config    Config
+	client    *elasticsearch.Client
+	transport *http.Transport
+	breaker   circuitbreaker.CircuitBreaker[[]byte]
+	executor  failsafe.Executor[[]byte]
+}
+
+// New makes the adapter; it connects with the first question. Error: the weights could lift a hit above a more relevant
+// class, or the URL is malformed.
+func New(config Config) (*Index, error) {
+	if err := fit(config.Weights); err != nil {
+		return nil, err
+	}
+	transport := &http.Transport{
+		DialContext:         (&net.Dialer{Timeout: time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		TLSHandshakeTimeout: time.Second,
+		ForceAttemptHTTP2:   true,
+		MaxIdleConnsPerHost: 256, // as many as may be asking at once, else connections are opened and closed all the time
+		IdleConnTimeout:     time.Minute,
+	}
+	client, err := elasticsearch.NewClient(elasticsearch.Config{
+		Addresses: []string{config.URL}, APIKey: config.APIKey, Transport: transport,
+		DisableRetry: true, // the executor retries
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make the Elasticsearch client: %w", err)
+	}
+	// Open when half of ten or more questions within ten seconds failed; then one question in five seconds tries again.
+	breaker := circuitbreaker.NewBuilder[[]byte]().
+		HandleIf(func(_ []byte, err error) bool { return errors.As(err, new(*awayError)) }).
+		WithFailureRateThreshold(0.5, 10, 10*time.Second).
+		WithDelay(5 * time.Second).
+		OnStateChanged(func(e circuitbreaker.StateChangedEvent) {
+			slog.Warn("Elasticsearch's circuit breaker", "from", e.OldState.String(), "to", e.NewState.String())
+		}).
+		Build()
+	retry := retrypolicy.NewBuilder[[]byte]().
+		HandleIf(func(_ []byte, err error) bool {
+			var away *awayError
+			return errors.As(err, &away) && away.again
+		}).
+		WithMaxRetries(1).WithBackoff(20*time.Millisecond, 100*time.Millisecond).WithJitterFactor(0.5).
+		ReturnLastFailure().
+		Build()
+	return &Index{
+		config: config, client: client, transport: transport, breaker: breaker,
+		executor: failsafe.With(breaker, retry),
+	}, nil
+}
+
+// fit refuses weights that could lift a hit into the class above, or that aren't numbers from 0.
+func fit(w search.Weights) error {
+	var faults []error
+	for name, weight := range map[string]float64{"available": w.Available, "margin": w.Margin, "popularity": w.Popularity} {
+		if !(weight >= 0) || math.IsInf(weight, 0) {
+			faults = append(faults, fmt.Errorf("the weight of %s is %v, want 0 or more", name, weight))
+		}
+	}
+	const popularity = 19 // factors of ten in an int64
+	if most := maxNearness + w.Available + w.Margin + w.Popularity*popularity; most >= classWidth {
+		faults = append(faults, fmt.Errorf("the weights add up to %.1f points, want less than %d, the distance of two classes", most, classWidth))
+	}
+	return errors.Join(faults...)
+}
+
+// Close closes idle connections.
+func (x *Index) Close() { x.transport.CloseIdleConnections() }
+
+// Find answers one question. Errors: fault.Unavailable, when Elasticsearch is away, too slow or overloaded, or the
+// index isn't there yet.
+func (x *Index) Find(ctx context.Context, l search.Lookup) (search.Found, error) {
+	request, err := json.Marshal(body(l, x.config.Weights))
+	if err != nil {
+		return search.Found{}, fmt.Errorf("encode a search: %w", err)
+	}
+	limited, cancel := context.WithTimeout(ctx, x.config.Timeout)
+	defer cancel()
+	raw, err := x.executor.WithContext(limited).Get(func() ([]byte, error) { return x.ask(ctx, limited, request) })
+	if err != nil {
+		return search.Found{}, x.told(ctx, err)
+	}
+	f, err := found(l, raw)
+	if err != nil {
+		return f, fmt.Errorf("search: %w", err)
+	}
+	return f, nil
+}
+
+// Check tells whether the index can be searched.
+func (x *Index) Check(ctx context.Context) error {
+	res, err := x.client.Search(x.client.Search.WithContext(ctx), x.client.Search.WithIndex(x.config.Index), x.client.Search.WithSize(0))
+	if err != nil {
+		return fmt.Errorf("search %s: %w", x.config.Index, err)
+	}
+	defer res.Body.Close()
+	if res.IsError() {
+		return fmt.Errorf("search %s: status %d", x.config.Index, res.StatusCode)
+	}
+	return nil
+}
+
+// awayError is a failure of Elasticsearch, not of the question.
+type awayError struct {
+	cause error
+	again bool // worth asking again at once
+}
+
+func (e *awayError) Error() string { return "Elasticsearch is away: " + e.cause.Error() }
+func (e *awayError) Unwrap() error { return e.cause }
+
+// ask sends one request within the limited context; when the caller's own context ended, that is no failure of
+// Elasticsearch.
+func (x *Index) ask(caller, limited context.Context, request []byte) ([]byte, error) {
+	s := x.client.Search
+	res, err := s(
+		s.WithContext(limited), s.WithIndex(x.config.Index), s.WithBody(bytes.NewReader(request)), s.WithFilterPath(wanted...),
+		s.WithAllowPartialSearchResults(false), // part of the products is a wrong answer
+	)
+	if err != nil {
+		return nil, failed(caller, limited, err)
+	}
+	defer res.Body.Close()
+	answer, err := io.ReadAll(res.Body)
+	if err != nil {
+		return nil, failed(caller, limited, err)
+	}
+	switch {
+	case !res.IsError():
+		return answer, nil
+	case res.StatusCode >= 500 || res.StatusCode == http.StatusTooManyRequests || res.StatusCode == http.StatusNotFound:
+		// 429 is a full search queue, 404 an alias that isn't made yet.
+		return nil, &awayError{cause: refusal(res.StatusCode, answer), again: res.StatusCode == http.StatusBadGateway || res.StatusCode == http.StatusServiceUnavailable}
+	default:
+		return nil, refusal(res.StatusCode, answer)
+	}
+}
+
+func failed(caller, limited context.Context, err error) error {
+	if caller.Err() != nil {
+		return caller.Err()
+	}
+	return &awayError{cause: err, again: limited.Err() == nil}
+}
+
+func refusal(status int, answer []byte) error {
+	return fmt.Errorf("Elasticsearch answered %d: %s", status, answer[:min(len(answer), 500)])
+}
+
+// told is the error for the caller.
+func (x *Index) told(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if errors.Is(err, circuitbreaker.ErrOpen) || errors.As(err, new(*awayError)) || errors.Is(err, context.DeadlineExceeded) {
+		wait := max(time.Second, x.breaker.RemainingDelay())
+		return fault.Unavailable.New("search is unavailable, try again").WithRetryAfter(wait).WithCause(err)
+	}
+	return fmt.Errorf("search: %w", err)
+}

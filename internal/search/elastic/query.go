@@ -1,0 +1,289 @@
+package elastic
+
+import (
+	"strings"
+
+	"larder.dev/internal/search"
+	"larder.dev/internal/search/index"
+)
+
+// The body of a search is a plain value, the shape of which is Elasticsearch's search API.
+type (
+	object = map[string]any
+	list   = []any
+)
+
+// Classes of text relevance. Each is worth more than everything that is added within the one below it.
+const (
+	exactName   = 600 // the name as it is written, case and accents aside; a barcode
+	wholeName   = 500 // all words of the name and no others, in any order and number
+	inName      = 400 // all words in the name, or the name of the category
+	inWords     = 300 // all words in name, brand, size, category and tags, or by synonyms
+	beginnings  = 200 // all words are beginnings of words
+	edits       = 100 // all words with an edit or two
+	classWidth  = 100
+	maxNearness = headNoun + supported + literal
+)
+
+// Nearness within a class. What is nearer stands before what is dearer or more popular, and behind what is in stock.
+const (
+	headNoun      = 4 // the name names what the query names: "onion" are Brown Onions, not Onion Crisps
+	wholeCategory = 4 // the query is a category's name
+	supported     = 2 // category or description say so too: "milk" in Milk & Cream is no chocolate bar
+	literal       = 2 // the words themselves, no synonyms; a name that begins so
+	oneSource     = 1 // all words in the name
+)
+
+// maxGlued is how many words a query may have for its neighbouring words to be tried as one.
+const maxGlued = 5
+
+// body translates a lookup.
+func body(l search.Lookup, w search.Weights) object {
+	b := object{
+		"query":            query(l, w),
+		"size":             l.Limit,
+		"sort":             order(l),
+		"track_total_hits": 10_000,
+		"_source":          []string{"product_id", "name", "brand", "size", "category_id", "image_uri", "currency", price(l.Store), "available_in", "tags"},
+		"aggs":             facets(l),
+	}
+	if selected := all(selections(l, "")); selected != nil {
+		b["post_filter"] = selected
+	}
+	if l.After != nil {
+		b["search_after"] = after(l)
+	}
+	if l.Suggest {
+		b["suggest"] = suggest(l.Words)
+	}
+	return b
+}
+
+// query finds the store's products by the words and scores them: class, nearness, then what they are worth to the shop.
+func query(l search.Lookup, w search.Weights) object {
+	sold := list{
+		object{"term": object{"status": "active"}},
+		object{"term": object{"deleted": false}},
+		object{"exists": object{"field": price(l.Store)}},
+	}
+	found := object{"bool": object{"filter": sold}}
+	if l.Words != "" {
+		found = object{"bool": object{"filter": sold, "must": object{"dis_max": object{"queries": tiers(l)}}}}
+	}
+	if l.Sort != search.ByRelevance {
+		return found
+	}
+	worth := list{
+		object{"filter": object{"term": object{"available_in": l.Store}}, "weight": w.Available},
+		object{"field_value_factor": object{"field": "popularity", "modifier": "log1p", "missing": 0}, "weight": w.Popularity},
+	}
+	if l.Words != "" {
+		worth = append(worth, object{"field_value_factor": object{"field": "margin_permille", "factor": 0.001, "missing": 0}, "weight": w.Margin})
+	}
+	return object{"function_score": object{"query": found, "functions": worth, "score_mode": "sum", "boost_mode": "sum"}}
+}
+
+// tiers are the ways in which words find a product, each with a constant score: the best one counts. Scores by term
+// statistics would put a rare misspelling above a frequent exact match.
+func tiers(l search.Lookup) list {
+	q := l.Words
+	if l.Edits {
+		return list{
+			constant(edits+literal+oneSource, fuzzy("name", q, oneEdit)),
+			constant(edits+literal, fuzzy("words", q, oneEdit)),
+			constant(edits+oneSource, fuzzy("name", q, twoEdits)),
+			constant(edits, fuzzy("words", q, twoEdits)),
+		}
+	}
+	head := constant(headNoun, match("name.head", q))
+	headBySynonym := constant(headNoun, match("name.head", q, index.Synonyms))
+	tiers := list{
+		constant(exactName, object{"term": object{"name.exact": q}}),
+		constant(wholeName, match("name.whole", q)),
+		nearer(constant(inName, match("name.stemmed", q)), head, constant(supported, match("category_names", q))),
+		constant(inName+wholeCategory, match("category_names.whole", q)),
+		nearer(constant(inWords+literal, match("words.stemmed", q)), head, constant(supported, match("description", q))),
+		nearer(constant(inWords+oneSource, match("name.synonyms", q)), headBySynonym),
+		nearer(constant(inWords, match("words.synonyms", q)), headBySynonym),
+		nearer(constant(beginnings+oneSource, match("name.prefix", q)),
+			constant(headNoun, object{"match_bool_prefix": object{"name.head": q}}),
+			constant(literal, object{"prefix": object{"name.exact": q}})),
+		constant(beginnings, match("words.prefix", q)),
+	}
+	if codes := barcodes(q); codes != nil {
+		tiers = append(tiers, constant(exactName, object{"terms": object{"gtin": codes}}))
+	}
+	return append(tiers, compounds(q)...)
+}
+
+// compounds match words that are one for some and two for others: "cheese cake" finds Cheesecake by the query with
+// neighbours glued, one pair at a time; "cheesecake" finds Cheese Cake because the index holds glued neighbours too.
+func compounds(q string) list {
+	name := list{match("name.glued", q, index.Stemmed)}
+	words := list{match("words.glued", q, index.Stemmed)}
+	var whole list
+	split := strings.Fields(q)
+	for i := 1; i < len(split) && len(split) <= maxGlued; i++ {
+		glued := strings.Join(split[:i], " ") + strings.Join(split[i:], " ")
+		name = append(name, match("name.glued", glued, index.Stemmed))
+		words = append(words, match("words.glued", glued, index.Stemmed))
+		whole = append(whole, match("name.whole", glued))
+	}
+	tiers := list{constant(inName, anyOf(name)), constant(inWords+literal, anyOf(words))}
+	if whole != nil {
+		tiers = append(tiers, constant(wholeName, anyOf(whole)))
+	}
+	return tiers
+}
+
+// barcodes are the forms in which a query that is a barcode may be stored: GTINs of 8, 12, 13 and 14 digits are the same
+// number with more or fewer zeros before it (GS1 General Specifications). Nil if it is none.
+func barcodes(q string) []string {
+	digits := strings.NewReplacer(" ", "", "-", "").Replace(q)
+	if len(digits) < 8 || len(digits) > 14 || strings.Trim(digits, "0123456789") != "" {
+		return nil
+	}
+	number := strings.TrimLeft(digits, "0")
+	var forms []string
+	for _, length := range []int{8, 12, 13, 14} {
+		if len(number) <= length {
+			forms = append(forms, strings.Repeat("0", length-len(number))+number)
+		}
+	}
+	return forms
+}
+
+// Edits by a word's length: none in words below three letters, which one edit turns into anything.
+const (
+	oneEdit  = "AUTO:3,256"
+	twoEdits = "AUTO:3,6"
+)
+
+// fuzzy matches unstemmed words: an edit of a stem is another edit than one of the word. No first letter is taken for
+// granted.
+func fuzzy(field, q, edits string) object {
+	return object{"match": object{field: object{
+		"query": q, "operator": "and", "fuzziness": edits, "prefix_length": 0, "max_expansions": 50,
+	}}}
+}
+
+func match(field, q string, analyzer ...string) object {
+	clause := object{"query": q, "operator": "and"}
+	if len(analyzer) > 0 {
+		clause["analyzer"] = analyzer[0]
+	}
+	return object{"match": object{field: clause}}
+}
+
+func constant(score float64, filter object) object {
+	return object{"constant_score": object{"filter": filter, "boost": score}}
+}
+
+// nearer adds to a tier's score what else matches.
+func nearer(tier object, signs ...any) object {
+	return object{"bool": object{"must": tier, "should": signs}}
+}
+
+func anyOf(clauses list) object { return object{"bool": object{"should": clauses}} }
+
+// suggest asks for the nearest word of the index for each word that it doesn't have. accuracy is 1 - edits/length: one edit
+// in words of three to five letters, two in longer ones.
+func suggest(q string) object {
+	return object{"nearest": object{"text": q, "term": object{
+		"field": "words", "suggest_mode": "missing", "size": 1, "max_edits": 2, "prefix_length": 0,
+		"min_word_length": 3, "accuracy": 0.62,
+	}}}
+}
+
+// selections are the filters that a shopper chose, without those of one facet.
+func selections(l search.Lookup, without string) list {
+	var chosen list
+	for _, f := range facetFields {
+		if values := f.selected(l.Query); len(values) > 0 && f.name != without {
+			chosen = append(chosen, object{"terms": object{f.field: values}})
+		}
+	}
+	bounds := object{}
+	if l.MinPrice > 0 {
+		bounds["gte"] = l.MinPrice
+	}
+	if l.MaxPrice > 0 {
+		bounds["lte"] = l.MaxPrice
+	}
+	if len(bounds) > 0 {
+		chosen = append(chosen, object{"range": object{price(l.Store): bounds}})
+	}
+	return chosen
+}
+
+func all(filters list) object {
+	if len(filters) == 0 {
+		return nil
+	}
+	return object{"bool": object{"filter": filters}}
+}
+
+// facetField is a facet: what is counted, and which fields of a product tell a value's label.
+type facetField struct {
+	name, field string
+	size        int
+	selected    func(search.Query) []string
+	labels      []string
+}
+
+var facetFields = []facetField{
+	{"category", "category_path", 50, func(q search.Query) []string { return q.Categories }, []string{"category_path", "category_names"}},
+	{"brand", "brand_id", 50, func(q search.Query) []string { return q.Brands }, []string{"brand"}},
+	{"tag", "tags", 30, func(q search.Query) []string { return q.Tags }, nil},
+}
+
+// matched counts what the words find before filters: facets narrow by themselves, because filters come after the query.
+const matched = "matched"
+
+func facets(l search.Lookup) object {
+	everything := object{"match_all": object{}}
+	aggs := object{matched: object{"filter": everything}}
+	for _, f := range facetFields {
+		values := object{"terms": object{"field": f.field, "size": f.size}}
+		if f.labels != nil {
+			values["aggs"] = object{"label": object{"top_hits": object{"size": 1, "_source": f.labels}}}
+		}
+		filter := all(selections(l, f.name))
+		if filter == nil {
+			filter = everything
+		}
+		aggs[f.name] = object{"filter": filter, "aggs": object{"values": values}}
+	}
+	return aggs
+}
+
+// order ends with the id, so that no two hits stand in the same place.
+func order(l search.Lookup) list {
+	id := object{"product_id": "asc"}
+	switch l.Sort {
+	case search.ByPriceAscending, search.ByPriceDescending:
+		direction := "asc"
+		if l.Sort == search.ByPriceDescending {
+			direction = "desc"
+		}
+		// A store without prices has no such field.
+		return list{object{price(l.Store): object{"order": direction, "unmapped_type": "long"}}, id}
+	case search.ByName:
+		return list{object{"name.exact": "asc"}, id}
+	default:
+		return list{object{"_score": "desc"}, id}
+	}
+}
+
+func after(l search.Lookup) list {
+	switch l.Sort {
+	case search.ByPriceAscending, search.ByPriceDescending:
+		return list{l.After.Price, l.After.ProductID}
+	case search.ByName:
+		return list{l.After.Name, l.After.ProductID}
+	default:
+		return list{l.After.Score, l.After.ProductID}
+	}
+}
+
+func price(store string) string { return "prices." + store }

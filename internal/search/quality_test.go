@@ -1,0 +1,134 @@
+package search_test
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"larder.dev/internal/search"
+)
+
+// Floors of success@1 in percent, over the seed catalogue; a kind without one has floor.
+const floor = 90
+
+var floors = map[string]int{"exact": 100, "plural": 100, "accents": 100, "barcode": 100, "nonsense": 95}
+
+type judged struct {
+	kind, query string
+	right       []string // none: nothing may be found
+}
+
+// judgements reads testdata/queries.tsv.
+func judgements(t *testing.T) []judged {
+	t.Helper()
+	file, err := os.Open("testdata/queries.tsv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	var out []judged
+	lines := bufio.NewScanner(file)
+	for lines.Scan() {
+		if strings.HasPrefix(lines.Text(), "#") {
+			continue
+		}
+		parts := strings.Split(lines.Text(), "\t")
+		if len(parts) != 3 {
+			t.Fatalf("testdata/queries.tsv: %q has %d columns, want 3", lines.Text(), len(parts))
+		}
+		j := judged{kind: parts[0], query: parts[1]}
+		if parts[2] != "" {
+			j.right = strings.Split(parts[2], "|")
+		}
+		out = append(out, j)
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func TestQueriesFindWhatTheyMean(t *testing.T) {
+	s := open(t, seed(t)...)
+	known := s.all(search.Query{Store: "camden", PageSize: 100})
+	type score struct{ asked, first, ten int }
+	scores := map[string]*score{}
+	var kinds []string
+	for _, j := range judgements(t) {
+		for _, id := range j.right {
+			if !slices.Contains(known, id) {
+				t.Errorf("%q: the seed has no %s", j.query, id)
+			}
+		}
+		if scores[j.kind] == nil {
+			scores[j.kind] = &score{}
+			kinds = append(kinds, j.kind)
+		}
+		k := scores[j.kind]
+		k.asked++
+		r := s.ask(search.Query{Text: j.query, Store: "camden", PageSize: 10})
+		got := ids(r)
+		right := func(id string) bool { return slices.Contains(j.right, id) }
+		switch {
+		case len(j.right) == 0 && len(got) == 0, len(got) > 0 && right(got[0]):
+			k.first++
+			k.ten++
+			continue
+		case slices.ContainsFunc(got, right):
+			k.ten++
+		}
+		t.Logf("%s %q (did you mean %q): %v, want %v", j.kind, j.query, r.DidYouMean, got[:min(3, len(got))], j.right)
+	}
+	if len(kinds) < 12 {
+		t.Errorf("%d kinds of queries, want 12 or more", len(kinds))
+	}
+	var table strings.Builder
+	for _, kind := range kinds {
+		k := scores[kind]
+		fmt.Fprintf(&table, "%-12s %3d queries  success@1 %3d %%  success@10 %3d %%\n", kind, k.asked, 100*k.first/k.asked, 100*k.ten/k.asked)
+		least, ok := floors[kind]
+		if !ok {
+			least = floor
+		}
+		if 100*k.first < least*k.asked {
+			t.Errorf("%s: success@1 is %d of %d, want %d %%", kind, k.first, k.asked, least)
+		}
+	}
+	t.Logf("\n%s", table.String())
+}
+
+func TestDidYouMean(t *testing.T) {
+	s := open(t, seed(t)...)
+	for _, c := range []struct{ query, want, first string }{
+		{"banannas", "bananas", "bananas"},
+		{"BANANNAS", "bananas", "bananas"},
+		{"banannas & bread", "", ""}, // no product has both: nothing better to offer
+		{"Crème frraiche", "Crème fraiche", "creme-fraiche"},
+		{"sage and onoin bangers", "sage and onion bangers", "sage-and-onion-bangers"},
+		{"  tomatoe \t\n ketchup ", "tomatoes ketchup", ""},
+		{"bananas", "", "bananas"},
+		{"ban", "", "bananas"},
+		{"xqzvwk", "", ""},
+	} {
+		r := s.ask(search.Query{Text: c.query, Store: "camden"})
+		if c.query == "  tomatoe \t\n ketchup " {
+			if r.DidYouMean == "" || len(r.Hits) == 0 || r.Hits[0].ProductID != "tomato-ketchup" {
+				t.Errorf("%q: did you mean %q, %v", c.query, r.DidYouMean, ids(r))
+			}
+			continue
+		}
+		if c.first == "" {
+			if len(r.Hits) > 0 && c.query == "xqzvwk" {
+				t.Errorf("%q finds %v", c.query, ids(r))
+			}
+		} else if len(r.Hits) == 0 || r.Hits[0].ProductID != c.first {
+			t.Errorf("%q: %v, want %s first", c.query, ids(r), c.first)
+		}
+		if c.first != "" && r.DidYouMean != c.want {
+			t.Errorf("%q: did you mean %q, want %q", c.query, r.DidYouMean, c.want)
+		}
+	}
+}

@@ -1,0 +1,253 @@
+// Package search finds products in spite of typos.
+//
+// What is found. Only active products that the chosen store sells. A query finds a product if all of its words
+// do, in some field and in some form: as the name is written, stemmed, glued ("cheese cake" is "cheesecake"), by
+// a synonym, or by a word's beginning. An empty query browses the store. A query without sense finds nothing,
+// rather than noise.
+//
+// How it is looked for. At most three questions are put to the index, each only if the one before found nothing:
+// the words as they are; the words with those that no product has replaced by the nearest that one has, which is
+// the did-you-mean; the words with an edit or two each. So a misspelt match never stands above a well-spelt one, and only
+// misspelt queries pay for being so. Filters don't count in this: a facet that leaves nothing of what the words
+// find is no reason to look for other words.
+//
+// In which order. Text relevance comes first, in classes: the exact name (or the barcode), the whole name in any order
+// and number, all words in the name, all words by synonyms or with brand, size, category and tags, beginnings,
+// edits. Within a class, what can be bought in the store now stands before what can't, then a nearer match ("onion"
+// are Brown Onions rather than Cheese & Onion Crisps), then margin, then popularity. All of these are added up, and a
+// class is worth more than everything below it together: what is available and irrelevant never beats what
+// is unavailable and exact. [Weights] holds what each is worth. Browsing goes by availability and popularity. Margin is
+// used here and never told.
+//
+// Facets. A facet's own selection doesn't narrow its own counts, every other filter does.
+//
+// Pages. A page token holds the place after the last hit, and is bound to the query; see page.go. The index
+// may change between two pages: what doesn't change is neither lost nor shown twice.
+//
+// A query is data. Nothing in it is syntax for the index.
+package search
+
+import (
+	"context"
+	"strings"
+	"unicode"
+
+	"larder.dev/internal/fault"
+)
+
+const (
+	// MaxText is how many characters of a query are taken.
+	MaxText = 200
+	// MaxPageSize and DefaultPageSize are hits.
+	MaxPageSize, DefaultPageSize = 100, 20
+	// MaxDepth is how many hits of one query can be paged through.
+	MaxDepth = 10_000
+	// maxFilterValue is the length of a filter's value in bytes; ids and tags are shorter.
+	maxFilterValue = 100
+	// maxMisspelt is how many words of a query may be looked for with edits, each of which costs like several without.
+	maxMisspelt = 12
+)
+
+// Sort is an order of hits.
+type Sort int
+
+const (
+	ByRelevance Sort = iota
+	ByPriceAscending
+	ByPriceDescending
+	ByName
+)
+
+// Query is what a shopper asks.
+type Query struct {
+	Text  string // up to MaxText characters; empty browses
+	Store string // a slug: whose prices, assortment and availability count
+
+	// Several values of one filter: any of them. A category includes those below it.
+	Categories, Brands, Tags []string
+	// Minor units, inclusive; 0 means no bound.
+	MinPrice, MaxPrice int64
+
+	Sort      Sort
+	PageSize  int    // 1 to MaxPageSize; 0 means DefaultPageSize
+	PageToken string // of the page before; empty for the first
+}
+
+// Result is one page.
+type Result struct {
+	Hits  []Hit
+	Total int64 // how many match in all; exact up to 10,000
+	// Facets are category, brand and tag, in this order.
+	Facets []Facet
+	// DidYouMean is what was searched for instead of the query, which finds nothing; else empty.
+	DidYouMean    string
+	NextPageToken string // empty on the last page
+}
+
+// Hit is a product as the chosen store sells it.
+type Hit struct {
+	ProductID, Name, Brand, Size, CategoryID, ImageURI string
+
+	Currency  string // ISO 4217
+	Price     int64  // minor units, in the chosen store
+	Available bool   // in stock in the chosen store
+	Tags      []string
+
+	Place Place
+}
+
+// Facet is the values that matches have in one field, most frequent first, with the number of matches.
+type Facet struct {
+	Field  string
+	Values []FacetValue
+}
+
+// FacetValue is one value; Label is for people.
+type FacetValue struct {
+	Value, Label string
+	Count        int64
+}
+
+// Weights are what the parts of a ranking within a class of text relevance are worth, in points. A nearer match
+// within its class is worth 2 to 6 points, the distance of two classes is 100.
+type Weights struct {
+	// Available is the worth of being in stock in the chosen store.
+	Available float64 `env:"RANK_AVAILABLE" envDefault:"10"`
+	// Margin is the worth of a margin of 1000 permille; less is worth in proportion.
+	Margin float64 `env:"RANK_MARGIN" envDefault:"1"`
+	// Popularity is the worth of each factor of ten in popularity.
+	Popularity float64 `env:"RANK_POPULARITY" envDefault:"0.1"`
+}
+
+// Index is where products are found.
+type Index interface {
+	// Find answers one question. Errors: fault.Unavailable.
+	Find(ctx context.Context, l Lookup) (Found, error)
+}
+
+// Lookup is one question to the index.
+type Lookup struct {
+	Query
+	Words   string // what to look for in place of the query's text; empty browses
+	Edits   bool   // look for words with an edit or two each, and for no others
+	Suggest bool   // suggest other words for those that no product has
+	After   *Place // go on after this place; nil starts
+	Limit   int    // hits
+}
+
+// Found is the index's answer.
+type Found struct {
+	Hits   []Hit
+	Facets []Facet
+	Total  int64 // after filters, counted up to 10,000
+	// Any tells whether the words find anything at all, before filters.
+	Any bool
+	// Suggestion is the words with those that no product has replaced; empty if there is none.
+	Suggestion string
+}
+
+// Service answers queries.
+type Service struct{ index Index }
+
+// New makes the service.
+func New(index Index) *Service { return &Service{index: index} }
+
+// Search answers a query. Errors: INVALID_ARGUMENT, INVALID_PAGE_TOKEN, UNAVAILABLE.
+func (s *Service) Search(ctx context.Context, q Query) (Result, error) {
+	q, err := checked(q)
+	if err != nil {
+		return Result{}, err
+	}
+	var answer reached
+	if q.PageToken == "" {
+		answer, err = s.first(ctx, q)
+	} else {
+		answer, err = s.next(ctx, q)
+	}
+	if err != nil {
+		return Result{}, err
+	}
+	found := answer.found
+	r := Result{Hits: found.Hits, Total: found.Total, Facets: found.Facets}
+	if answer.Corrected {
+		r.DidYouMean = answer.Words
+	}
+	if len(r.Hits) > q.PageSize { // one more was asked for, to know whether there is a next page
+		r.Hits = r.Hits[:q.PageSize]
+		r.NextPageToken = answer.after(r.Hits).token(q)
+	}
+	return r, nil
+}
+
+// reached is an answer, and how it was reached.
+type reached struct {
+	cursor
+	found Found
+}
+
+// first puts the questions to the index until one finds something.
+func (s *Service) first(ctx context.Context, q Query) (reached, error) {
+	misspelt := q.Text != "" && len(words(q.Text)) <= maxMisspelt
+
+	asked := cursor{Words: q.Text}
+	found, err := s.find(ctx, q, asked, misspelt)
+	if err != nil || found.Any || !misspelt {
+		return reached{asked, found}, err
+	}
+	if found.Suggestion != "" {
+		corrected := cursor{Words: found.Suggestion, Corrected: true}
+		found, err := s.find(ctx, q, corrected, false)
+		if err != nil || found.Any {
+			return reached{corrected, found}, err
+		}
+	}
+	edited := cursor{Words: q.Text, Edits: true}
+	found, err = s.find(ctx, q, edited, false)
+	return reached{edited, found}, err
+}
+
+// next puts the question that found the first page again.
+func (s *Service) next(ctx context.Context, q Query) (reached, error) {
+	c, err := openToken(q)
+	if err != nil {
+		return reached{}, err
+	}
+	found, err := s.find(ctx, q, c, false)
+	return reached{c, found}, err
+}
+
+func (s *Service) find(ctx context.Context, q Query, c cursor, suggest bool) (Found, error) {
+	return s.index.Find(ctx, Lookup{
+		Query: q, Words: c.Words, Edits: c.Edits, Suggest: suggest, After: c.Place, Limit: q.PageSize + 1,
+	})
+}
+
+// checked returns the query in its normal form.
+func checked(q Query) (Query, error) {
+	if q.MinPrice > 0 && q.MaxPrice > 0 && q.MinPrice > q.MaxPrice {
+		return q, fault.Invalid("min_price", "must not be above max_price")
+	}
+	for field, values := range map[string][]string{"category": q.Categories, "brand": q.Brands, "tag": q.Tags} {
+		for _, v := range values {
+			if len(v) > maxFilterValue {
+				return q, fault.Invalid(field, "a value may have %d bytes", maxFilterValue)
+			}
+		}
+	}
+	if q.PageSize == 0 {
+		q.PageSize = DefaultPageSize
+	}
+	q.Text = tidy(q.Text)
+	return q, nil
+}
+
+// tidy makes runs of spaces and control characters one space.
+func tidy(text string) string {
+	return strings.Join(strings.FieldsFunc(strings.ToValidUTF8(text, " "), func(r rune) bool {
+		return unicode.IsSpace(r) || unicode.IsControl(r)
+	}), " ")
+}
+
+func words(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+}

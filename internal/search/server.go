@@ -1,0 +1,55 @@
+package search
+
+import (
+	"context"
+
+	searchpb "larder.dev/api/search/v1"
+	typepb "larder.dev/api/type/v1"
+)
+
+// Server is the service's contract; api/search/v1 says what each field means.
+type Server struct {
+	searchpb.UnimplementedSearchServiceServer
+	service *Service
+}
+
+// NewServer makes the server.
+func NewServer(service *Service) *Server { return &Server{service: service} }
+
+// Search translates.
+func (s *Server) Search(ctx context.Context, req *searchpb.SearchRequest) (*searchpb.SearchResponse, error) {
+	result, err := s.service.Search(ctx, Query{
+		Text: req.Q, Store: req.Store,
+		Categories: req.Category, Brands: req.Brand, Tags: req.Tag,
+		MinPrice: req.MinPrice, MaxPrice: req.MaxPrice,
+		Sort: sorts[req.Sort], PageSize: int(req.PageSize), PageToken: req.PageToken,
+	})
+	if err != nil {
+		return nil, err
+	}
+	answer := &searchpb.SearchResponse{
+		TotalSize: result.Total, DidYouMean: result.DidYouMean, NextPageToken: result.NextPageToken,
+	}
+	for _, h := range result.Hits {
+		answer.Hits = append(answer.Hits, &searchpb.Hit{
+			ProductId: h.ProductID, Name: h.Name, Brand: h.Brand, Size: h.Size, CategoryId: h.CategoryID,
+			ImageUri: h.ImageURI, Price: &typepb.Money{Currency: h.Currency, MinorUnits: h.Price},
+			Available: h.Available, Tags: h.Tags,
+		})
+	}
+	for _, f := range result.Facets {
+		facet := &searchpb.Facet{Field: f.Field}
+		for _, v := range f.Values {
+			facet.Values = append(facet.Values, &searchpb.FacetValue{Value: v.Value, Label: v.Label, Count: v.Count})
+		}
+		answer.Facets = append(answer.Facets, facet)
+	}
+	return answer, nil
+}
+
+var sorts = map[searchpb.SearchRequest_Sort]Sort{
+	searchpb.SearchRequest_SORT_UNSPECIFIED: ByRelevance,
+	searchpb.SearchRequest_PRICE_ASCENDING:  ByPriceAscending,
+	searchpb.SearchRequest_PRICE_DESCENDING: ByPriceDescending,
+	searchpb.SearchRequest_NAME:             ByName,
+}

@@ -1,0 +1,35 @@
+// Command search finds products.
+package main
+
+import (
+	"context"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc"
+
+	searchpb "larder.dev/api/search/v1"
+	"larder.dev/internal/search"
+	"larder.dev/internal/search/elastic"
+	"larder.dev/internal/serve"
+)
+
+type config struct {
+	serve.Config
+	Elastic elastic.Config
+}
+
+func main() {
+	var config config
+	serve.Main("search", &config, func(ctx context.Context, app *serve.App) error {
+		index, err := elastic.New(config.Elastic)
+		if err != nil {
+			return err
+		}
+		app.Close(func(context.Context) error { index.Close(); return nil })
+		app.Ready("elasticsearch", index.Check)
+		return app.Register(ctx, &searchpb.SearchService_ServiceDesc, search.NewServer(search.New(index)),
+			func(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
+				return searchpb.RegisterSearchServiceHandlerClient(ctx, mux, searchpb.NewSearchServiceClient(conn))
+			})
+	})
+}
