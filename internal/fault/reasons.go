@@ -131,6 +131,8 @@ var (
 
 	OrderNotFound = define("ORDER_NOT_FOUND", codes.NotFound, http.StatusNotFound,
 		"The caller has no such order.")
+	OrderStateConflict = define("ORDER_STATE_CONFLICT", codes.FailedPrecondition, http.StatusConflict,
+		"The order's state doesn't allow the step, or not by this caller, or not before the payment is captured. Read the order again.")
 	PaymentProcessing = define("PAYMENT_PROCESSING", codes.FailedPrecondition, http.StatusConflict,
 		"The provider is still at work on the payment. Try again later.")
 	IntentNotFound = define("INTENT_NOT_FOUND", codes.NotFound, http.StatusNotFound,

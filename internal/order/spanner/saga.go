@@ -1,0 +1,129 @@
+// Package spanner keeps orders in Spanner: the tables Orders, OrderLines and OrderHistory. saga.go has the reads and mutations that
+// checkout's and payment's transactions compose; store.go, what the room itself reads.
+package spanner
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"cloud.google.com/go/spanner"
+	"google.golang.org/grpc/codes"
+
+	"larder.dev/internal/order"
+	paymentspanner "larder.dev/internal/payment/spanner"
+	"larder.dev/internal/pricing"
+)
+
+// Reader is a transaction, read-only or read-write. It is payment's, whose transactions ask for an order as well.
+type Reader = paymentspanner.Reader
+
+// Record is an Orders row as the saga needs it.
+type Record struct {
+	OrderID, UserID, StoreID string
+	State                    order.State
+	Version                  int64
+	// Fingerprint is the hash of the request, nil in a tombstone that no request wrote.
+	Fingerprint []byte
+	// Epoch and HoldToken name the hold that was sold (rule 5). A tombstone has none.
+	Epoch     time.Time
+	HoldToken int64
+	// Refusal is a tombstone's google.rpc.Status, serialized.
+	Refusal []byte
+}
+
+// Sold tells that the order was confirmed, whatever became of it since.
+func (r *Record) Sold() bool { return r != nil && r.State != order.Abandoned }
+
+// Read returns an Orders row, nil where there is none. In a read-write transaction it locks the row, or its absence.
+func Read(ctx context.Context, txn Reader, orderID string) (*Record, error) {
+	row, err := txn.ReadRow(ctx, "Orders", spanner.Key{orderID},
+		[]string{"OrderId", "UserId", "StoreId", "State", "Version", "Fingerprint", "Epoch", "HoldToken", "Refusal"})
+	if spanner.ErrCode(err) == codes.NotFound {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read order %s: %w", orderID, err)
+	}
+	var record Record
+	var epoch spanner.NullTime
+	var token spanner.NullInt64
+	err = row.Columns(&record.OrderID, &record.UserID, &record.StoreID, (*string)(&record.State), &record.Version,
+		&record.Fingerprint, &epoch, &token, &record.Refusal)
+	if err != nil {
+		return nil, fmt.Errorf("read order %s: %w", orderID, err)
+	}
+	record.Epoch, record.HoldToken = epoch.Time, token.Int64
+	return &record, nil
+}
+
+// Open tells whether there is an order that is sold and not cancelled: only then is its payment captured (rule 12).
+func Open(ctx context.Context, txn Reader, orderID string) (bool, error) {
+	record, err := Read(ctx, txn, orderID)
+	return record.Sold() && record.State != order.Cancelled, err
+}
+
+// NewOrder is an order to be.
+type NewOrder struct {
+	OrderID, UserID, StoreID string
+	// Epoch and HoldToken name the hold that is sold.
+	Epoch       time.Time
+	HoldToken   int64
+	Fingerprint []byte
+	// Lines in the order in which they are to be shown, with positive quantities.
+	Lines  []pricing.Line
+	Totals pricing.Totals
+	// Address is a larder.type.v1.Address as protobuf JSON.
+	Address json.RawMessage
+}
+
+// InsertConfirmed makes an order, CONFIRMED, version 1. The transaction fails if the id has an order or a tombstone.
+func InsertConfirmed(o NewOrder) []*spanner.Mutation {
+	mutations := []*spanner.Mutation{
+		spanner.InsertMap("Orders", map[string]any{
+			"OrderId": o.OrderID, "UserId": o.UserID, "StoreId": o.StoreID, "State": string(order.Confirmed), "Version": int64(1),
+			"Fingerprint": o.Fingerprint, "Epoch": o.Epoch, "HoldToken": o.HoldToken,
+			"Totals":     spanner.NullJSON{Value: o.Totals, Valid: true},
+			"Address":    spanner.NullJSON{Value: o.Address, Valid: true},
+			"CreateTime": spanner.CommitTimestamp, "UpdateTime": spanner.CommitTimestamp, "ListedFor": o.UserID,
+		}),
+		history(o.OrderID, 1, order.Confirmed, order.Shopper, ""),
+	}
+	for i, line := range o.Lines {
+		mutations = append(mutations, spanner.InsertMap("OrderLines", map[string]any{
+			"OrderId": o.OrderID, "LineNumber": int64(i + 1), "ProductId": line.ProductID, "Name": line.Name, "Quantity": line.Quantity,
+			"UnitPrice": line.UnitPrice.Minor, "Currency": line.UnitPrice.Currency, "TaxRateBps": line.TaxRateBPS,
+		}))
+	}
+	return mutations
+}
+
+// InsertAbandoned makes a tombstone (rule 7a). The transaction fails if the id has an order or a tombstone. A tombstone that no
+// request wrote has neither fingerprint nor refusal (nil), and user and store as far as they are known.
+func InsertAbandoned(id, userID, storeID string, fingerprint, refusal []byte) []*spanner.Mutation {
+	return []*spanner.Mutation{spanner.InsertMap("Orders", map[string]any{
+		"OrderId": id, "UserId": userID, "StoreId": storeID, "State": string(order.Abandoned), "Version": int64(1),
+		"Fingerprint": fingerprint, "Refusal": refusal,
+		"CreateTime": spanner.CommitTimestamp, "UpdateTime": spanner.CommitTimestamp,
+	})}
+}
+
+// UpdateState moves an order on from what the same transaction has read, after order.Next has allowed it. reason has at most
+// 200 characters.
+func UpdateState(id string, from Record, to order.State, actor order.Actor, reason string) []*spanner.Mutation {
+	version := from.Version + 1
+	return []*spanner.Mutation{
+		spanner.UpdateMap("Orders", map[string]any{
+			"OrderId": id, "State": string(to), "Version": version, "UpdateTime": spanner.CommitTimestamp,
+		}),
+		history(id, version, to, actor, reason),
+	}
+}
+
+func history(id string, version int64, state order.State, actor order.Actor, reason string) *spanner.Mutation {
+	return spanner.InsertMap("OrderHistory", map[string]any{
+		"OrderId": id, "Version": version, "State": string(state), "Actor": string(actor), "Reason": reason,
+		"Time": spanner.CommitTimestamp,
+	})
+}

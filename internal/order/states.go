@@ -1,0 +1,85 @@
+package order
+
+import (
+	"slices"
+
+	"larder.dev/internal/fault"
+)
+
+// State is an order's place in its life.
+type State string
+
+// States of an order.
+const (
+	Confirmed  State = "CONFIRMED"
+	Picking    State = "PICKING"
+	Packed     State = "PACKED"
+	Dispatched State = "DISPATCHED"
+	Delivered  State = "DELIVERED"
+	Cancelled  State = "CANCELLED"
+	// Abandoned is the tombstone of a checkout that never became an order, and never will.
+	Abandoned State = "ABANDONED"
+)
+
+// Actor is who moves an order on, as histories name it.
+type Actor string
+
+// Actors.
+const (
+	Shopper  Actor = "shopper"
+	Operator Actor = "operator"
+	// System is the platform itself.
+	System Actor = "system"
+)
+
+// PaymentState is the state of an order's payment, as room payment names it.
+type PaymentState string
+
+// PaymentCaptured is the state that a payment must be in before the van leaves.
+const PaymentCaptured PaymentState = "CAPTURED"
+
+// Transition is one way from a state to another.
+type Transition struct {
+	From, To State
+	// By is who may go it.
+	By []Actor
+	// Needs is the state that the payment must be in; empty means any.
+	Needs PaymentState
+}
+
+// transitions is every way there is. A shopper cancels until picking begins, an operator until the van leaves; the system cancels what was
+// packed when its payment can no longer be captured (rule 12 of the checkout protocol). Nothing leads to or from ABANDONED.
+var transitions = []Transition{
+	{From: Confirmed, To: Picking, By: []Actor{Operator}},
+	{From: Picking, To: Packed, By: []Actor{Operator}},
+	{From: Packed, To: Dispatched, By: []Actor{Operator}, Needs: PaymentCaptured},
+	{From: Dispatched, To: Delivered, By: []Actor{Operator}},
+	{From: Confirmed, To: Cancelled, By: []Actor{Shopper, Operator, System}},
+	{From: Picking, To: Cancelled, By: []Actor{Operator, System}},
+	{From: Packed, To: Cancelled, By: []Actor{Operator, System}},
+}
+
+// States lists every state.
+func States() []State {
+	return []State{Confirmed, Picking, Packed, Dispatched, Delivered, Cancelled, Abandoned}
+}
+
+// Next tells whether an actor may move an order, whose payment is in a state, from one state to another. Errors:
+// ORDER_STATE_CONFLICT.
+func Next(from, to State, by Actor, payment PaymentState) error {
+	i := slices.IndexFunc(transitions, func(t Transition) bool { return t.From == from && t.To == to })
+	switch {
+	case i < 0:
+		return conflict(from, to, "an order that is %s can't become %s", from, to)
+	case !slices.Contains(transitions[i].By, by):
+		return conflict(from, to, "an order that is %s can't be made %s by a %s", from, to, by)
+	case transitions[i].Needs != "" && transitions[i].Needs != payment:
+		return conflict(from, to, "an order becomes %s only when its payment is %s; it is %s", to, transitions[i].Needs, payment)
+	default:
+		return nil
+	}
+}
+
+func conflict(from, to State, format string, args ...any) error {
+	return fault.OrderStateConflict.New(format, args...).WithMetadata("from", string(from)).WithMetadata("to", string(to))
+}
