@@ -56,7 +56,8 @@ type Frozen struct {
 	PaymentMethod string          `json:"payment_method"`
 }
 
-func (f Frozen) stockLines() []stock.Line {
+// StockLines are the lines as stock counts them.
+func (f Frozen) StockLines() []stock.Line {
 	lines := make([]stock.Line, len(f.Lines))
 	for i, line := range f.Lines {
 		lines[i] = stock.Line{ProductID: line.ProductID, Quantity: line.Quantity}
@@ -250,7 +251,7 @@ func (s *Service) Checkout(ctx context.Context, r Request) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	if !slices.Equal(adopted.stockLines(), frozen.stockLines()) { // rule 10: the row's lines are not the hold's
+	if !slices.Equal(adopted.StockLines(), frozen.StockLines()) { // rule 10: the row's lines are not the hold's
 		return s.abandon(ctx, r.ID, r.tombstone(nil))
 	}
 	return s.pay(ctx, r.ID, adopted, standing.Payment, hold)
@@ -347,7 +348,7 @@ func (s *Service) sold(ctx context.Context, id string, row *Order) (Outcome, err
 }
 
 func (s *Service) reserve(ctx context.Context, id string, frozen Frozen, minimum stock.Epoch) (stock.Hold, error) {
-	return s.stock.Reserve(ctx, frozen.StoreID, id, frozen.stockLines(), s.now().Add(s.config.HoldFor), minimum)
+	return s.stock.Reserve(ctx, frozen.StoreID, id, frozen.StockLines(), s.now().Add(s.config.HoldFor), minimum)
 }
 
 // notReserved tells out of stock after the tombstone; a hold of other lines is somebody's who is on the way (rule 3).

@@ -25,7 +25,7 @@ func (s *Server) GetOrder(ctx context.Context, request *orderpb.GetOrderRequest)
 	if err != nil {
 		return nil, err
 	}
-	return proto(found), nil
+	return found.Proto(), nil
 }
 
 // ListOrders implements orderpb.OrderServiceServer.
@@ -36,21 +36,24 @@ func (s *Server) ListOrders(ctx context.Context, request *orderpb.ListOrdersRequ
 	}
 	page := &orderpb.ListOrdersResponse{NextPageToken: next}
 	for _, o := range orders {
-		page.Orders = append(page.Orders, proto(o))
+		page.Orders = append(page.Orders, o.Proto())
 	}
 	return page, nil
 }
 
-func proto(o Order) *orderpb.Order {
+// Proto is the wire's form.
+func (o Order) Proto() *orderpb.Order {
 	p := &orderpb.Order{
 		OrderId: o.ID, State: stateOf(o.State), UserId: o.UserID, StoreId: o.StoreID,
 		Totals: o.Totals.Proto(), Address: o.Address,
-		Payment: &orderpb.OrderPayment{
-			State:      orderpb.OrderPayment_State(orderpb.OrderPayment_State_value[string(o.Payment.State)]),
-			Authorized: o.Payment.Authorized.Proto(), Captured: o.Payment.Captured.Proto(), Refunded: o.Payment.Refunded.Proto(),
-		},
 		CreateTime: timestamppb.New(o.CreateTime), UpdateTime: timestamppb.New(o.UpdateTime),
 		Etag: strconv.FormatInt(o.Version, 10),
+	}
+	if o.Payment.State != "" {
+		p.Payment = &orderpb.OrderPayment{
+			State:      orderpb.OrderPayment_State(orderpb.OrderPayment_State_value[string(o.Payment.State)]),
+			Authorized: o.Payment.Authorized.Proto(), Captured: o.Payment.Captured.Proto(), Refunded: o.Payment.Refunded.Proto(),
+		}
 	}
 	for _, line := range o.Lines {
 		total := line.UnitPrice

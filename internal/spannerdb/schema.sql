@@ -124,7 +124,7 @@ CREATE NULL_FILTERED INDEX PaymentsToAttend ON Payments (Shard, AttendAfter);
 CREATE TABLE Outbox (
   Shard INT64 NOT NULL,
   CommitTime TIMESTAMP NOT NULL OPTIONS (allow_commit_timestamp = true),
-  EventId STRING(36) NOT NULL,
+  EventId STRING(64) NOT NULL,
   Topic STRING(64) NOT NULL,
   Type STRING(128) NOT NULL,
   Subject STRING(128) NOT NULL,

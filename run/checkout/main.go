@@ -65,7 +65,7 @@ func main() {
 		ledger := stockspanner.NewLedger(database)
 		catalogue := stockrpc.Catalogue{Client: productpb.NewProductServiceClient(products)}
 		stocks := stock.NewService(virtual, ledger)
-		books := checkoutspanner.NewBooks(database)
+		books := checkoutspanner.NewBooks(database, time.Now)
 		checkouts := checkout.NewService(config.Checkout, books, stocks,
 			checkoutrpc.Payments{Client: paymentpb.NewPaymentServiceClient(payments)},
 			checkoutrpc.Carts{Client: cartpb.NewCartServiceClient(carts)},

@@ -1,0 +1,224 @@
+// Package spanner has checkout's transactions. Each is composed of the reads and mutations of the rooms that own the tables, and
+// calls nobody inside: a transaction function may run several times.
+package spanner
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"cloud.google.com/go/spanner"
+	"go.opentelemetry.io/otel/propagation"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	orderpb "larder.dev/api/order/v1"
+	typepb "larder.dev/api/type/v1"
+	"larder.dev/internal/checkout"
+	"larder.dev/internal/order"
+	orderspanner "larder.dev/internal/order/spanner"
+	"larder.dev/internal/outbox"
+	outboxspanner "larder.dev/internal/outbox/spanner"
+	"larder.dev/internal/payment"
+	paymentspanner "larder.dev/internal/payment/spanner"
+	"larder.dev/internal/stock"
+	stockspanner "larder.dev/internal/stock/spanner"
+)
+
+// Books implements checkout.Books and checkout.Orders.
+type Books struct {
+	client *spanner.Client
+	orders *orderspanner.Store
+	now    func() time.Time
+}
+
+var (
+	_ checkout.Books  = (*Books)(nil)
+	_ checkout.Orders = (*Books)(nil)
+)
+
+// NewBooks makes one.
+func NewBooks(client *spanner.Client, now func() time.Time) *Books {
+	return &Books{client: client, orders: orderspanner.New(client), now: now}
+}
+
+// Order implements checkout.Orders.
+func (b *Books) Order(ctx context.Context, id string) (*orderpb.Order, error) {
+	found, err := b.orders.Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return found.Proto(), nil
+}
+
+// Look implements checkout.Books.
+func (b *Books) Look(ctx context.Context, id string) (checkout.Standing, error) {
+	txn := b.client.ReadOnlyTransaction()
+	defer txn.Close()
+	return look(ctx, txn, id)
+}
+
+// look reads both rows at once. In a read-write transaction it locks them, or their absence.
+func look(ctx context.Context, txn orderspanner.Reader, id string) (standing checkout.Standing, err error) {
+	group, reading := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		record, err := orderspanner.Read(reading, txn, id)
+		if err == nil && record != nil {
+			standing.Order = &checkout.Order{
+				UserID: record.UserID, StoreID: record.StoreID, State: record.State, Fingerprint: record.Fingerprint, Refusal: record.Refusal,
+			}
+			if record.Sold() {
+				standing.Order.Sold = stock.Hold{Epoch: stock.EpochAt(record.Epoch), Token: record.HoldToken}
+			}
+		}
+		return err
+	})
+	group.Go(func() (err error) {
+		standing.Payment, err = paymentspanner.Read(reading, txn, id)
+		return err
+	})
+	err = group.Wait()
+	return standing, err
+}
+
+// Initiate implements checkout.Books (rule 10).
+func (b *Books) Initiate(ctx context.Context, id string, frozen checkout.Frozen, intent string, fingerprint []byte, attendAfter time.Time) (checkout.Standing, error) {
+	request, err := json.Marshal(frozen)
+	if err != nil {
+		return checkout.Standing{}, fmt.Errorf("freeze checkout %s: %w", id, err)
+	}
+	row := payment.Record{
+		OrderID: id, State: payment.Initiated, IntentID: intent, Amount: frozen.Totals.Total, Fingerprint: fingerprint, Request: request,
+	}
+	var standing checkout.Standing
+	_, err = b.client.ReadWriteTransaction(ctx, func(ctx context.Context, txn *spanner.ReadWriteTransaction) (err error) {
+		if standing, err = look(ctx, txn, id); err != nil {
+			return err
+		}
+		if standing.Order != nil || standing.Payment != nil {
+			return nil
+		}
+		standing.Payment = &row
+		return txn.BufferWrite([]*spanner.Mutation{paymentspanner.InsertInitiated(row, attendAfter)})
+	})
+	return standing, err
+}
+
+// AwaitAction implements checkout.Books.
+func (b *Books) AwaitAction(ctx context.Context, id string, attendAfter time.Time) error {
+	_, err := b.client.ReadWriteTransaction(ctx, func(ctx context.Context, txn *spanner.ReadWriteTransaction) error {
+		row, err := paymentspanner.Read(ctx, txn, id)
+		if err != nil || row == nil || row.State != payment.Initiated {
+			return err
+		}
+		return move(txn, row, payment.RequiresAction, attendAfter)
+	})
+	return err
+}
+
+// Commit implements checkout.Books (rule 5). Its reads lock: the order's absence, the payment, and, shared with all other commits of
+// the store, the epoch.
+func (b *Books) Commit(ctx context.Context, id string, frozen checkout.Frozen, fingerprint []byte, hold stock.Hold) (standing checkout.Standing, epoch stock.Epoch, err error) {
+	event, err := b.confirmed(ctx, id, frozen)
+	if err != nil {
+		return checkout.Standing{}, 0, err
+	}
+	_, err = b.client.ReadWriteTransaction(ctx, func(ctx context.Context, txn *spanner.ReadWriteTransaction) (err error) {
+		if standing, err = look(ctx, txn, id); err != nil {
+			return err
+		}
+		if standing.Order != nil || standing.Payment == nil || (standing.Payment.State != payment.Initiated && standing.Payment.State != payment.RequiresAction) {
+			return nil
+		}
+		if epoch, err = stockspanner.Epoch(ctx, txn, frozen.StoreID); err != nil || epoch != hold.Epoch || epoch == 0 {
+			return err
+		}
+		mutations := orderspanner.InsertConfirmed(orderspanner.NewOrder{
+			OrderID: id, UserID: frozen.UserID, StoreID: frozen.StoreID, Epoch: hold.Epoch.Time(), HoldToken: hold.Token,
+			Fingerprint: fingerprint, Lines: frozen.Lines, Totals: frozen.Totals, Address: frozen.Address,
+		})
+		mutations = append(mutations, stockspanner.Sale(frozen.StoreID, id, epoch, frozen.StockLines(), frozen.UserID)...)
+		mutations = append(mutations, outboxspanner.Insert(event))
+		if err := move(txn, standing.Payment, payment.Authorized, time.Time{}); err != nil {
+			return err
+		}
+		if err := txn.BufferWrite(mutations); err != nil {
+			return err
+		}
+		standing.Order = &checkout.Order{
+			UserID: frozen.UserID, StoreID: frozen.StoreID, State: order.Confirmed, Sold: hold, Fingerprint: fingerprint,
+		}
+		return nil
+	})
+	return standing, epoch, err
+}
+
+// confirmed is the event of a commit. Its times are this process's: the commit's own is known only afterwards.
+func (b *Books) confirmed(ctx context.Context, id string, frozen checkout.Frozen) (outbox.Event, error) {
+	var address typepb.Address
+	if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(frozen.Address, &address); err != nil {
+		return outbox.Event{}, fmt.Errorf("read the address of %s: %w", id, err)
+	}
+	now := b.now()
+	sold := order.Order{
+		ID: id, UserID: frozen.UserID, StoreID: frozen.StoreID, State: order.Confirmed, Version: 1, Lines: frozen.Lines,
+		Totals: frozen.Totals, Address: &address, CreateTime: now, UpdateTime: now,
+		Payment: order.Payment{State: order.PaymentState(payment.Authorized), Authorized: frozen.Totals.Total},
+		History: []order.Event{{State: order.Confirmed, Time: now, Actor: order.Shopper}},
+	}.Proto()
+	sold.CreateTime, sold.UpdateTime = timestamppb.New(now), timestamppb.New(now)
+	trace := propagation.MapCarrier{}
+	propagation.TraceContext{}.Inject(ctx, trace)
+	return outbox.New(id+"-1", outbox.OrderEvents, "orders/"+id, trace.Get("traceparent"),
+		&orderpb.OrderConfirmed{Order: sold, CartId: frozen.CartID, CartEtag: frozen.CartETag})
+}
+
+// Abandon implements checkout.Books (rule 7a).
+func (b *Books) Abandon(ctx context.Context, id string, tombstone checkout.Order, attendAfter time.Time) (standing checkout.Standing, err error) {
+	_, err = b.client.ReadWriteTransaction(ctx, func(ctx context.Context, txn *spanner.ReadWriteTransaction) (err error) {
+		if standing, err = look(ctx, txn, id); err != nil || standing.Sold() {
+			return err
+		}
+		if standing.Order == nil {
+			standing.Order = &tombstone
+			err := txn.BufferWrite(orderspanner.InsertAbandoned(id, tombstone.UserID, tombstone.StoreID, tombstone.Fingerprint, tombstone.Refusal))
+			if err != nil {
+				return err
+			}
+		}
+		if standing.Payment == nil || standing.Payment.State == payment.Voided || standing.Payment.State == payment.Voiding {
+			return nil
+		}
+		return move(txn, standing.Payment, payment.Voiding, attendAfter)
+	})
+	return standing, err
+}
+
+// Voided implements checkout.Books (rule 7c).
+func (b *Books) Voided(ctx context.Context, id string) error {
+	_, err := b.client.ReadWriteTransaction(ctx, func(ctx context.Context, txn *spanner.ReadWriteTransaction) error {
+		row, err := paymentspanner.Read(ctx, txn, id)
+		if err != nil || row == nil || row.State != payment.Voiding {
+			return err
+		}
+		return move(txn, row, payment.Voided, time.Time{})
+	})
+	return err
+}
+
+// ToAttend implements checkout.Books.
+func (b *Books) ToAttend(ctx context.Context, now time.Time, limit int) ([]string, error) {
+	return paymentspanner.ToAttend(ctx, b.client, now, limit)
+}
+
+// move writes a payment's step, and shows it in the row that was read.
+func move(txn *spanner.ReadWriteTransaction, row *payment.Record, to payment.State, attendAfter time.Time) error {
+	mutation, err := paymentspanner.UpdateState(row.OrderID, row.State, to, attendAfter)
+	if err != nil {
+		return err
+	}
+	row.State = to
+	return txn.BufferWrite([]*spanner.Mutation{mutation})
+}

@@ -1,0 +1,92 @@
+// Command demo walks through the first order like an outsider: by the public edge, the payment provider's own list, and, in one step,
+// SQL in the catalogue's database. Every run makes its own shopper and its own products, so that old data can't satisfy it.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+)
+
+type config struct {
+	Edge        string `env:"EDGE_ADDR,required"`
+	DatabaseURL string `env:"DATABASE_URL,required"`
+	ProviderURL string `env:"STRIPE_API_URL,required"`
+	ProviderKey string `env:"STRIPE_API_KEY,required"`
+	// State is where the platform's logs are.
+	State string `env:"LARDER_STATE,required"`
+	// Password of the seed's operator and merchandiser.
+	Password string `env:"SEED_PASSWORD" envDefault:"larder-demo-1"`
+}
+
+// step is one thing that is done and what is expected of it.
+type step struct {
+	name, expected string
+	run            func(ctx context.Context, d *demo) (seen string, err error)
+}
+
+// steps are in the order in which they are done; later ones build on earlier ones.
+var steps = []step{
+	{"register, sign in", "a token that every service verifies", registerAndSignIn},
+	{"search `banannas`", "bananas first, did-you-mean, facets", searchBanannas},
+	{"rank equal products", "in stock before out of stock; higher margin first", rankEqualProducts},
+	{"fill a cart with three products", "totals that add up: lines, fee, tax", fillCart},
+	{"check out with a good card", "CONFIRMED; stock down by exactly the quantities; one authorisation in the provider's own list", checkOut},
+	{"the same request and key again", "the same order, nothing else changed", checkOutAgain},
+	{"the same key, another body", "422 IDEMPOTENCY_KEY_REUSED", reuseKey},
+	{"check out with a declined card", "PAYMENT_DECLINED with the class; no order, stock as before, nothing authorised", declinedCard},
+	{"order more than the stock", "OUT_OF_STOCK with the line and what is left; nothing taken", moreThanStock},
+	{"an outdated total", "PRICE_CHANGED with the new breakdown", outdatedTotal},
+	{"change name and price by the API", "search shows both", changeByAPI},
+	{"change a price with SQL in PostgreSQL", "search shows it", changeBySQL},
+	{"order history", "the order with its lines, prices, times", orderHistory},
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	var c config
+	if err := env.Parse(&c); err != nil {
+		return fmt.Errorf("demo: %w (make demo sets the environment)", err)
+	}
+	d, err := newDemo(ctx, c, name())
+	if err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	began := time.Now()
+	for i, s := range steps {
+		started := time.Now()
+		seen, err := s.run(ctx, d)
+		took := time.Since(started).Milliseconds()
+		if err != nil {
+			fmt.Printf("%3d  FAILED  %s (%d ms)\n     expected: %s\n     seen:     %v\n     logs:     %s/log (make logs NAME=...)\n", i+1, s.name, took, s.expected, err, c.State)
+			return errors.New("demo: failed")
+		}
+		fmt.Printf("%3d  ok  %6d ms  %s\n                    %s\n", i+1, took, s.name, seen)
+	}
+	fmt.Printf("demo: %d steps passed in %.1f s\n", len(steps), time.Since(began).Seconds())
+	return nil
+}
+
+// name is a word that no catalogue has, so that searches of this run find its own products only.
+func name() string {
+	const vowels, consonants = "aeiou", "bdfgklmnprtvz"
+	word := make([]byte, 0, 10)
+	for range 5 {
+		word = append(word, consonants[rand.IntN(len(consonants))], vowels[rand.IntN(len(vowels))])
+	}
+	return string(word)
+}
