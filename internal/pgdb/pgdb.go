@@ -87,10 +87,10 @@ const (
 	deadlockDetected     = "40P01"
 )
 
-func retryable(err error) bool {
-	code := codeOf(err)
-	return code == deadlockDetected || code == serializationFailure
-}
+// Deadlocked tells whether PostgreSQL ended a transaction to break a deadlock: nothing of it happened, and it can be tried again.
+func Deadlocked(err error) bool { return codeOf(err) == deadlockDetected }
+
+func retryable(err error) bool { return Deadlocked(err) || codeOf(err) == serializationFailure }
 
 // Violates tells whether an error is the violation of this unique or foreign key constraint.
 func Violates(err error, constraint string) bool {

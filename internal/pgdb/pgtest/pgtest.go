@@ -39,7 +39,8 @@ func URL(t testing.TB, schemas ...pgdb.Schema) string {
 	}
 	name := "test_" + strings.ToLower(rand.Text()[:16])
 	run(t, t.Context(), server, `create database `+name)
-	t.Cleanup(func() { run(t, context.WithoutCancel(t.Context()), server, `drop database `+name+` with (force)`) })
+	// Not "with (force)": autovacuum may be at work there, and only a superuser may end it so. Connections have five seconds to end.
+	t.Cleanup(func() { run(t, context.WithoutCancel(t.Context()), server, `drop database `+name) })
 	at.Path = "/" + name
 	if _, err := pgdb.Migrate(t.Context(), at.String(), schemas...); err != nil {
 		t.Fatal(err)
