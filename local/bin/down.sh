@@ -30,5 +30,5 @@ if [ -n "$postmaster" ]; then
 	done
 	local/bin/survivors.sh end "$state"
 fi
-rm -f "$socket" "$state"/run/supervisor.pid "$state"/run/*.ready "$state"/run/*.started
+rm -f "$socket" "$state"/run/supervisor.pid "$state"/run/*.ready
 [ -n "${LARDER_LOCKED-}" ] || echo "profile $profile is down ($(seconds "$start") s); its data stays in ${state#"$root"/} until make reset"

@@ -32,6 +32,4 @@ esac
 PORT=$(port_of "$address")
 SERVICE_ACCOUNT=$name@larder-local.iam.gserviceaccount.com
 export PORT SERVICE_ACCOUNT
-# When it was started: make up restarts what has been built anew since.
-touch "$LARDER_STATE/run/$name.started"
 exec "$LARDER_STATE/bin/$name"

