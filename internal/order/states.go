@@ -47,8 +47,8 @@ type Transition struct {
 	Needs PaymentState
 }
 
-// transitions is every way there is. A shopper cancels until picking begins, an operator until the van leaves; the system cancels what was
-// packed when its payment can no longer be captured (rule 12 of the checkout protocol). Nothing leads to or from ABANDONED.
+// transitions is every way there is. A shopper cancels until picking begins, an operator until the van leaves, and so does the
+// system, when the payment can no longer be captured (rule 12 of the checkout protocol). Nothing leads to or from ABANDONED.
 var transitions = []Transition{
 	{From: Confirmed, To: Picking, By: []Actor{Operator}},
 	{From: Picking, To: Packed, By: []Actor{Operator}},
