@@ -227,7 +227,9 @@ func (s *Service) Delete(ctx context.Context, id, etag string) error {
 }
 
 // Categories returns the tree in display order, parents first.
-func (s *Service) Categories(ctx context.Context) ([]Category, error) { return s.catalogue.Categories(ctx) }
+func (s *Service) Categories(ctx context.Context) ([]Category, error) {
+	return s.catalogue.Categories(ctx)
+}
 
 // Shops returns the stores that deliver to a postcode, whole or its outward code; all for an empty one. Errors: INVALID_ARGUMENT.
 func (s *Service) Shops(ctx context.Context, postcode string) ([]Shop, error) {

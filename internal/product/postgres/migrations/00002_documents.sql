@@ -36,9 +36,10 @@ begin
     return query
     with recursive
     wanted as (
-        select w.product_id::text as product_id, p.category_id::text as category_id
+        select w.product_id::text as product_id, p.category_id::text as category_id,
+            to_char(p.update_time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as update_time
         from unnest(product_ids) as w (product_id)
-        left join products.products p on p.product_id = w.product_id and p.delete_time is null
+        left join products.products p on p.product_id = w.product_id
     ),
     -- From each category up to the top; up counts the steps.
     climb (category_id, up, id, name, parent_id) as (
@@ -55,7 +56,7 @@ begin
     )
     select w.product_id, p.product_id is null,
         case when p.product_id is null
-        then jsonb_build_object('product_id', w.product_id, 'deleted', true)
+        then jsonb_strip_nulls(jsonb_build_object('product_id', w.product_id, 'deleted', true, 'update_time', w.update_time))
         else jsonb_strip_nulls(jsonb_build_object(
             'product_id', p.product_id,
             'deleted', false,
@@ -80,7 +81,7 @@ begin
             'margin_permille', coalesce(greatest(0,
                 (everyday.minor_units * 10000 - p.cost * (10000 + p.tax_rate_bps)) * 1000 / (everyday.minor_units * 10000)), 0),
             'popularity', p.popularity,
-            'update_time', to_char(p.update_time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')))
+            'update_time', w.update_time))
         end
     from wanted w
     left join products.products p on p.product_id = w.product_id and p.delete_time is null
@@ -107,10 +108,10 @@ create function products.checksum(document jsonb) returns text language sql immu
     select encode(sha256(convert_to(document::text, 'UTF8')), 'hex')
 $$;
 
--- Brings the documents of these products up to date. touched: also those that stay the same get a new revision, so that
--- touching a product's row sends its document to the index again.
+-- Brings the documents of these products up to date. One that stays the same keeps its revision; as a document has its product's
+-- update_time, touching the product's row always sends it to the index again.
 -- +goose StatementBegin
-create function products.refresh_documents(product_ids text[], touched boolean) returns void language plpgsql as $$
+create function products.refresh_documents(product_ids text[]) returns void language plpgsql as $$
 declare
     trace text := coalesce(current_setting('larder.traceparent', true), '');
     fresh text[];
@@ -145,7 +146,7 @@ begin
         traceparent = trace
     from products.compute_documents(product_ids, clock_timestamp()) c
     where d.product_id = c.product_id and d.product_id <> all (fresh)
-        and (touched or d.checksum <> products.checksum(c.document));
+        and d.checksum <> products.checksum(c.document);
 end $$;
 -- +goose StatementEnd
 
@@ -197,7 +198,7 @@ begin
             select n.brand_id from new_rows n join old_rows o using (product_id) where n.brand_id is distinct from o.brand_id)
         order by b.brand_id for share;
     end if;
-    perform products.refresh_documents(coalesce(ids, '{}'), true);
+    perform products.refresh_documents(coalesce(ids, '{}'));
     return null;
 end $$;
 -- +goose StatementEnd
@@ -223,7 +224,7 @@ begin
         select array_agg(distinct c.product_id) into ids
         from (select o.product_id from old_rows o union select n.product_id from new_rows n) c;
     end if;
-    perform products.refresh_documents(coalesce(ids, '{}'), false);
+    perform products.refresh_documents(coalesce(ids, '{}'));
     return null;
 end $$;
 -- +goose StatementEnd
@@ -262,7 +263,7 @@ begin
                 except select o.product_id, o.store_id from old_rows o where o.available)
         ) c;
     end if;
-    perform products.refresh_documents(coalesce(ids, '{}'), false);
+    perform products.refresh_documents(coalesce(ids, '{}'));
     return null;
 end $$;
 -- +goose StatementEnd
@@ -296,7 +297,7 @@ begin
     select array_agg(p.product_id order by p.product_id) into ids
     from products.products p
     where p.category_id in (select b.category_id from below b) and p.delete_time is null;
-    perform products.refresh_documents(coalesce(ids, '{}'), false);
+    perform products.refresh_documents(coalesce(ids, '{}'));
     return null;
 end $$;
 -- +goose StatementEnd
@@ -324,7 +325,7 @@ begin
     select array_agg(p.product_id order by p.product_id) into ids
     from new_rows n join old_rows o using (brand_id) join products.products p on p.brand_id = n.brand_id
     where n.name <> o.name and p.delete_time is null;
-    perform products.refresh_documents(coalesce(ids, '{}'), false);
+    perform products.refresh_documents(coalesce(ids, '{}'));
     return null;
 end $$;
 -- +goose StatementEnd

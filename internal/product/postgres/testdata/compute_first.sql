@@ -1,6 +1,6 @@
 -- The wrong order, to show that the tests notice: the document is computed from what the change's transaction sees before it has
 -- the document's lock.
-create or replace function products.refresh_documents(product_ids text[], touched boolean) returns void language plpgsql as $$
+create or replace function products.refresh_documents(product_ids text[]) returns void language plpgsql as $$
 declare
     computed jsonb;
 begin
