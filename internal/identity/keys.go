@@ -56,11 +56,8 @@ type freshKeys struct {
 // KeyRead implements jwkset.Storage.
 func (s *freshKeys) KeyRead(ctx context.Context, kid string) (jwkset.JWK, error) {
 	key, err := s.Storage.KeyRead(ctx, kid)
-	// The first fetch may have been under way already and have missed the key; the second began later.
-	for range 2 {
-		if err == nil {
-			break
-		}
+	// A fetch that others share may have been under way already and have missed the key; the second began later.
+	for shared, fetches := true, 0; err != nil && shared && fetches < 2; fetches++ {
 		fetch := s.fetches.DoChan("", func() (any, error) {
 			s.failure.Store(nil)
 			_, err := s.remote.KeyRead(context.WithoutCancel(ctx), kid)
@@ -79,6 +76,7 @@ func (s *freshKeys) KeyRead(ctx context.Context, kid string) (jwkset.JWK, error)
 			if fetched.Err != nil {
 				return jwkset.JWK{}, fmt.Errorf("%w: %w", errKeysAway, fetched.Err)
 			}
+			shared = fetched.Shared
 		}
 		key, err = s.Storage.KeyRead(ctx, kid)
 	}

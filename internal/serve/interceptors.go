@@ -46,6 +46,11 @@ func chained(chain []grpc.UnaryServerInterceptor) grpc.UnaryServerInterceptor {
 	}
 }
 
+// noStreams refuses streaming methods: the chain is for unary ones, and none may go past it.
+func noStreams(any, grpc.ServerStream, *grpc.StreamServerInfo, grpc.StreamHandler) error {
+	return fault.ToStatus(fault.PermissionDenied.New("nobody may call this method"))
+}
+
 type requestIDKey struct{}
 
 // RequestID returns the request's id, empty outside of one.

@@ -111,7 +111,7 @@ func New(ctx context.Context, name string, config *Config) (*App, error) {
 		health:   health.NewServer(),
 		mux:      http.NewServeMux(),
 	}
-	app.grpc = grpc.NewServer(grpc.ChainUnaryInterceptor(app.chain()...), grpc.MaxRecvMsgSize(int(config.MaxBody)))
+	app.grpc = grpc.NewServer(grpc.ChainUnaryInterceptor(app.chain()...), grpc.StreamInterceptor(noStreams), grpc.MaxRecvMsgSize(int(config.MaxBody)))
 	app.inproc = new(inprocgrpc.Channel).WithServerUnaryInterceptor(chained(app.chain()))
 	healthpb.RegisterHealthServer(app.grpc, app.health)
 	return app, nil
@@ -233,10 +233,27 @@ func (a *App) Run(ctx context.Context) error {
 		err = errors.Join(err, fmt.Errorf("shut down: %w", shutdown), server.Close())
 	}
 	stopWorkers()
-	running.Wait()
+	if !ended(end, &running) {
+		err = errors.Join(err, errors.New("a worker didn't end in time"))
+	}
 	for i := len(a.closers) - 1; i >= 0; i-- {
 		err = errors.Join(err, a.closers[i](end))
 	}
 	slog.Info("service ends")
 	return err
+}
+
+// ended waits for a group, no longer than ctx, and tells whether it is through.
+func ended(ctx context.Context, group *sync.WaitGroup) bool {
+	done := make(chan struct{})
+	go func() {
+		group.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
