@@ -114,6 +114,19 @@ func CreateOnEmulator(ctx context.Context, name string) error {
 	return nil
 }
 
+// Drop deletes a database, for tests.
+func Drop(ctx context.Context, name string) error {
+	databases, err := database.NewDatabaseAdminClient(ctx)
+	if err != nil {
+		return fmt.Errorf("connect to the database admin: %w", err)
+	}
+	defer func() { _ = databases.Close() }()
+	if err := databases.DropDatabase(ctx, &databasepb.DropDatabaseRequest{Database: name}); err != nil {
+		return fmt.Errorf("drop %s: %w", name, err)
+	}
+	return nil
+}
+
 // Statements are the schema's statements one by one, without comments.
 func Statements() []string {
 	var code strings.Builder

@@ -15,7 +15,7 @@ import (
 	"larder.dev/internal/spannerdb"
 )
 
-// Open makes a database with the schema. It goes with the emulator, which `make test` ends.
+// Open makes a database with the schema, and drops it after the test: the emulator has room for a hundred.
 func Open(t *testing.T) *spanner.Client {
 	t.Helper()
 	if os.Getenv("SPANNER_EMULATOR_HOST") == "" {
@@ -31,6 +31,11 @@ func Open(t *testing.T) *spanner.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(client.Close)
+	t.Cleanup(func() {
+		client.Close()
+		if err := spannerdb.Drop(context.Background(), name); err != nil {
+			t.Error(err)
+		}
+	})
 	return client
 }

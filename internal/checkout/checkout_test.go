@@ -1,0 +1,591 @@
+package checkout_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"cloud.google.com/go/spanner"
+	"github.com/google/uuid"
+
+	"larder.dev/internal/checkout"
+	checkoutredis "larder.dev/internal/checkout/redis"
+	checkoutspanner "larder.dev/internal/checkout/spanner"
+	"larder.dev/internal/fault"
+	"larder.dev/internal/money"
+	"larder.dev/internal/payment"
+	"larder.dev/internal/payment/stripe"
+	"larder.dev/internal/pricing"
+	"larder.dev/internal/spannerdb/spannertest"
+	"larder.dev/internal/stock"
+	stockredis "larder.dev/internal/stock/redis"
+	stockspanner "larder.dev/internal/stock/spanner"
+	"larder.dev/local/payments/simulator"
+)
+
+// shop is a store with real Redis and Spanner, the payment simulator behind the real adapter, and a cart in memory.
+type shop struct {
+	*checkout.Service
+	t        *testing.T
+	store    string
+	user     string
+	cart     *cart
+	stock    *stock.Service
+	virtual  *stockredis.Virtual
+	ledger   *stockspanner.Ledger
+	books    *checkoutspanner.Books
+	payments *payments
+	provider *stripe.Provider
+	database *spanner.Client
+	now      time.Time
+}
+
+// cart implements checkout.Carts.
+type cart struct {
+	quote   checkout.Quote
+	err     error
+	cleared int
+}
+
+func (c *cart) Quote(context.Context, string) (checkout.Quote, error) { return c.quote, c.err }
+func (c *cart) Clear(context.Context, string, string) error           { c.cleared++; return nil }
+
+// payments implements checkout.Payments by the payment room, without a network between; before and after are hooks for faults.
+type payments struct {
+	*payment.Service
+	before, after func(method string) error
+}
+
+func (p *payments) around(method string, call func() (payment.Intent, error)) (payment.Intent, error) {
+	if p.before != nil {
+		if err := p.before(method); err != nil {
+			return payment.Intent{}, err
+		}
+	}
+	intent, err := call()
+	if err == nil && p.after != nil {
+		err = p.after(method)
+	}
+	return intent, err
+}
+
+func (p *payments) Create(ctx context.Context, id string, amount money.Money) (payment.Intent, error) {
+	return p.around("create", func() (payment.Intent, error) { return p.Service.Create(ctx, id, amount) })
+}
+
+func (p *payments) Confirm(ctx context.Context, intent, id, method string) (payment.Intent, error) {
+	return p.around("confirm", func() (payment.Intent, error) {
+		return p.Service.Confirm(ctx, intent, id, method, "https://shop.example/")
+	})
+}
+
+func (p *payments) Get(ctx context.Context, intent string) (payment.Intent, error) {
+	return p.around("get", func() (payment.Intent, error) { return p.Service.Get(ctx, intent) })
+}
+
+func (p *payments) Cancel(ctx context.Context, intent, id string) (payment.Intent, error) {
+	return p.around("cancel", func() (payment.Intent, error) { return p.Service.Cancel(ctx, intent, id) })
+}
+
+func open(t *testing.T) *shop {
+	t.Helper()
+	address := os.Getenv("STOCK_REDIS_ADDR")
+	if address == "" {
+		t.Fatal("STOCK_REDIS_ADDR is not set: run the tests by `make test`, which starts Redis")
+	}
+	simulated, err := simulator.New(simulator.Config{Key: "sk_test", ProcessingTime: time.Hour, AuthorisationLifetime: time.Hour, MaxIntents: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(simulated.Handler())
+	t.Cleanup(func() { server.Close(); _ = simulated.Close() })
+
+	database := spannertest.Open(t)
+	virtual := stockredis.Open(address)
+	t.Cleanup(func() { _ = virtual.Close() })
+	ledger := stockspanner.NewLedger(database)
+	s := &shop{
+		t: t, store: "t-" + uuid.NewString()[:8], user: uuid.NewString(), cart: &cart{},
+		stock: stock.NewService(virtual, ledger), virtual: virtual, ledger: ledger, database: database,
+		provider: stripe.New(stripe.Config{APIKey: "sk_test", APIURL: server.URL}),
+		now:      time.Now(),
+	}
+	s.books = checkoutspanner.NewBooks(database, time.Now)
+	s.payments = &payments{Service: payment.NewService(s.provider, nil)}
+	config := checkout.Config{HoldFor: 10 * time.Minute, VoidRetry: 15 * time.Second}
+	s.Service = checkout.NewService(config, s.books, s.stock, s.payments, s.cart,
+		checkoutredis.NewLocks(virtual.Client()), func() time.Time { return s.now })
+	t.Cleanup(s.flush)
+
+	s.restock("apples", 10)
+	s.restock("pears", 5)
+	s.fill(pricing.Line{ProductID: "apples", Quantity: 2}, pricing.Line{ProductID: "pears", Quantity: 1})
+	return s
+}
+
+func (s *shop) flush() {
+	key := "stock:{" + s.store + "}"
+	if err := s.virtual.Client().Del(context.Background(), key, key+":deadlines", key+":flips").Err(); err != nil {
+		s.t.Error(err)
+	}
+}
+
+func (s *shop) restock(product string, quantity int64) {
+	s.t.Helper()
+	err := s.stock.Adjust(s.t.Context(), stock.Adjustment{
+		ID: uuid.NewString(), StoreID: s.store, Lines: []stock.Line{{ProductID: product, Quantity: quantity}},
+		Actor: "test", Reason: "test", Fingerprint: make([]byte, 32),
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// fill prices every unit at 100 pence.
+func (s *shop) fill(lines ...pricing.Line) {
+	s.t.Helper()
+	for i := range lines {
+		lines[i].Name, lines[i].UnitPrice = lines[i].ProductID, money.Of(100, "GBP")
+	}
+	totals, err := pricing.Total("GBP", lines, pricing.Delivery{Fee: money.Of(399, "GBP")})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.cart.quote = checkout.Quote{CartID: s.user, CartETag: "7", StoreID: s.store, Lines: lines, Totals: totals}
+}
+
+func (s *shop) request(key, card string) checkout.Request {
+	address, err := json.Marshal(map[string]any{"recipient": "Ada", "line1": "1 High St", "city": "London", "postcode": "N1 1AA", "country": "GB"})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	fingerprint := make([]byte, 32)
+	copy(fingerprint, card)
+	return checkout.Request{
+		ID: checkout.ID(s.user, key), Fingerprint: fingerprint, UserID: s.user, CartID: s.user, StoreID: s.store,
+		Address: address, PaymentMethod: card, ExpectedTotal: s.cart.quote.Totals.Total,
+	}
+}
+
+// wantStock compares what may be promised, and the ledger.
+func (s *shop) wantStock(promised, ledger map[string]int64) {
+	s.t.Helper()
+	for product, want := range promised {
+		got, err := s.stock.Available(s.t.Context(), s.store, []string{product})
+		if err != nil || got[product] != want {
+			s.t.Errorf("%s: %d may be promised, want %d (%v)", product, got[product], want, err)
+		}
+	}
+	epoch, err := s.ledger.Bump(s.t.Context(), s.store+"-audit") // a moment to read at
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	sums, err := s.ledger.SumAt(s.t.Context(), s.store, epoch)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for product, want := range ledger {
+		if sums[product] != want {
+			s.t.Errorf("%s: the ledger has %d, want %d", product, sums[product], want)
+		}
+	}
+}
+
+// wantIntents compares the provider's own list, by status.
+func (s *shop) wantIntents(want map[payment.IntentStatus]int) {
+	s.t.Helper()
+	intents, _, err := s.provider.List(s.t.Context(), time.Unix(0, 0), "", 100)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	got := map[payment.IntentStatus]int{}
+	for _, intent := range intents {
+		got[intent.Status]++
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		s.t.Errorf("the provider's intents: %v, want %v", got, want)
+	}
+}
+
+// wantStates compares Spanner's rows.
+func (s *shop) wantStates(id, order string, state payment.State) {
+	s.t.Helper()
+	standing, err := s.books.Look(s.t.Context(), id)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	gotOrder, gotPayment := "", payment.State("")
+	if standing.Order != nil {
+		gotOrder = string(standing.Order.State)
+	}
+	if standing.Payment != nil {
+		gotPayment = standing.Payment.State
+	}
+	if gotOrder != order || gotPayment != state {
+		s.t.Errorf("order %q, payment %q; want %q, %q", gotOrder, gotPayment, order, state)
+	}
+}
+
+func (s *shop) want(o checkout.Outcome, err error, want checkout.Progress) {
+	s.t.Helper()
+	if err != nil || o.State != want {
+		s.t.Fatalf("%v, %v; want state %v", o, err, want)
+	}
+}
+
+func (s *shop) wantRefused(err error, reason fault.Reason) {
+	s.t.Helper()
+	if !fault.Is(err, reason) {
+		s.t.Fatalf("%v, want %s", err, reason.Name)
+	}
+}
+
+var (
+	full      = map[string]int64{"apples": 10, "pears": 5}
+	oneSold   = map[string]int64{"apples": 8, "pears": 4}
+	errBroken = errors.New("broken on purpose")
+)
+
+const visa = "pm_card_visa"
+
+func TestBuyOnce(t *testing.T) {
+	s := open(t)
+	r := s.request("key-1", visa)
+	for range 3 {
+		outcome, err := s.Checkout(t.Context(), r)
+		s.want(outcome, err, checkout.Confirmed)
+	}
+	s.wantStock(oneSold, oneSold)
+	s.wantIntents(map[payment.IntentStatus]int{payment.IntentAuthorized: 1})
+	s.wantStates(r.ID, "CONFIRMED", payment.Authorized)
+	if s.cart.cleared != 1 {
+		t.Errorf("the cart was cleared %d times", s.cart.cleared)
+	}
+	other := s.request("key-1", "pm_card_mastercard")
+	_, err := s.Checkout(t.Context(), other)
+	s.wantRefused(err, fault.IdempotencyKeyReused)
+
+	order, err := s.books.Order(t.Context(), r.ID)
+	if err != nil || len(order.Lines) != 2 || order.Totals.Total.MinorUnits != 699 || order.Address.City != "London" {
+		t.Errorf("%v, %v", order, err)
+	}
+	var events int64
+	err = s.database.Single().Query(t.Context(), spanner.NewStatement("SELECT COUNT(*) FROM Outbox WHERE Type = 'larder.order.v1.OrderConfirmed'")).
+		Do(func(row *spanner.Row) error { return row.Columns(&events) })
+	if err != nil || events != 1 {
+		t.Errorf("%d events, %v", events, err)
+	}
+}
+
+// A refusal leaves nothing behind but a tombstone, and the same request gets the same answer, whatever has changed since.
+func TestRefusalsAreFinal(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		card   string
+		change func(s *shop, r *checkout.Request)
+		mend   func(s *shop)
+		reason fault.Reason
+		pay    payment.State
+	}{
+		{"declined", "pm_card_chargeDeclinedInsufficientFunds", nil, nil, fault.PaymentDeclined, payment.Voided},
+		{"out of stock", visa, func(s *shop, r *checkout.Request) {
+			s.fill(pricing.Line{ProductID: "apples", Quantity: 11})
+			r.ExpectedTotal = s.cart.quote.Totals.Total
+		}, func(s *shop) { s.restock("apples", 100); s.restock("apples", -100) }, fault.OutOfStock, ""},
+		{"price changed", visa, func(_ *shop, r *checkout.Request) { r.ExpectedTotal.Minor++ }, nil, fault.PriceChanged, ""},
+		{"cart empty", visa, func(s *shop, _ *checkout.Request) { s.fill() },
+			func(s *shop) { s.fill(pricing.Line{ProductID: "apples", Quantity: 1}) }, fault.CartEmpty, ""},
+		{"no cart", visa, func(s *shop, _ *checkout.Request) { s.cart.err = fault.CartNotFound.New("none") },
+			func(s *shop) { s.cart.err = nil }, fault.CartNotFound, ""},
+		{"other store", visa, func(_ *shop, r *checkout.Request) { r.StoreID += "x" }, nil, fault.StoreMismatch, ""},
+		{"not sold", visa, func(s *shop, _ *checkout.Request) { s.cart.quote.NotSold = []string{"pears"} },
+			func(s *shop) { s.cart.quote.NotSold = nil }, fault.ProductNotSold, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := open(t)
+			r := s.request("key-1", c.card)
+			if c.change != nil {
+				c.change(s, &r)
+			}
+			_, err := s.Checkout(t.Context(), r)
+			s.wantRefused(err, c.reason)
+			if c.mend != nil {
+				c.mend(s)
+			}
+			_, again := s.Checkout(t.Context(), r)
+			s.wantRefused(again, c.reason)
+			if fault.From(again).Status().Message() != fault.From(err).Status().Message() {
+				t.Errorf("first %v, then %v", err, again)
+			}
+			s.wantStates(r.ID, "ABANDONED", c.pay)
+			s.wantStock(full, full)
+			intents, _, err := s.provider.List(t.Context(), time.Unix(0, 0), "", 100)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, intent := range intents {
+				if intent.Status != payment.IntentCancelled {
+					t.Errorf("an intent is left %s", intent.Status)
+				}
+			}
+		})
+	}
+}
+
+// Wherever a try breaks off, the same request again ends in one order, and if nobody asks again, the reaper and the reconciler
+// end in none, with nothing held or charged.
+func TestBreaksOff(t *testing.T) {
+	fails := func(at string) func(string) error {
+		return func(method string) error {
+			if method == at {
+				return errBroken
+			}
+			return nil
+		}
+	}
+	for _, c := range []struct {
+		name          string
+		before, after func(string) error
+		flush         bool
+	}{
+		{"before the intent is created", fails("create"), nil, false},
+		{"after the intent was created", nil, fails("create"), false},
+		{"before the payment is confirmed", fails("confirm"), nil, false},
+		{"after the payment was confirmed", nil, fails("confirm"), false},
+		{"before the payment is confirmed, then FLUSHALL", fails("confirm"), nil, true},
+		{"after the payment was confirmed, then FLUSHALL", nil, fails("confirm"), true},
+	} {
+		for _, again := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, asked again %t", c.name, again), func(t *testing.T) {
+				s := open(t)
+				r := s.request("key-1", visa)
+				s.payments.before, s.payments.after = c.before, c.after
+				outcome, err := s.Checkout(t.Context(), r)
+				s.want(outcome, err, checkout.Processing)
+				s.payments.before, s.payments.after = nil, nil
+				if c.flush {
+					s.flush()
+				}
+				if again {
+					outcome, err := s.Checkout(t.Context(), r)
+					s.want(outcome, err, checkout.Confirmed)
+					s.wantStock(oneSold, oneSold)
+					s.wantIntents(map[payment.IntentStatus]int{payment.IntentAuthorized: 1})
+					return
+				}
+				s.later()
+				s.wantStock(full, full)
+				s.wantNothingCharged()
+				_, err = s.Checkout(t.Context(), r)
+				s.wantRefused(err, fault.CheckoutExpired)
+			})
+		}
+	}
+}
+
+// later lets the deadlines pass, and the reaper and the reconciler look.
+func (s *shop) later() {
+	s.t.Helper()
+	s.now = s.now.Add(time.Hour)
+	if _, err := s.Reap(s.t.Context(), s.store, 100); err != nil {
+		s.t.Error(err)
+	}
+	if _, err := s.Reconcile(s.t.Context(), 100); err != nil {
+		s.t.Error(err)
+	}
+	s.now = s.now.Add(time.Hour)
+	if n, err := s.Reconcile(s.t.Context(), 100); n > 0 || err != nil {
+		s.t.Errorf("%d payments are left to look after, %v", n, err)
+	}
+}
+
+// wantNothingCharged allows intents that were never confirmed and that nobody can confirm any more, since no row names them.
+func (s *shop) wantNothingCharged() {
+	s.t.Helper()
+	intents, _, err := s.provider.List(s.t.Context(), time.Unix(0, 0), "", 100)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, intent := range intents {
+		if intent.Status != payment.IntentCancelled && intent.Status != payment.IntentRequiresConfirmation {
+			s.t.Errorf("an intent is left %s", intent.Status)
+		}
+	}
+}
+
+func TestShopperConfirms(t *testing.T) {
+	s := open(t)
+	r := s.request("key-1", "pm_card_threeDSecure2Required")
+	outcome, err := s.Checkout(t.Context(), r)
+	s.want(outcome, err, checkout.RequiresAction)
+	if outcome.ActionURL == "" {
+		t.Error("no URL to act at")
+	}
+	s.wantStates(r.ID, "", payment.RequiresAction)
+	outcome, err = s.Poll(t.Context(), r.ID, s.user)
+	s.want(outcome, err, checkout.RequiresAction)
+
+	s.act(r.ID, "complete")
+	s.flush() // the frozen checkout is in Spanner
+	outcome, err = s.Poll(t.Context(), r.ID, s.user)
+	s.want(outcome, err, checkout.Confirmed)
+	s.wantStock(oneSold, oneSold)
+	s.wantIntents(map[payment.IntentStatus]int{payment.IntentAuthorized: 1})
+	if _, err := s.Poll(t.Context(), r.ID, uuid.NewString()); !fault.Is(err, fault.CheckoutNotFound) {
+		t.Errorf("another shopper's look: %v", err)
+	}
+}
+
+func TestShopperFailsToConfirm(t *testing.T) {
+	for _, how := range []string{"fail", ""} {
+		t.Run("outcome "+how, func(t *testing.T) {
+			s := open(t)
+			r := s.request("key-1", "pm_card_threeDSecure2Required")
+			outcome, err := s.Checkout(t.Context(), r)
+			s.want(outcome, err, checkout.RequiresAction)
+			if how != "" {
+				s.act(r.ID, how)
+			}
+			s.later()
+			s.wantStock(full, full)
+			s.wantNothingCharged()
+			s.wantStates(r.ID, "ABANDONED", payment.Voided)
+		})
+	}
+}
+
+// act does what the shopper does on the provider's page.
+func (s *shop) act(id, outcome string) {
+	s.t.Helper()
+	standing, err := s.books.Look(s.t.Context(), id)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	intent, err := s.provider.Get(s.t.Context(), standing.Payment.IntentID)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	post(s.t, intent.ActionURL+"/"+outcome)
+}
+
+// A provider that is still at work refuses to cancel: the payment stays VOIDING until it is done.
+func TestProcessing(t *testing.T) {
+	s := open(t)
+	r := s.request("key-1", "pm_card_processing")
+	outcome, err := s.Checkout(t.Context(), r)
+	s.want(outcome, err, checkout.Processing)
+	s.now = s.now.Add(time.Hour)
+	if _, err := s.Reap(t.Context(), s.store, 10); err != nil {
+		t.Error(err)
+	}
+	s.wantStates(r.ID, "ABANDONED", payment.Voiding)
+	s.wantStock(full, full)
+}
+
+// Twins, more than there is: many shoppers' clicks at once, each twice, without waiting for each other's lock.
+func TestRush(t *testing.T) {
+	s := open(t)
+	const shoppers = 12
+	s.fill(pricing.Line{ProductID: "pears", Quantity: 1})
+	var mu sync.Mutex
+	confirmed := map[string]bool{}
+	var wg sync.WaitGroup
+	for i := range shoppers {
+		r := s.request(fmt.Sprint("key-", i), visa)
+		for twin := range 2 {
+			r := r
+			r.CartID = fmt.Sprint(i, "-", twin) // another lock
+			wg.Go(func() {
+				for range 20 {
+					outcome, err := s.Checkout(t.Context(), r)
+					switch {
+					case err == nil && outcome.State == checkout.Confirmed:
+						mu.Lock()
+						confirmed[r.ID] = true
+						mu.Unlock()
+						return
+					case err == nil || fault.Is(err, fault.StockRebuilding): // not known yet
+					case fault.Is(err, fault.OutOfStock):
+						return
+					default:
+						t.Errorf("%v", err)
+						return
+					}
+				}
+				t.Errorf("checkout %s never ends", r.ID)
+			})
+		}
+	}
+	wg.Wait()
+	if len(confirmed) != 5 {
+		t.Errorf("%d orders for 5 pears", len(confirmed))
+	}
+	s.later()
+	s.wantStock(map[string]int64{"pears": 0}, map[string]int64{"pears": 0})
+	intents, _, err := s.provider.List(t.Context(), time.Unix(0, 0), "", 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	authorised := map[string]int{}
+	for _, intent := range intents {
+		if intent.Status == payment.IntentAuthorized {
+			authorised[intent.Order]++
+		}
+	}
+	for id := range confirmed {
+		if authorised[id] != 1 {
+			t.Errorf("order %s has %d authorisations", id, authorised[id])
+		}
+	}
+	if len(authorised) != len(confirmed) {
+		t.Errorf("%d authorisations for %d orders", len(authorised), len(confirmed))
+	}
+}
+
+// A rebuild between reserve and commit: the hold's epoch is refused, and the checkout reserves again (rule 4).
+func TestEpochFence(t *testing.T) {
+	s := open(t)
+	r := s.request("key-1", visa)
+	rebuilt := false
+	s.payments.after = func(method string) error {
+		if method == "confirm" && !rebuilt {
+			rebuilt = true
+			_, _, err := s.stock.Rebuild(t.Context(), s.store)
+			return err
+		}
+		return nil
+	}
+	outcome, err := s.Checkout(t.Context(), r)
+	s.want(outcome, err, checkout.Confirmed)
+	s.wantStock(oneSold, oneSold)
+}
+
+// The same, and the last unit goes to another in between: nothing is sold twice, and the money is given back.
+func TestEpochFenceAndGone(t *testing.T) {
+	s := open(t)
+	s.fill(pricing.Line{ProductID: "pears", Quantity: 5})
+	first := s.request("key-1", visa)
+	second := s.request("key-2", visa)
+	raced := false
+	s.payments.after = func(method string) error {
+		if method != "confirm" || raced {
+			return nil
+		}
+		raced = true
+		s.flush() // forgets the first one's hold
+		outcome, err := s.Checkout(t.Context(), second)
+		s.want(outcome, err, checkout.Confirmed)
+		return nil
+	}
+	first.CartID = "another" // no lock between the two
+	_, err := s.Checkout(t.Context(), first)
+	s.wantRefused(err, fault.OutOfStock)
+	s.wantStock(map[string]int64{"pears": 0}, map[string]int64{"pears": 0})
+	s.wantIntents(map[payment.IntentStatus]int{payment.IntentAuthorized: 1, payment.IntentCancelled: 1})
+}
