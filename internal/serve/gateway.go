@@ -30,7 +30,8 @@ var (
 // newGateway translates REST to calls of the same server: google.api.http on the way in, AIP-193 errors on the way out.
 func newGateway() *runtime.ServeMux {
 	return runtime.NewServeMux(
-		runtime.WithMarshalerOption(runtime.MIMEWildcard, &runtime.JSONPb{MarshalOptions: marshal, UnmarshalOptions: unmarshal}),
+		runtime.WithMarshalerOption(runtime.MIMEWildcard, &strictJSON{runtime.JSONPb{MarshalOptions: marshal, UnmarshalOptions: unmarshal}}),
+		runtime.SetQueryParameterParser(new(strictQuery)),
 		runtime.WithIncomingHeaderMatcher(incomingHeader),
 		runtime.WithOutgoingHeaderMatcher(outgoingHeader),
 		runtime.WithErrorHandler(writeError),
@@ -159,6 +160,8 @@ func coded(err error) *status.Status {
 
 var (
 	unknownField  = regexp.MustCompile(`unknown field "([^"]+)"`)
+	givenTwice    = regexp.MustCompile(`duplicate field "?([^"\s]+)"?`)
+	syntaxError   = regexp.MustCompile(`\(line (\d+:\d+)\)`)
 	invalidValue  = regexp.MustCompile(`invalid value for (\S+) field (\S+?):`)
 	pathParameter = regexp.MustCompile(`type mismatch, parameter: ([A-Za-z0-9_.]+)`)
 	queryField    = regexp.MustCompile(`(?:parsing field|no field) "([^"]+)"`)
@@ -170,6 +173,9 @@ func decodeFault(message string) (field, description string) {
 	if m := unknownField.FindStringSubmatch(message); m != nil {
 		return m[1], "no such field"
 	}
+	if m := givenTwice.FindStringSubmatch(message); m != nil {
+		return m[1], "given twice"
+	}
 	if m := invalidValue.FindStringSubmatch(message); m != nil {
 		return strings.Trim(m[2], `"`), "not a valid " + m[1]
 	}
@@ -178,6 +184,9 @@ func decodeFault(message string) (field, description string) {
 	}
 	if m := queryField.FindStringSubmatch(message); m != nil {
 		return m[1], "malformed or no such parameter"
+	}
+	if m := syntaxError.FindStringSubmatch(message); m != nil {
+		return "body", "not valid JSON for this method at " + m[1]
 	}
 	return "body", "not valid JSON for this method"
 }

@@ -120,6 +120,8 @@ func newRig(t *testing.T, change func(*serve.Config)) *rig {
 
 const ada = "7a1c3a52-5b0e-4bd4-9a49-2f6d7e8f0001"
 
+var operatorCaller = identity.Caller{UserID: ada, SessionID: "s", Roles: []string{identity.RoleShopper, identity.RoleOperator}}
+
 func (r *rig) shopper(t *testing.T) map[string]string {
 	t.Helper()
 	return bearer(r.issuer.Token(t, identity.Caller{UserID: ada, SessionID: "s", Roles: []string{identity.RoleShopper}}, time.Minute))
