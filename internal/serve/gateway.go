@@ -177,7 +177,7 @@ func decodeFault(message string) (field, description string) {
 		return m[1], "given twice"
 	}
 	if m := invalidValue.FindStringSubmatch(message); m != nil {
-		return strings.Trim(m[2], `"`), "not a valid " + m[1]
+		return snake(strings.Trim(m[2], `"`)), "not a valid " + m[1] // protojson names the field as it doesn't write it
 	}
 	if m := pathParameter.FindStringSubmatch(message); m != nil {
 		return m[1], "malformed"
@@ -196,12 +196,17 @@ func statusName(code codes.Code) string {
 	if code == codes.Canceled {
 		return "CANCELLED"
 	}
+	return strings.ToUpper(snake(code.String()))
+}
+
+// snake makes tax_rate_bps of taxRateBps.
+func snake(camel string) string {
 	var name strings.Builder
-	for i, r := range code.String() {
+	for i, r := range camel {
 		if i > 0 && r >= 'A' && r <= 'Z' {
 			name.WriteByte('_')
 		}
 		name.WriteRune(r)
 	}
-	return strings.ToUpper(name.String())
+	return strings.ToLower(name.String())
 }

@@ -288,8 +288,11 @@ func (l *logs) line(t *testing.T, message string) map[string]any {
 	t.Helper()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	lines := strings.Split(strings.TrimSpace(l.text.String()), "\n")
+	lines := strings.Split(l.text.String(), "\n")
 	for _, text := range slices.Backward(lines) {
+		if text == "" {
+			continue
+		}
 		var line map[string]any
 		if err := json.Unmarshal([]byte(text), &line); err != nil {
 			t.Fatalf("a line of the log is no JSON: %q", text)
