@@ -63,6 +63,13 @@ set_to ORDER_ADDR "$(at 106)"
 set_to PAYMENT_ADDR "$(at 107)"
 set_to PRODUCTINDEX_ADDR "$(at 111)"
 
+# Who signs tokens: the user service for shoppers, the local metadata server, as Google, for services.
+set_to JWKS_URL "http://$(at 101)/.well-known/jwks.json"
+set_to SERVICE_JWKS_URL "http://$(at 91)/oauth2/v3/certs"
+set_to SERVICE_ACCOUNT_DOMAIN larder-local.iam.gserviceaccount.com
+set_to INSECURE_CALLS true
+set_to ROUTES_FILE "$root/terraform/routes.json"
+
 set_to STRIPE_API_KEY sk_test_larder
 set_to GOOGLE_CLOUD_PROJECT larder-local
 set_to SPANNER_DATABASE projects/larder-local/instances/larder/databases/larder

@@ -30,6 +30,11 @@ metadata) export METADATA_KEY_FILE=${METADATA_KEY_FILE-key.pem} ;;
 edge) export ROUTES_FILE=${ROUTES_FILE-$root/terraform/routes.json} ;;
 esac
 PORT=$(port_of "$address")
-SERVICE_ACCOUNT=$name@larder-local.iam.gserviceaccount.com
+SERVICE_ACCOUNT=$name@$SERVICE_ACCOUNT_DOMAIN
 export PORT SERVICE_ACCOUNT
+# What these two must still know after a restart.
+case $name in
+payments) export PAYMENTS_JOURNAL=$PWD/journal ;;
+metadata) export METADATA_KEY_FILE=$PWD/key ;;
+esac
 exec "$LARDER_STATE/bin/$name"

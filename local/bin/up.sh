@@ -128,8 +128,12 @@ while sleep 0.3; do
 	if [ $(($(now) - start)) -gt $((limit * 1000)) ]; then
 		echo "not ready after $limit s:${waiting:- the process supervisor}" >&2
 		for name in $waiting; do
-			echo "--- ${state#"$root"/}/log/$name.log" >&2
-			tail -3 "$state/log/$name.log" >&2 2>/dev/null || true
+			for log in "$state/log/$name.log" "$state/log/$name-fill.log"; do
+				if [ -s "$log" ]; then
+					echo "--- ${log#"$root"/}" >&2
+					tail -n 3 "$log" >&2
+				fi
+			done
 		done
 		exit 1
 	fi

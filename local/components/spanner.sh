@@ -1,6 +1,6 @@
 #!/bin/bash
-# Google's Spanner emulator, from the Cloud SDK. It keeps nothing: each start makes the instance and the database, and
-# has the programs migrate and seed fill it, before it counts as ready.
+# Google's Spanner emulator, from the Cloud SDK. It keeps nothing: each start makes the instance and has the
+# programs migrate and seed make and fill the database, before it counts as ready.
 . "$(dirname "$0")/lib.sh"
 
 get() {
@@ -24,22 +24,23 @@ start() {
 }
 
 # fill makes all that the emulator has to hold.
-fill() { make_database && run_if_built migrate && run_if_built seed; }
+fill() { make_instance && run_if_built migrate && run_if_built seed; }
 
-make_database() {
-	local project instance database api body
-	IFS=/ read -r _ project _ instance _ database <<<"$SPANNER_DATABASE"
-	# An outside emulator is known by its gRPC address only; there migrate makes the database.
+make_instance() {
+	local project instance
+	IFS=/ read -r _ project _ instance _ <<<"$SPANNER_DATABASE"
+	# An outside emulator is known by its gRPC address only; migrate makes the instance there.
 	if outside; then return; fi
-	api=http://$SPANNER_EMULATOR_REST_HOST/v1/projects/$project/instances
-	body="{\"instanceId\":\"$instance\",\"instance\":{\"config\":\"projects/$project/instanceConfigs/emulator-config\",\"displayName\":\"larder\",\"nodeCount\":1}}"
-	post "$api" "$body" && post "$api/$instance/databases" "{\"createStatement\":\"CREATE DATABASE \`$database\`\"}"
+	post "http://$SPANNER_EMULATOR_REST_HOST/v1/projects/$project/instances" "{
+		\"instanceId\": \"$instance\",
+		\"instance\": {\"config\": \"projects/$project/instanceConfigs/emulator-config\", \"displayName\": \"$instance\", \"nodeCount\": 1}
+	}"
 }
 
 # post URL JSON: true if it is made, or was there (409).
 post() { [[ $(curl -sS -m 5 -o /dev/null -w '%{http_code}' -d "$2" "$1" 2>/dev/null) == @(200|409) ]]; }
 
-# Without services there may be no programs yet: the database stays empty then.
+# Without services the instance stays empty.
 run_if_built() {
 	if [ "${LARDER_ONLY-}" = components ]; then return; fi
 	"$LARDER_STATE/bin/$1"
