@@ -174,7 +174,7 @@ func (r *rig) pull(name string, limit time.Duration, enough func(*pubsubpb.Pubsu
 func (r *rig) letters(n int) map[string]*pubsubpb.PubsubMessage {
 	r.t.Helper()
 	letters := map[string]*pubsubpb.PubsubMessage{}
-	r.pull(r.deadLetters, 20*time.Second, func(m *pubsubpb.PubsubMessage) bool {
+	r.pull(r.deadLetters, 90*time.Second, func(m *pubsubpb.PubsubMessage) bool {
 		letters[m.Attributes["message_id"]] = m
 		return len(letters) >= n
 	})
