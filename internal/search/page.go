@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"larder.dev/internal/fault"
@@ -57,7 +58,8 @@ func (c cursor) token(q Query) string {
 func openToken(q Query) (cursor, error) {
 	var c cursor
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(q.PageToken)
-	if err != nil || len(raw) < checksumSize {
+	// The decoder skips line ends.
+	if err != nil || len(raw) < checksumSize || strings.ContainsAny(q.PageToken, "\r\n") {
 		return c, invalidToken()
 	}
 	sum, payload := raw[:checksumSize], raw[checksumSize:]

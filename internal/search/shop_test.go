@@ -118,7 +118,7 @@ func open(t *testing.T, docs ...document) shop {
 		t.Fatal(err)
 	}
 	s.put(docs...)
-	x, err := elastic.New(elastic.Config{URL: address(t), Index: id, Timeout: 10 * time.Second, Weights: weights})
+	x, err := elastic.New(elastic.Config{URL: address(t), Index: id, Timeout: 10 * time.Second, Pause: time.Second, Weights: weights})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +148,7 @@ func (s shop) put(docs ...document) {
 	defer res.Body.Close()
 	answer, err := io.ReadAll(res.Body)
 	if err != nil || res.IsError() || strings.Contains(string(answer), `"errors":true`) {
-		s.t.Fatalf("bulk: %v %s", err, answer)
+		s.t.Fatalf("bulk: %v %.500s", err, answer)
 	}
 }
 

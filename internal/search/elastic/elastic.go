@@ -33,6 +33,8 @@ type Config struct {
 	Index string `env:"SEARCH_INDEX" envDefault:"products"`
 	// Timeout bounds one question to Elasticsearch, a retry included.
 	Timeout time.Duration `env:"SEARCH_TIMEOUT" envDefault:"2s"`
+	// Pause is how long nothing is asked once Elasticsearch is found away; then one question tries again.
+	Pause   time.Duration `env:"SEARCH_PAUSE" envDefault:"5s"`
 	Weights search.Weights
 }
 
@@ -65,11 +67,11 @@ func New(config Config) (*Index, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the Elasticsearch client: %w", err)
 	}
-	// Open when half of ten or more questions within ten seconds failed; then one question in five seconds tries again.
+	// Open when half of ten or more questions within ten seconds failed.
 	breaker := circuitbreaker.NewBuilder[[]byte]().
 		HandleIf(func(_ []byte, err error) bool { return errors.As(err, new(*awayError)) }).
 		WithFailureRateThreshold(0.5, 10, 10*time.Second).
-		WithDelay(5 * time.Second).
+		WithDelay(config.Pause).
 		OnStateChanged(func(e circuitbreaker.StateChangedEvent) {
 			slog.Warn("Elasticsearch's circuit breaker", "from", e.OldState.String(), "to", e.NewState.String())
 		}).
@@ -145,7 +147,7 @@ type awayError struct {
 	again bool // worth asking again at once
 }
 
-func (e *awayError) Error() string { return "Elasticsearch is away: " + e.cause.Error() }
+func (e *awayError) Error() string { return "elasticsearch is away: " + e.cause.Error() }
 func (e *awayError) Unwrap() error { return e.cause }
 
 // ask sends one request within the limited context; when the caller's own context ended, that is no failure of
@@ -183,7 +185,7 @@ func failed(caller, limited context.Context, err error) error {
 }
 
 func refusal(status int, answer []byte) error {
-	return fmt.Errorf("Elasticsearch answered %d: %s", status, answer[:min(len(answer), 500)])
+	return fmt.Errorf("elasticsearch answered %d: %s", status, answer[:min(len(answer), 500)])
 }
 
 // told is the error for the caller.

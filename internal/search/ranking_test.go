@@ -1,0 +1,149 @@
+package search_test
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"larder.dev/internal/search"
+	"larder.dev/internal/search/elastic"
+)
+
+func TestRankingWithinAClass(t *testing.T) {
+	away := document{"available_in": []string{"soho"}}
+	with := func(field string, value any) document { return document{field: value} }
+	for _, c := range []struct {
+		what string
+		docs []document
+		want []string
+	}{
+		{"in stock first", []document{product("a-away", "Rhubarb", away), product("b-here", "Rhubarb", nil)}, []string{"b-here", "a-away"}},
+		{"higher margin first", []document{
+			product("a-low", "Rhubarb", with("margin_permille", 100)), product("b-high", "Rhubarb", with("margin_permille", 101)),
+		}, []string{"b-high", "a-low"}},
+		{"more popular first", []document{
+			product("a-few", "Rhubarb", with("popularity", 10)), product("b-many", "Rhubarb", with("popularity", 400)),
+		}, []string{"b-many", "a-few"}},
+		{"in stock weighs more than margin and popularity", []document{
+			product("a-away", "Rhubarb", document{"available_in": []string{}, "margin_permille": 900, "popularity": 1_000_000}),
+			product("b-here", "Rhubarb", document{"margin_permille": 0}),
+		}, []string{"b-here", "a-away"}},
+		{"in stock weighs more than what the name names", []document{
+			product("a-away", "Young Rhubarb", away), product("b-here", "Rhubarb Crumble", nil),
+		}, []string{"b-here", "a-away"}},
+		{"what the name names weighs more than margin", []document{
+			product("a-crumble", "Rhubarb Crumble", with("margin_permille", 900)), product("b-rhubarb", "Young Rhubarb", with("margin_permille", 10)),
+		}, []string{"b-rhubarb", "a-crumble"}},
+		{"equals by id", []document{product("b", "Rhubarb", nil), product("a", "Rhubarb", nil)}, []string{"a", "b"}},
+		{"a document without figures is found", []document{
+			product("a", "Rhubarb", document{"margin_permille": nil, "popularity": nil}), product("b", "Rhubarb", nil),
+		}, []string{"b", "a"}},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			s := open(t, c.docs...)
+			equal(t, "rhubarb", ids(s.ask(search.Query{Text: "rhubarb", Store: "camden"})), c.want...)
+		})
+	}
+}
+
+// Relevance comes in classes that nothing a shop wants can cross.
+func TestClassesOfRelevance(t *testing.T) {
+	worst := document{"available_in": []string{}, "margin_permille": 0, "popularity": 0}
+	best := document{"margin_permille": 1000, "popularity": int64(math.MaxInt64)}
+	as := func(d document, more document) document {
+		for field, value := range d {
+			more[field] = value
+		}
+		return more
+	}
+	s := open(t,
+		product("exact", "Orange Tarts", worst),
+		product("whole", "Tart Orange", as(best, document{})),
+		product("name", "Blood Orange Almond Tarts", as(worst, document{"tags": []string{"a"}})),
+		product("words", "Almond Tarts", as(best, document{"brand": "Orange Grove", "category_names": []string{"Pies & Tarts"}})),
+		product("prefix", "Oranges Tartelette", as(worst, document{"tags": []string{"b"}})),
+		product("nothing", "Bananas", best),
+	)
+	q := search.Query{Text: "orange tarts", Store: "camden"}
+	equal(t, "best figures below", ids(s.ask(q)), "exact", "whole", "name", "words")
+	q.Text = "orange tart"
+	if got := ids(s.ask(q)); got[len(got)-1] != "prefix" || slices.Contains(got, "nothing") {
+		t.Errorf("%q: %v, want a beginning last", q.Text, got)
+	}
+}
+
+// What is out of stock, earns nothing and is bought by nobody still comes first when it is asked for by its name.
+func TestExactNameComesFirstWhenOutOfStock(t *testing.T) {
+	docs := seed(t)
+	s := open(t, docs...)
+	var out []document
+	for i, d := range docs {
+		if i%4 == 0 {
+			d["available_in"], d["margin_permille"], d["popularity"], d["revision"] = []string{}, 0, 0, 2
+			out = append(out, d)
+		}
+	}
+	s.put(out...)
+	missed := 0
+	for _, d := range out {
+		r := s.ask(search.Query{Text: d["name"].(string), Store: "camden"})
+		if len(r.Hits) == 0 || r.Hits[0].ProductID != d["product_id"] || r.Hits[0].Available {
+			t.Errorf("%q: %v", d["name"], ids(r))
+			missed++
+		}
+	}
+	t.Logf("%d of %d products out of stock come first by their exact name", len(out)-missed, len(out))
+}
+
+func TestBrowsing(t *testing.T) {
+	s := open(t,
+		product("a-dear", "Plums", document{"popularity": 1, "margin_permille": 1000}),
+		product("b-popular", "Pears", document{"popularity": 900, "margin_permille": 0}),
+		product("c-away", "Figs", document{"popularity": 1_000_000, "available_in": []string{"soho"}}),
+	)
+	equal(t, "by popularity, what is in stock first", ids(s.ask(search.Query{Store: "camden"})), "b-popular", "a-dear", "c-away")
+	equal(t, "spaces are no words", ids(s.ask(search.Query{Text: " \t\u00a0\x00 ", Store: "camden"})), "b-popular", "a-dear", "c-away")
+}
+
+func TestWhatIsNotSoldIsNotFound(t *testing.T) {
+	s := open(t,
+		product("sold", "Quince", nil),
+		product("draft", "Quince", document{"status": "draft"}),
+		product("retired", "Quince", document{"status": "retired"}),
+		product("deleted", "Quince", document{"deleted": true}),
+		product("elsewhere", "Quince", document{"prices": map[string]int64{"soho": 100}, "available_in": []string{"soho"}}),
+		document{"product_id": "bare", "revision": 3, "deleted": true},
+	)
+	for _, text := range []string{"quince", "quinces", "qince", ""} {
+		r := s.ask(search.Query{Text: text, Store: "camden"})
+		equal(t, text, ids(r), "sold")
+		if r.Total != 1 {
+			t.Errorf("%q: total %d, want 1", text, r.Total)
+		}
+	}
+	equal(t, "in a store that isn't", ids(s.ask(search.Query{Text: "quince", Store: "atlantis"})))
+	equal(t, "browsing a store that isn't", ids(s.ask(search.Query{Store: "atlantis", Sort: search.ByPriceAscending})))
+}
+
+func TestHitsShowTheStoresOffer(t *testing.T) {
+	s := open(t, product("plums", "Plums", document{"tags": []string{"gluten-free", "vegan"}}))
+	camden := s.ask(search.Query{Text: "plums", Store: "camden"}).Hits[0]
+	soho := s.ask(search.Query{Text: "plums", Store: "soho"}).Hits[0]
+	if camden.Price != 100 || !camden.Available || soho.Price != 110 || soho.Available || soho.Currency != "GBP" {
+		t.Errorf("camden %+v, soho %+v", camden, soho)
+	}
+	if soho.Name != "Plums" || soho.Brand != "Larder Market" || soho.Size != "1 each" || soho.CategoryID != "fruit" ||
+		soho.ImageURI != "/images/fruit.svg" || !slices.Equal(soho.Tags, []string{"gluten-free", "vegan"}) {
+		t.Errorf("%+v", soho)
+	}
+}
+
+func TestWeightsThatCrossClassesAreRefused(t *testing.T) {
+	for _, w := range []search.Weights{
+		{Available: 95}, {Available: 10, Popularity: 5}, {Margin: -1}, {Margin: math.NaN()}, {Available: math.Inf(1)},
+	} {
+		if _, err := elastic.New(elastic.Config{URL: "http://127.0.0.1:1", Weights: w}); err == nil {
+			t.Errorf("weights %+v: no error", w)
+		}
+	}
+}
