@@ -134,6 +134,8 @@ func From(err error) *Error {
 		return Unavailable.New("a part of the platform is unavailable, try again").WithRetryAfter(time.Second).WithCause(err)
 	case codes.DeadlineExceeded:
 		return DeadlineExceeded.New("the request took too long").WithCause(err)
+	case codes.Canceled:
+		return Cancelled.New("the request was cancelled").WithCause(err)
 	default:
 		return Internal.New("internal error").WithCause(err)
 	}
@@ -150,11 +152,12 @@ func ToStatus(err error) error {
 // FromRPC takes over the answer of another of our services: a coded refusal stays the coded refusal that it is, with its
 // reason, violations and details; anything else is an error to wrap.
 func FromRPC(err error) error {
-	st, ok := status.FromError(err)
-	if err == nil || !ok {
+	// Not status.FromError: it makes what the error was wrapped with a part of the message, which callers are told.
+	var answer interface{ GRPCStatus() *status.Status }
+	if !errors.As(err, &answer) {
 		return err
 	}
-	return FromStatus(st, err)
+	return FromStatus(answer.GRPCStatus(), err)
 }
 
 // FromStatus reads a status that this package wrote; of any other it returns the fallback.

@@ -72,9 +72,9 @@ func Round(numerator, divisor int64) int64 {
 
 // String is for logs and people: "12.34 GBP".
 func (m Money) String() string {
-	sign, minor := "", m.Minor
-	if minor < 0 {
-		sign, minor = "-", -minor
+	sign, minor := "", uint64(m.Minor)
+	if m.Minor < 0 {
+		sign, minor = "-", -minor // also right for the smallest int64, which has no positive
 	}
 	return fmt.Sprintf("%s%d.%02d %s", sign, minor/100, minor%100, m.Currency)
 }

@@ -80,14 +80,14 @@ func Total(currency string, lines []Line, delivery Delivery) (Totals, error) {
 		if delivery.Fee.Currency != currency {
 			return Totals{}, fmt.Errorf("delivery fee: %w", money.ErrCurrency)
 		}
+		if delivery.Fee.Minor > MaxTotal-totals.Lines.Minor {
+			return Totals{}, ErrTooLarge
+		}
 		totals.DeliveryFee = delivery.Fee
 		gross := grossByRate[FeeTaxRateBPS]
 		grossByRate[FeeTaxRateBPS] = money.Of(gross.Minor+delivery.Fee.Minor, currency)
 	}
 	totals.Total = money.Of(totals.Lines.Minor+totals.DeliveryFee.Minor, currency)
-	if totals.Total.Minor > MaxTotal {
-		return Totals{}, ErrTooLarge
-	}
 	for rate, gross := range grossByRate {
 		tax, err := money.TaxWithin(gross, rate)
 		if err != nil {
