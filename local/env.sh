@@ -24,48 +24,48 @@ set_to() {
 	eval "given=\${$1-}"
 	printf "export %s='%s'\n" "$1" "$(printf %s "${given:-$2}" | sed "s/'/'\\\\''/g")"
 }
-# component NAME VARIABLE VALUE: like set_to; a value of the caller's that differs makes the component an outside one.
-component() {
-	eval "given=\${$2-}"
-	if [ -n "$given" ] && [ "$given" != "$3" ]; then
-		outside="$outside $1"
-	fi
-	set_to "$2" "$3"
+# address NAME OFFSET VALUE [COMPONENT]: the same for a VALUE that has the profile's port in place of PORT. A value of
+# the caller's that is neither profile's (an environment printed earlier may be still there) makes COMPONENT an outside one.
+address() {
+	eval "given=\${$1-}"
+	case $given in
+	'' | "${3%PORT*}$((18000 + $2))${3#*PORT}" | "${3%PORT*}$((28000 + $2))${3#*PORT}") unset "$1" ;;
+	*) outside="$outside ${4-}" ;;
+	esac
+	set_to "$1" "${3%PORT*}$((base + $2))${3#*PORT}"
 }
-port() { echo $((base + $1)); }
-at() { echo "127.0.0.1:$(port "$1")"; }
 
 echo "export LARDER_PROFILE='$profile'"
 echo "export LARDER_STATE='$root/.larder/$profile'"
 
-component postgres DATABASE_URL "postgres://larder:larder@$(at 432)/larder?sslmode=disable"
-component redis-stock STOCK_REDIS_ADDR "$(at 379)"
-component redis-cart CART_REDIS_ADDR "$(at 380)"
-component elasticsearch ELASTICSEARCH_URL "http://$(at 200)"
-component spanner SPANNER_EMULATOR_HOST "$(at 10)"
-component pubsub PUBSUB_EMULATOR_HOST "$(at 85)"
-component debezium DEBEZIUM_URL "http://$(at 83)"
-component payments STRIPE_API_URL "http://$(at 90)"
-component metadata GCE_METADATA_HOST "$(at 91)"
+address DATABASE_URL 432 'postgres://larder:larder@127.0.0.1:PORT/larder?sslmode=disable' postgres
+address STOCK_REDIS_ADDR 379 127.0.0.1:PORT redis-stock
+address CART_REDIS_ADDR 380 127.0.0.1:PORT redis-cart
+address ELASTICSEARCH_URL 200 http://127.0.0.1:PORT elasticsearch
+address SPANNER_EMULATOR_HOST 10 127.0.0.1:PORT spanner
+address PUBSUB_EMULATOR_HOST 85 127.0.0.1:PORT pubsub
+address DEBEZIUM_URL 83 http://127.0.0.1:PORT debezium
+address STRIPE_API_URL 90 http://127.0.0.1:PORT payments
+address GCE_METADATA_HOST 91 127.0.0.1:PORT metadata
 echo "export LARDER_OUTSIDE='${outside# }'"
 
 # Ports of Elasticsearch and the Spanner emulator that no client of the platform uses.
-set_to ELASTICSEARCH_TRANSPORT_PORT "$(port 300)"
-set_to SPANNER_EMULATOR_REST_HOST "$(at 20)"
+address ELASTICSEARCH_TRANSPORT_PORT 300 PORT
+address SPANNER_EMULATOR_REST_HOST 20 127.0.0.1:PORT
 
-set_to EDGE_ADDR "$(at 80)"
-set_to USER_ADDR "$(at 101)"
-set_to PRODUCT_ADDR "$(at 102)"
-set_to SEARCH_ADDR "$(at 103)"
-set_to CART_ADDR "$(at 104)"
-set_to CHECKOUT_ADDR "$(at 105)"
-set_to ORDER_ADDR "$(at 106)"
-set_to PAYMENT_ADDR "$(at 107)"
-set_to PRODUCTINDEX_ADDR "$(at 111)"
+address EDGE_ADDR 80 127.0.0.1:PORT
+address USER_ADDR 101 127.0.0.1:PORT
+address PRODUCT_ADDR 102 127.0.0.1:PORT
+address SEARCH_ADDR 103 127.0.0.1:PORT
+address CART_ADDR 104 127.0.0.1:PORT
+address CHECKOUT_ADDR 105 127.0.0.1:PORT
+address ORDER_ADDR 106 127.0.0.1:PORT
+address PAYMENT_ADDR 107 127.0.0.1:PORT
+address PRODUCTINDEX_ADDR 111 127.0.0.1:PORT
 
 # Who signs tokens: the user service for shoppers, the local metadata server, as Google, for services.
-set_to JWKS_URL "http://$(at 101)/.well-known/jwks.json"
-set_to SERVICE_JWKS_URL "http://$(at 91)/oauth2/v3/certs"
+address JWKS_URL 101 http://127.0.0.1:PORT/.well-known/jwks.json
+address SERVICE_JWKS_URL 91 http://127.0.0.1:PORT/oauth2/v3/certs
 set_to SERVICE_ACCOUNT_DOMAIN larder-local.iam.gserviceaccount.com
 set_to INSECURE_CALLS true
 set_to ROUTES_FILE "$root/terraform/routes.json"
