@@ -121,7 +121,7 @@ func TestTokensEnd(t *testing.T) {
 }
 
 // verifyAtOnce verifies a token many times at once and returns the refusals.
-func verifyAtOnce(v *identity.Verifier, ctx context.Context, token string) (refusals []error) {
+func verifyAtOnce(ctx context.Context, v *identity.Verifier, token string) (refusals []error) {
 	errs := make([]error, 50)
 	var group sync.WaitGroup
 	for i := range errs {
@@ -140,19 +140,19 @@ func TestRotatedKeyIsKnownWithItsFirstTokens(t *testing.T) {
 	i := newIssuer(t)
 	i.set(false, "k1")
 	v := i.verifier(t, time.Now)
-	if refusals := verifyAtOnce(v, t.Context(), i.token(t, "k1", ada, time.Now())); len(refusals) > 0 {
+	if refusals := verifyAtOnce(t.Context(), v, i.token(t, "k1", ada, time.Now())); len(refusals) > 0 {
 		t.Fatalf("the first key: %v", refusals)
 	}
 	if n := i.set(false, "k2"); n != 0 {
 		t.Errorf("a known key was fetched %d times", n)
 	}
-	if refusals := verifyAtOnce(v, t.Context(), i.token(t, "k2", ada, time.Now())); len(refusals) > 0 {
+	if refusals := verifyAtOnce(t.Context(), v, i.token(t, "k2", ada, time.Now())); len(refusals) > 0 {
 		t.Errorf("%d tokens of a rotated key are refused: %v", len(refusals), refusals[0])
 	}
 	if n := i.set(false); n == 0 || n > 2 {
 		t.Errorf("the rotated key was fetched %d times for tokens that came at once", n)
 	}
-	if refusals := verifyAtOnce(v, t.Context(), i.token(t, "k1", ada, time.Now())); len(refusals) > 0 {
+	if refusals := verifyAtOnce(t.Context(), v, i.token(t, "k1", ada, time.Now())); len(refusals) > 0 {
 		t.Errorf("the key before it: %v", refusals[0])
 	}
 }
@@ -162,7 +162,7 @@ func TestKeysAwayAreNotTheCallersFault(t *testing.T) {
 	i.set(true, "k1")
 	v := i.verifier(t, time.Now)
 	token := i.token(t, "k1", ada, time.Now())
-	for _, err := range verifyAtOnce(v, t.Context(), token) {
+	for _, err := range verifyAtOnce(t.Context(), v, token) {
 		if !fault.Is(err, fault.Unavailable) && !fault.Is(fault.From(err), fault.Unavailable) {
 			t.Fatalf("without keys: %v, want UNAVAILABLE", err)
 		}

@@ -189,11 +189,15 @@ func (r *rig) kid(t *testing.T) string       { return r.jwk(t)["kid"] }
 
 func (r *rig) jwk(t *testing.T) map[string]string {
 	t.Helper()
-	res, err := http.Get(r.issuer.Config().Identity.JWKSURL)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.issuer.Config().Identity.JWKSURL, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer res.Body.Close()
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
 	var set struct{ Keys []map[string]string }
 	if err := json.NewDecoder(res.Body).Decode(&set); err != nil {
 		t.Fatal(err)

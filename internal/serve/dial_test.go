@@ -51,11 +51,11 @@ func TestCallsToOtherServices(t *testing.T) {
 		traced = trace.SpanContextFromContext(ctx).TraceID().String()
 		return nil
 	}
-	clear := func(ctx context.Context, conn grpc.ClientConnInterface) error {
+	clearCart := func(ctx context.Context, conn grpc.ClientConnInterface) error {
 		_, err := cartpb.NewCartServiceClient(conn).ClearCart(ctx, &cartpb.ClearCartRequest{CartId: ada, Etag: "1"})
 		return err
 	}
-	front.do = func(ctx context.Context) error { return clear(ctx, conn) }
+	front.do = func(ctx context.Context) error { return clearCart(ctx, conn) }
 	headers := with(with(front.shopper(t), "x-request-id", "request-7"), "traceparent", traceparent)
 	for range 3 {
 		if got := wires[0].put(t, front, headers, 1); !got.OK {
@@ -71,7 +71,7 @@ func TestCallsToOtherServices(t *testing.T) {
 
 	// A refusal of the other service is taken over; its fault is not told.
 	back.do = func(context.Context) error { return fault.OutOfStock.New("too few") }
-	front.do = func(ctx context.Context) error { return fault.FromRPC(clear(ctx, conn)) }
+	front.do = func(ctx context.Context) error { return fault.FromRPC(clearCart(ctx, conn)) }
 	refused(t, "a refusal", wires[0].put(t, front, headers, 1), fault.OutOfStock)
 	back.do = func(context.Context) error { panic("secret") }
 	refused(t, "a fault", wires[0].put(t, front, headers, 1), fault.Internal)

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"regexp"
 	"runtime/debug"
@@ -180,13 +181,13 @@ func Validate(validator protovalidate.Validator, message proto.Message) error {
 	if err == nil {
 		return plainText(message)
 	}
-	violated, ok := err.(*protovalidate.ValidationError)
-	if !ok {
+	var violated *protovalidate.ValidationError
+	if !errors.As(err, &violated) {
 		return fault.Internal.New("internal error").WithCause(err)
 	}
 	refusal := fault.InvalidArgument.New("the request has invalid fields")
 	for _, v := range violated.Violations {
-		refusal.WithViolation(protovalidate.FieldPathString(v.Proto.GetField()), v.Proto.GetMessage())
+		refusal = refusal.WithViolation(protovalidate.FieldPathString(v.Proto.GetField()), v.Proto.GetMessage())
 	}
 	return refusal
 }

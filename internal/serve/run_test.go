@@ -80,11 +80,15 @@ func (r *running) ends(t *testing.T, within time.Duration) error {
 
 func (r *running) get(t *testing.T, path string) (int, string) {
 	t.Helper()
-	res, err := http.Get(r.url + path)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.url+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer res.Body.Close()
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
 	text, err := io.ReadAll(res.Body)
 	if err != nil {
 		t.Fatal(err)
@@ -114,7 +118,7 @@ func TestShutdownFinishesWhatIsUnderWay(t *testing.T) {
 	<-inside
 	r.stop()
 	poll(t, "the port to close", func() bool {
-		conn, err := net.DialTimeout("tcp", strings.TrimPrefix(r.url, "http://"), time.Second)
+		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(r.url, "http://"))
 		if err == nil {
 			_ = conn.Close()
 		}
@@ -188,11 +192,11 @@ func TestReadinessMeansIt(t *testing.T) {
 }
 
 func TestATakenPortIsAnError(t *testing.T) {
-	taken, err := net.Listen("tcp", ":0")
+	taken, err := new(net.ListenConfig).Listen(t.Context(), "tcp", ":0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer taken.Close()
+	defer func() { _ = taken.Close() }()
 	config := servetest.NewIssuer(t).Config()
 	config.Port = taken.Addr().(*net.TCPAddr).Port
 	app, err := serve.New(t.Context(), "probe", &config)

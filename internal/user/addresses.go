@@ -23,8 +23,8 @@ type SavedAddress struct {
 
 // Addresses is what the room needs of its store for addresses. Each method sees only those of the named account.
 type Addresses interface {
-	// CreateAddress keeps an address unless the account has max already. Errors: ErrNoAccount, TOO_MANY_ADDRESSES.
-	CreateAddress(ctx context.Context, userID string, address SavedAddress, max int) error
+	// CreateAddress keeps an address unless the account has as many as may be. Errors: ErrNoAccount, TOO_MANY_ADDRESSES.
+	CreateAddress(ctx context.Context, userID string, address SavedAddress, most int) error
 	// Address, UpdateAddress and DeleteAddress answer ADDRESS_NOT_FOUND.
 	Address(ctx context.Context, userID, id string) (SavedAddress, error)
 	UpdateAddress(ctx context.Context, userID, id string, address Address, now time.Time) (SavedAddress, error)

@@ -101,8 +101,8 @@ type Accounts interface {
 	AccountByEmail(ctx context.Context, email string) (Account, error)
 	// RenameAccount changes the name of a version, 0 for any, and returns the new state. Errors: ErrNoAccount, ETAG_MISMATCH.
 	RenameAccount(ctx context.Context, id, name string, version int64, now time.Time) (Account, error)
-	// ReplacePasswordHash changes old for new, and does nothing if old is no longer there.
-	ReplacePasswordHash(ctx context.Context, id, old, new string, now time.Time) error
+	// ReplacePasswordHash puts a hash in the place of the one that was read, and does nothing if that is no longer there.
+	ReplacePasswordHash(ctx context.Context, id, was, is string, now time.Time) error
 	// ProvisionAccount creates an account, or overwrites name, hash and roles of the one with its address.
 	ProvisionAccount(ctx context.Context, account Account) (Account, error)
 }

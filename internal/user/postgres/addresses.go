@@ -32,7 +32,7 @@ var (
 )
 
 // CreateAddress implements user.Addresses. The account is locked first: the count must see what others just added.
-func (s *Store) CreateAddress(ctx context.Context, userID string, a user.SavedAddress, max int) error {
+func (s *Store) CreateAddress(ctx context.Context, userID string, a user.SavedAddress, most int) error {
 	return pgdb.InTx(ctx, s.pool, func(tx pgx.Tx) error {
 		var owner string
 		err := tx.QueryRow(ctx, lockAccount, userID).Scan(&owner)
@@ -46,8 +46,8 @@ func (s *Store) CreateAddress(ctx context.Context, userID string, a user.SavedAd
 		if err := tx.QueryRow(ctx, countAddresses, userID).Scan(&saved); err != nil {
 			return fmt.Errorf("count addresses: %w", err)
 		}
-		if saved >= max {
-			return fault.TooManyAddresses.New("an account keeps at most %d addresses", max)
+		if saved >= most {
+			return fault.TooManyAddresses.New("an account keeps at most %d addresses", most)
 		}
 		_, err = tx.Exec(ctx, insertAddress,
 			a.ID, userID, a.Recipient, a.Line1, a.Line2, a.City, a.Postcode, a.Country, a.Phone, a.CreateTime)

@@ -113,8 +113,8 @@ func (s *Store) RenameAccount(ctx context.Context, id, name string, version int6
 }
 
 // ReplacePasswordHash implements user.Accounts.
-func (s *Store) ReplacePasswordHash(ctx context.Context, id, old, new string, now time.Time) error {
-	_, err := s.pool.Exec(ctx, replacePasswordHash, id, old, new, now)
+func (s *Store) ReplacePasswordHash(ctx context.Context, id, was, is string, now time.Time) error {
+	_, err := s.pool.Exec(ctx, replacePasswordHash, id, was, is, now)
 	return pgdb.Error(err)
 }
 
