@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"strings"
 
 	"go.opentelemetry.io/otel/trace"
 )
@@ -27,6 +28,19 @@ func NewLogger(w io.Writer, level slog.Leveler, project string) *slog.Logger {
 		},
 	})
 	return slog.New(traced{Handler: handler, project: project})
+}
+
+// libraryErrors writes what gRPC and its gateway report on their own, a line a call, to the default logger. Most of it
+// callers cause, with malformed headers and broken connections.
+type libraryErrors struct{}
+
+func (libraryErrors) Write(line []byte) (int, error) {
+	text := string(line)
+	if _, after, dated := strings.Cut(text, "ERROR: "); dated {
+		text = after
+	}
+	slog.Warn("gRPC reports", "error", strings.TrimSpace(text))
+	return len(line), nil
 }
 
 func severity(level any) string {
