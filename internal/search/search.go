@@ -109,7 +109,7 @@ type FacetValue struct {
 }
 
 // Weights are what the parts of a ranking within a class of text relevance are worth, in points. A nearer match
-// within its class is worth 2 to 6 points, the distance of two classes is 100.
+// within its class is worth 1 to 7 points, the distance of two classes is 100.
 type Weights struct {
 	// Available is the worth of being in stock in the chosen store.
 	Available float64 `env:"RANK_AVAILABLE" envDefault:"10"`

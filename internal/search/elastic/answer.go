@@ -12,14 +12,13 @@ import (
 
 // wanted is what of an answer is read; Elasticsearch leaves out the rest (filter_path).
 var wanted = []string{
-	"took", "hits.total.value", "hits.hits._source", "hits.hits.sort",
+	"hits.total.value", "hits.hits._source", "hits.hits.sort",
 	"aggregations.*.doc_count", "aggregations.*.values.buckets.key", "aggregations.*.values.buckets.doc_count",
 	"aggregations.*.values.buckets.label.hits.hits._source",
 	"suggest.*.text", "suggest.*.offset", "suggest.*.length", "suggest.*.options.text",
 }
 
 type answer struct {
-	Took int64 `json:"took"` // milliseconds
 	Hits struct {
 		Total struct {
 			Value int64 `json:"value"`

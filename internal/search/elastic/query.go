@@ -22,16 +22,16 @@ const (
 	beginnings  = 200 // all words are beginnings of words
 	edits       = 100 // all words with an edit or two
 	classWidth  = 100
-	maxNearness = headNoun + supported + literal
+	maxNearness = literal + headNoun + 2*inPart
 )
 
 // Nearness within a class. What is nearer stands before what is dearer or more popular, and behind what is in stock.
 const (
-	headNoun      = 4 // the name names what the query names: "onion" are Brown Onions, not Onion Crisps
-	wholeCategory = 4 // the query is a category's name
-	supported     = 2 // category or description say so too: "milk" in Milk & Cream is no chocolate bar
+	headNoun      = 3 // the name names what the query names: "onion" are Brown Onions, not Onion Crisps
+	wholeCategory = 3 // the query is a category's name
+	supported     = 2 // the category says so too: "milk" in Milk & Cream is no chocolate bar
 	literal       = 2 // the words themselves, no synonyms; a name that begins so
-	oneSource     = 1 // all words in the name
+	inPart        = 1 // some words in the name, or all in the description
 )
 
 // maxGlued is how many words a query may have for its neighbouring words to be tried as one.
@@ -89,26 +89,26 @@ func tiers(l search.Lookup) list {
 	q := l.Words
 	if l.Edits {
 		return list{
-			constant(edits+literal+oneSource, fuzzy("name", q, oneEdit)),
+			constant(edits+literal+inPart, fuzzy("name", q, oneEdit)),
 			constant(edits+literal, fuzzy("words", q, oneEdit)),
-			constant(edits+oneSource, fuzzy("name", q, twoEdits)),
+			constant(edits+inPart, fuzzy("name", q, twoEdits)),
 			constant(edits, fuzzy("words", q, twoEdits)),
 		}
 	}
 	head := constant(headNoun, match("name.head", q))
 	headBySynonym := constant(headNoun, match("name.head", q, index.Synonyms))
+	headBegins := constant(headNoun, object{"match_bool_prefix": object{"name.head": q}})
 	tiers := list{
 		constant(exactName, object{"term": object{"name.exact": q}}),
 		constant(wholeName, match("name.whole", q)),
 		nearer(constant(inName, match("name.stemmed", q)), head, constant(supported, match("category_names", q))),
 		constant(inName+wholeCategory, match("category_names.whole", q)),
-		nearer(constant(inWords+literal, match("words.stemmed", q)), head, constant(supported, match("description", q))),
-		nearer(constant(inWords+oneSource, match("name.synonyms", q)), headBySynonym),
+		nearer(constant(inWords+literal, match("words.stemmed", q)),
+			head, constant(inPart, object{"match": object{"name.stemmed": q}}), constant(inPart, match("description", q))),
+		nearer(constant(inWords+inPart, match("name.synonyms", q)), headBySynonym),
 		nearer(constant(inWords, match("words.synonyms", q)), headBySynonym),
-		nearer(constant(beginnings+oneSource, match("name.prefix", q)),
-			constant(headNoun, object{"match_bool_prefix": object{"name.head": q}}),
-			constant(literal, object{"prefix": object{"name.exact": q}})),
-		constant(beginnings, match("words.prefix", q)),
+		nearer(constant(beginnings+inPart, match("name.prefix", q)), headBegins, constant(literal, object{"prefix": object{"name.exact": q}})),
+		nearer(constant(beginnings, match("words.prefix", q)), headBegins),
 	}
 	if codes := barcodes(q); codes != nil {
 		tiers = append(tiers, constant(exactName, object{"terms": object{"gtin": codes}}))
