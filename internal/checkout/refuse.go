@@ -31,7 +31,7 @@ func (s *Service) quote(ctx context.Context, r Request) (frozen Frozen, refusal 
 	quote, err := s.carts.Quote(ctx, r.CartID)
 	if err != nil {
 		var coded *fault.Error
-		if errors.As(err, &coded) && coded.Reason().Name == fault.CartNotFound.Name {
+		if errors.As(err, &coded) && !coded.Reason().Internal {
 			return Frozen{}, encodeRefusal(coded), nil
 		}
 		return Frozen{}, nil, fmt.Errorf("quote the cart: %w", err)

@@ -5,6 +5,7 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 
@@ -28,6 +29,7 @@ func Open(ctx context.Context, name string) (*spanner.Client, error) {
 		SessionPoolConfig: spanner.SessionPoolConfig{MinOpened: 4, MaxOpened: 100, WriteSessions: 0},
 		// Metrics of the client library go to Cloud Monitoring only, which a machine of one's own doesn't have.
 		DisableNativeMetrics: true,
+		Logger:               slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", name, err)

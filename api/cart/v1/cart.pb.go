@@ -35,7 +35,7 @@ type Cart struct {
 	CartId  string      `protobuf:"bytes,1,opt,name=cart_id,json=cartId,proto3" json:"cart_id,omitempty"`
 	StoreId string      `protobuf:"bytes,2,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
 	Items   []*CartItem `protobuf:"bytes,3,rep,name=items,proto3" json:"items,omitempty"`
-	// Over the items that the store sells.
+	// Over the items that the store sells; absent where one order may not cost as much.
 	Totals        *v1.Totals             `protobuf:"bytes,4,opt,name=totals,proto3" json:"totals,omitempty"`
 	UpdateTime    *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	ExpireTime    *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`

@@ -24,6 +24,9 @@ func (c Carts) Quote(ctx context.Context, id string) (checkout.Quote, error) {
 	if err != nil {
 		return checkout.Quote{}, fault.FromRPC(err)
 	}
+	if cart.Totals == nil {
+		return checkout.Quote{}, fault.CartTooLarge.New("the cart costs more than one order may")
+	}
 	quote := checkout.Quote{CartID: cart.CartId, CartETag: cart.Etag, StoreID: cart.StoreId, Totals: totals(cart.Totals)}
 	for _, item := range cart.Items {
 		if !item.Sold {
