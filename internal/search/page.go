@@ -26,7 +26,7 @@ type Place struct {
 
 // cursor is how a page was reached, and so how the next one is.
 type cursor struct {
-	Words     string `json:"w,omitempty"`
+	Words     string `json:"w,omitempty"` // what was looked for; left out of a token if it is the query's text
 	Corrected bool   `json:"c,omitempty"` // Words are the did-you-mean
 	Edits     bool   `json:"e,omitempty"`
 	Shown     int    `json:"d,omitempty"` // how many hits came before
@@ -46,6 +46,9 @@ func (c cursor) after(hits []Hit) cursor {
 func (c cursor) token(q Query) string {
 	if c.Shown >= MaxDepth {
 		return ""
+	}
+	if !c.Corrected {
+		c.Words = ""
 	}
 	payload, err := json.Marshal(c)
 	if err != nil { // a score that is no number; the index never gives one
@@ -68,6 +71,9 @@ func openToken(q Query) (cursor, error) {
 	}
 	if c.Place == nil || c.Shown <= 0 || c.Shown >= MaxDepth || utf8.RuneCountInString(c.Words) > 2*MaxText {
 		return c, invalidToken()
+	}
+	if !c.Corrected {
+		c.Words = q.Text
 	}
 	return c, nil
 }
