@@ -30,8 +30,9 @@ func ID(user, key string) string {
 func (s *Service) quote(ctx context.Context, r Request) (frozen Frozen, refusal []byte, err error) {
 	quote, err := s.carts.Quote(ctx, r.CartID)
 	if err != nil {
+		// Of a cart's own answers only these two are final; an overloaded cart, or a token at its end, may be asked again.
 		var coded *fault.Error
-		if errors.As(err, &coded) && !coded.Reason().Internal {
+		if errors.As(err, &coded) && (fault.Is(err, fault.CartNotFound) || fault.Is(err, fault.CartTooLarge)) {
 			return Frozen{}, encodeRefusal(coded), nil
 		}
 		return Frozen{}, nil, fmt.Errorf("quote the cart: %w", err)

@@ -103,7 +103,7 @@ func rankEqualProducts(ctx context.Context, d *demo) (string, error) {
 		d.highMargin: {"curd", 425, 150}, d.lowMargin: {"curd", 425, 400},
 	} {
 		_, err := d.must(ctx, 200, "POST", "/v1/products", d.merchandiser, map[string]any{
-			"product_id": id, "name": d.word + " " + product.name, "category_id": "bananas", "status": "ACTIVE", "tax_rate_bps": 2000,
+			"product_id": id, "name": d.word + " " + product.name, "category_id": "fruit", "status": "ACTIVE", "tax_rate_bps": 2000,
 			"price": pence(product.price), "cost": pence(product.cost), "store_ids": []string{store},
 		})
 		if err != nil {

@@ -40,9 +40,9 @@ const (
 	// outstanding bounds how many messages wait in this process for their bundle.
 	outstanding      = 1000
 	outstandingBytes = 32 << 20
-	// lease is how long a message is kept from others at a time; it is extended while it is held. The client would
-	// take 60 s, and 60 s is then how long a message of a killed process stays away.
-	lease = 10 * time.Second
+	// lease is how long a message is kept from others at a time; it is extended while it is held. By default a
+	// message of a killed process stays away for 60 s; with 10 s, the least, a busy machine extends too late.
+	lease = 20 * time.Second
 	// lookEvery is how often the subscription is looked for: an open stream doesn't tell that it was deleted.
 	lookEvery = 5 * time.Second
 )
@@ -97,6 +97,7 @@ func (r *Reader) pull(ctx context.Context) {
 	subscriber.ReceiveSettings.NumGoroutines = streams
 	subscriber.ReceiveSettings.MaxOutstandingMessages = outstanding
 	subscriber.ReceiveSettings.MaxOutstandingBytes = outstandingBytes
+	subscriber.ReceiveSettings.MinDurationPerAckExtension = lease
 	subscriber.ReceiveSettings.MaxDurationPerAckExtension = lease
 	process.Report(Part, nil)
 	err := subscriber.Receive(ctx, func(ctx context.Context, m *pubsub.Message) {
