@@ -216,7 +216,7 @@ func (r *rig) document(id string) (document, error) {
 func (r *rig) waitVersion(id string, version int64) document {
 	r.t.Helper()
 	var d document
-	eventually(r.t, 60*time.Second, func() error {
+	eventually(r.t, 150*time.Second, func() error {
 		var err error
 		if d, err = r.document(id); err == nil && d.Version != version {
 			err = fmt.Errorf("%s has version %d, want %d", id, d.Version, version)
