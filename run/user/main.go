@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"larder.dev/api"
 	userpb "larder.dev/api/user/v1"
 	"larder.dev/internal/pgdb"
 	"larder.dev/internal/serve"
@@ -35,6 +36,7 @@ func main() {
 		if _, err := service.PublicKeys(ctx); err != nil {
 			return fmt.Errorf("signing keys: %w", err)
 		}
+		app.Handle("GET /openapi.yaml", api.OpenAPI()) // of all services: one of them has to answer it
 		return app.Register(ctx, &userpb.UserService_ServiceDesc, user.NewServer(service), user.Gateway)
 	})
 }
