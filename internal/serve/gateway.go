@@ -49,11 +49,14 @@ func incomingHeader(name string) (string, bool) {
 	return "", false
 }
 
-func outgoingHeader(name string) (string, bool) {
-	if name == "x-request-id" {
-		return "X-Request-Id", true
-	}
-	return "", false
+// outgoingHeader lets no metadata out: the one that is set, the request id, is on the answer already.
+func outgoingHeader(string) (string, bool) { return "", false }
+
+// nameRequest gives a REST request its id before anything can go wrong with it; the interceptors take it over.
+func nameRequest(w http.ResponseWriter, r *http.Request) {
+	id := validRequestID(r.Header.Get("X-Request-Id"))
+	r.Header.Set("X-Request-Id", id)
+	w.Header().Set("X-Request-Id", id)
 }
 
 // limitBody refuses bodies that are too large or no JSON before they are read.
@@ -107,11 +110,6 @@ func writeError(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w
 	}
 	if httpStatus == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", "Bearer")
-	}
-	if md, ok := runtime.ServerMetadataFromContext(ctx); ok {
-		if ids := md.HeaderMD.Get("x-request-id"); len(ids) > 0 {
-			w.Header().Set("X-Request-Id", ids[0])
-		}
 	}
 	body, err := errorBody(st, httpStatus)
 	if err != nil {

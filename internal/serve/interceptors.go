@@ -62,12 +62,17 @@ func RequestID(ctx context.Context) string {
 
 var requestIDForm = regexp.MustCompile(`^[A-Za-z0-9_.:-]{1,128}$`)
 
+// validRequestID takes over a caller's id, or makes one.
+func validRequestID(given string) string {
+	if requestIDForm.MatchString(given) {
+		return given
+	}
+	return uuid.NewString()
+}
+
 // requestID takes over the caller's id or makes one, and answers it.
 func requestID(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	id := header(ctx, "x-request-id")
-	if !requestIDForm.MatchString(id) {
-		id = uuid.NewString()
-	}
+	id := validRequestID(header(ctx, "x-request-id"))
 	ctx = context.WithValue(ctx, requestIDKey{}, id)
 	if err := grpc.SetHeader(ctx, metadata.Pairs("x-request-id", id)); err != nil {
 		slog.DebugContext(ctx, "set header", "error", err)
