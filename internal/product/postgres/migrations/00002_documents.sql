@@ -30,7 +30,9 @@ create table products.catalog_documents (
 -- +goose StatementBegin
 create function products.compute_documents(product_ids text[], moment timestamptz)
     returns table (product_id text, deleted boolean, document jsonb)
-    language plpgsql stable as $$
+    -- Few rows are expected, and no whole table is read: sessions keep their plans, also those made over empty tables or for one
+    -- product, and must do well by them with 500 products of 100,000.
+    language plpgsql stable rows 5 set enable_seqscan = off as $$
 #variable_conflict use_column
 begin
     return query
@@ -111,7 +113,7 @@ $$;
 -- Brings the documents of these products up to date. One that stays the same keeps its revision; as a document has its product's
 -- update_time, touching the product's row always sends it to the index again.
 -- +goose StatementBegin
-create function products.refresh_documents(product_ids text[]) returns void language plpgsql as $$
+create function products.refresh_documents(product_ids text[]) returns void language plpgsql set enable_seqscan = off as $$
 declare
     trace text := coalesce(current_setting('larder.traceparent', true), '');
     fresh text[];

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"larder.dev/internal/pgdb/pgtest"
+	productpg "larder.dev/internal/product/postgres"
+	"larder.dev/internal/user"
+	userpg "larder.dev/internal/user/postgres"
+	"larder.dev/local/seed/catalogue"
+)
+
+func TestSeedIsIdempotent(t *testing.T) {
+	content, err := catalogue.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := pgtest.New(t, userpg.Schema(), productpg.Schema())
+	s := &seeder{pool: pool, catalogue: content}
+	for _, want := range []string{" loaded", ", there already"} {
+		said, err := s.loadCatalogue(t.Context())
+		if err != nil || !strings.HasSuffix(said, want) {
+			t.Fatalf("%q, %v; want %q", said, err, want)
+		}
+		if _, err := s.provisionAccounts(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	var documents, revisions, wrong int
+	err = pool.QueryRow(t.Context(), `select count(*), sum(revision), count(*) filter (where document - 'revision' <> products.compute_document(product_id))
+		from products.catalog_documents`).Scan(&documents, &revisions, &wrong)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if documents != len(content.Products) || revisions != documents || wrong != 0 {
+		t.Errorf("%d documents of %d products, %d revisions, %d wrong", documents, len(content.Products), revisions, wrong)
+	}
+
+	store := productpg.New(pool)
+	for _, shop := range content.Stores {
+		var ids []string
+		for _, p := range content.Products {
+			ids = append(ids, p.ID)
+		}
+		_, offers, err := store.Offers(t.Context(), shop.ID, ids)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range offers {
+			if sold := content.Sold(shop.ID, o.ProductID); o.Sold != sold || (sold && o.Price.Minor != content.Price(shop.ID, o.ProductID)) {
+				t.Errorf("%s in %s: sold %v for %v, the seed says %v for %d", o.ProductID, shop.ID, o.Sold, o.Price, sold, content.Price(shop.ID, o.ProductID))
+			}
+		}
+	}
+
+	service := user.New(userpg.New(pool), "https://larder.dev", "larder", time.Now)
+	for _, a := range accounts {
+		if _, err := service.SignIn(t.Context(), a.email, demoPassword); err != nil {
+			t.Errorf("%s can't sign in: %v", a.email, err)
+		}
+	}
+}
