@@ -2,11 +2,14 @@ package main
 
 import (
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"larder.dev/internal/pgdb/pgtest"
 	productpg "larder.dev/internal/product/postgres"
+	"larder.dev/internal/spannerdb/spannertest"
+	"larder.dev/internal/stock/spanner"
 	"larder.dev/internal/user"
 	userpg "larder.dev/internal/user/postgres"
 	"larder.dev/local/seed/catalogue"
@@ -60,6 +63,42 @@ func TestSeedIsIdempotent(t *testing.T) {
 	for _, a := range accounts {
 		if _, err := service.SignIn(t.Context(), a.email, demoPassword); err != nil {
 			t.Errorf("%s can't sign in: %v", a.email, err)
+		}
+	}
+}
+
+func TestStockIsEnteredOnce(t *testing.T) {
+	content, err := catalogue.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &seeder{catalogue: content}
+	ledger := spanner.NewLedger(spannertest.Open(t))
+	var group sync.WaitGroup
+	for range 2 {
+		group.Go(func() {
+			if _, err := s.enter(t.Context(), ledger); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	if said, err := s.enter(t.Context(), ledger); err != nil || !strings.HasPrefix(said, "0 of ") {
+		t.Errorf("entered again: %q, %v", said, err)
+	}
+	for _, shop := range content.Stores {
+		epoch, err := ledger.Bump(t.Context(), shop.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sums, err := ledger.SumAt(t.Context(), shop.ID, epoch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range content.Products {
+			if sums[p.ID] != content.Stock(shop.ID, p.ID) {
+				t.Errorf("%s has %d of %s, want %d", shop.ID, sums[p.ID], p.ID, content.Stock(shop.ID, p.ID))
+			}
 		}
 	}
 }

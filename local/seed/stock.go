@@ -24,7 +24,10 @@ func (s *seeder) enterStock(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer client.Close()
-	ledger := spanner.NewLedger(client)
+	return s.enter(ctx, spanner.NewLedger(client))
+}
+
+func (s *seeder) enter(ctx context.Context, ledger *spanner.Ledger) (string, error) {
 	entered, sold := 0, 0
 	for _, store := range s.catalogue.Stores {
 		var products []string
