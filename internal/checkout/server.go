@@ -53,11 +53,11 @@ func read(ctx context.Context, r *checkoutpb.CreateCheckoutRequest) (Request, er
 		return Request{}, err
 	}
 	user := identity.FromContext(ctx).UserID
-	expected := money.FromProto(r.ExpectedTotal)
+	expected := money.FromProto(r.GetExpectedTotal())
 	if expected.Minor <= 0 {
 		return Request{}, fault.Invalid("expected_total.minor_units", "must be positive")
 	}
-	address, err := protojson.Marshal(r.Address)
+	address, err := protojson.Marshal(r.GetAddress())
 	if err != nil {
 		return Request{}, fault.Invalid("address", "not valid").WithCause(err)
 	}
@@ -67,22 +67,22 @@ func read(ctx context.Context, r *checkoutpb.CreateCheckoutRequest) (Request, er
 	}
 	fingerprint := sha256.Sum256(bytes)
 	return Request{
-		ID: ID(user, key), Fingerprint: fingerprint[:], UserID: user, CartID: r.CartId, StoreID: r.StoreId,
-		Address: address, PaymentMethod: r.PaymentMethod, ExpectedTotal: expected,
+		ID: ID(user, key), Fingerprint: fingerprint[:], UserID: user, CartID: r.GetCartId(), StoreID: r.GetStoreId(),
+		Address: address, PaymentMethod: r.GetPaymentMethod(), ExpectedTotal: expected,
 	}, nil
 }
 
 // GetCheckout implements the service. It goes on with a checkout that can go on, so a shopper who has confirmed a payment need only look.
 func (s *Server) GetCheckout(ctx context.Context, r *checkoutpb.GetCheckoutRequest) (*checkoutpb.Checkout, error) {
-	outcome, err := s.service.Poll(ctx, r.CheckoutId, identity.FromContext(ctx).UserID)
+	outcome, err := s.service.Poll(ctx, r.GetCheckoutId(), identity.FromContext(ctx).UserID)
 	var refusal *fault.Error
 	switch {
 	case err == nil:
-		return s.answer(ctx, r.CheckoutId, outcome)
+		return s.answer(ctx, r.GetCheckoutId(), outcome)
 	case !errors.As(err, &refusal), refusal.Reason().Internal, refusal.Reason().Name == fault.CheckoutNotFound.Name:
 		return nil, err
 	default:
-		return &checkoutpb.Checkout{CheckoutId: r.CheckoutId, State: checkoutpb.Checkout_FAILED, Failure: refusal.Status().Proto()}, nil
+		return &checkoutpb.Checkout{CheckoutId: r.GetCheckoutId(), State: checkoutpb.Checkout_FAILED, Failure: refusal.Status().Proto()}, nil
 	}
 }
 

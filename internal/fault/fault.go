@@ -81,7 +81,7 @@ func (e *Error) Reason() Reason { return e.reason }
 func (e *Error) Error() string {
 	text := e.reason.Name + ": " + e.message
 	for _, v := range e.violations {
-		text += fmt.Sprintf("; %s: %s", v.Field, v.Description)
+		text += fmt.Sprintf("; %s: %s", v.GetField(), v.GetDescription())
 	}
 	if e.cause != nil {
 		text += ": " + e.cause.Error()
@@ -166,15 +166,15 @@ func FromStatus(st *status.Status, fallback error) error {
 	for _, detail := range st.Details() {
 		switch d := detail.(type) {
 		case *errdetails.ErrorInfo:
-			reason, known := byName[d.Reason]
-			if d.Domain != Domain || !known || reason.Internal {
+			reason, known := byName[d.GetReason()]
+			if d.GetDomain() != Domain || !known || reason.Internal {
 				return fallback
 			}
-			coded.reason, coded.metadata = reason, d.Metadata
+			coded.reason, coded.metadata = reason, d.GetMetadata()
 		case *errdetails.BadRequest:
-			coded.violations = d.FieldViolations
+			coded.violations = d.GetFieldViolations()
 		case *errdetails.RetryInfo:
-			coded.retryAfter = d.RetryDelay.AsDuration()
+			coded.retryAfter = d.GetRetryDelay().AsDuration()
 		case proto.Message:
 			coded.details = append(coded.details, d)
 		}

@@ -26,31 +26,31 @@ func NewServer(service *Service, returnURL string) *Server {
 
 // CreateIntent implements the service.
 func (s *Server) CreateIntent(ctx context.Context, r *paymentpb.CreateIntentRequest) (*paymentpb.Intent, error) {
-	amount := money.FromProto(r.Amount)
+	amount := money.FromProto(r.GetAmount())
 	if amount.Minor <= 0 {
 		return nil, fault.Invalid("amount.minor_units", "must be positive")
 	}
-	return answer(s.service.Create(ctx, r.OrderId, amount))
+	return answer(s.service.Create(ctx, r.GetOrderId(), amount))
 }
 
 // ConfirmIntent implements the service.
 func (s *Server) ConfirmIntent(ctx context.Context, r *paymentpb.ConfirmIntentRequest) (*paymentpb.Intent, error) {
-	return answer(s.service.Confirm(ctx, r.IntentId, r.OrderId, r.PaymentMethod, s.returnURL+r.OrderId))
+	return answer(s.service.Confirm(ctx, r.GetIntentId(), r.GetOrderId(), r.GetPaymentMethod(), s.returnURL+r.GetOrderId()))
 }
 
 // GetIntent implements the service.
 func (s *Server) GetIntent(ctx context.Context, r *paymentpb.GetIntentRequest) (*paymentpb.Intent, error) {
-	return answer(s.service.Get(ctx, r.IntentId))
+	return answer(s.service.Get(ctx, r.GetIntentId()))
 }
 
 // CancelIntent implements the service.
 func (s *Server) CancelIntent(ctx context.Context, r *paymentpb.CancelIntentRequest) (*paymentpb.Intent, error) {
-	return answer(s.service.Cancel(ctx, r.IntentId, r.OrderId))
+	return answer(s.service.Cancel(ctx, r.GetIntentId(), r.GetOrderId()))
 }
 
 // CapturePayment implements the service.
 func (s *Server) CapturePayment(ctx context.Context, r *paymentpb.CapturePaymentRequest) (*paymentpb.CapturePaymentResponse, error) {
-	state, err := s.service.Capture(ctx, r.OrderId)
+	state, err := s.service.Capture(ctx, r.GetOrderId())
 	if err != nil {
 		return nil, translate(err)
 	}
@@ -97,14 +97,14 @@ var statusProto = map[IntentStatus]paymentpb.Intent_Status{
 
 // IntentFromProto reads the wire's form.
 func IntentFromProto(p *paymentpb.Intent) Intent {
-	intent := Intent{ID: p.IntentId, Amount: money.FromProto(p.Amount), ActionURL: p.ActionUrl, Refunded: money.FromProto(p.Refunded)}
+	intent := Intent{ID: p.GetIntentId(), Amount: money.FromProto(p.GetAmount()), ActionURL: p.GetActionUrl(), Refunded: money.FromProto(p.GetRefunded())}
 	for status, wire := range statusProto {
-		if wire == p.Status {
+		if wire == p.GetStatus() {
 			intent.Status = status
 		}
 	}
-	if p.DeclineClass != "" {
-		intent.Decline = &Decline{Class: p.DeclineClass}
+	if p.GetDeclineClass() != "" {
+		intent.Decline = &Decline{Class: p.GetDeclineClass()}
 	}
 	return intent
 }

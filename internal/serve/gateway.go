@@ -100,11 +100,11 @@ func writeError(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w
 	for _, detail := range st.Details() {
 		switch d := detail.(type) {
 		case *errdetails.ErrorInfo:
-			if reason, ok := fault.All()[d.Reason]; ok {
+			if reason, ok := fault.All()[d.GetReason()]; ok {
 				httpStatus = reason.HTTP
 			}
 		case *errdetails.RetryInfo:
-			seconds := (d.RetryDelay.AsDuration() + 999_999_999).Truncate(1_000_000_000).Seconds()
+			seconds := (d.GetRetryDelay().AsDuration() + 999_999_999).Truncate(1_000_000_000).Seconds()
 			w.Header().Set("Retry-After", strconv.Itoa(int(seconds)))
 		}
 	}
@@ -123,11 +123,11 @@ func writeError(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w
 }
 
 func errorBody(st *status.Status, httpStatus int) ([]byte, error) {
-	details := make([]json.RawMessage, 0, len(st.Proto().Details))
-	for _, detail := range st.Proto().Details {
+	details := make([]json.RawMessage, 0, len(st.Proto().GetDetails()))
+	for _, detail := range st.Proto().GetDetails() {
 		text, err := marshal.Marshal(detail)
 		if err != nil {
-			return nil, fmt.Errorf("encode %s: %w", detail.TypeUrl, err)
+			return nil, fmt.Errorf("encode %s: %w", detail.GetTypeUrl(), err)
 		}
 		details = append(details, text)
 	}

@@ -37,11 +37,11 @@ func rulesOf(service string) (map[string]rule, error) {
 	for i := range methods.Len() {
 		method := methods.Get(i)
 		stated, ok := proto.GetExtension(method.Options(), accesspb.E_Rule).(*accesspb.Rule)
-		if !ok || stated == nil || len(stated.Callers)+len(stated.Services) == 0 {
+		if !ok || stated == nil || len(stated.GetCallers())+len(stated.GetServices()) == 0 {
 			return nil, fmt.Errorf("%s has no access rule", method.FullName())
 		}
-		r := rule{services: stated.Services}
-		for _, c := range stated.Callers {
+		r := rule{services: stated.GetServices()}
+		for _, c := range stated.GetCallers() {
 			switch c {
 			case accesspb.Caller_CALLER_ANYONE:
 				r.anyone = true

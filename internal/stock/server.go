@@ -33,30 +33,30 @@ var adjustments = uuid.NewSHA1(uuid.NameSpaceURL, []byte("https://larder.dev/sto
 
 // GetStock implements the service.
 func (s *Server) GetStock(ctx context.Context, r *stockpb.GetStockRequest) (*stockpb.Stock, error) {
-	if err := s.known(ctx, r.StoreId, []string{r.ProductId}); err != nil {
+	if err := s.known(ctx, r.GetStoreId(), []string{r.GetProductId()}); err != nil {
 		return nil, err
 	}
-	available, err := s.service.Available(ctx, r.StoreId, []string{r.ProductId})
+	available, err := s.service.Available(ctx, r.GetStoreId(), []string{r.GetProductId()})
 	if err != nil {
 		return nil, err
 	}
-	return stockProto(r.StoreId, r.ProductId, available[r.ProductId]), nil
+	return stockProto(r.GetStoreId(), r.GetProductId(), available[r.GetProductId()]), nil
 }
 
 // ListStock implements the service.
 func (s *Server) ListStock(ctx context.Context, r *stockpb.ListStockRequest) (*stockpb.ListStockResponse, error) {
-	if err := s.known(ctx, r.StoreId, nil); err != nil {
+	if err := s.known(ctx, r.GetStoreId(), nil); err != nil {
 		return nil, err
 	}
-	after, err := base64.RawURLEncoding.DecodeString(r.PageToken)
+	after, err := base64.RawURLEncoding.DecodeString(r.GetPageToken())
 	if err != nil {
 		return nil, fault.InvalidPageToken.New("the page token is malformed")
 	}
-	size := int(r.PageSize)
+	size := int(r.GetPageSize())
 	if size == 0 {
 		size = 100
 	}
-	lines, err := s.service.List(ctx, r.StoreId, string(after), size+1)
+	lines, err := s.service.List(ctx, r.GetStoreId(), string(after), size+1)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func (s *Server) ListStock(ctx context.Context, r *stockpb.ListStockRequest) (*s
 		answer.NextPageToken = base64.RawURLEncoding.EncodeToString([]byte(lines[size-1].ProductID))
 	}
 	for _, line := range lines {
-		answer.Stock = append(answer.Stock, stockProto(r.StoreId, line.ProductID, line.Quantity))
+		answer.Stock = append(answer.Stock, stockProto(r.GetStoreId(), line.ProductID, line.Quantity))
 	}
 	return answer, nil
 }
@@ -82,19 +82,19 @@ func (s *Server) AdjustStock(ctx context.Context, r *stockpb.AdjustStockRequest)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.known(ctx, r.StoreId, products); err != nil {
+	if err := s.known(ctx, r.GetStoreId(), products); err != nil {
 		return nil, err
 	}
 	if err := s.service.Adjust(ctx, adjustment); err != nil {
 		return nil, err
 	}
-	available, err := s.service.Available(ctx, r.StoreId, products)
+	available, err := s.service.Available(ctx, r.GetStoreId(), products)
 	if err != nil {
 		return nil, err
 	}
 	answer := &stockpb.AdjustStockResponse{}
 	for _, product := range products {
-		answer.Stock = append(answer.Stock, stockProto(r.StoreId, product, available[product]))
+		answer.Stock = append(answer.Stock, stockProto(r.GetStoreId(), product, available[product]))
 	}
 	return answer, nil
 }
@@ -107,27 +107,27 @@ func readAdjustment(r *stockpb.AdjustStockRequest, caller identity.Caller, key s
 	fingerprint := sha256.Sum256(bytes)
 	adjustment := Adjustment{
 		ID:      uuid.NewSHA1(adjustments, []byte(caller.UserID+"\x00"+key)).String(),
-		StoreID: r.StoreId, Actor: caller.UserID, Reason: r.Reason, Fingerprint: fingerprint[:],
+		StoreID: r.GetStoreId(), Actor: caller.UserID, Reason: r.GetReason(), Fingerprint: fingerprint[:],
 	}
 	var products []string
 	seen := map[string]bool{}
-	for i, a := range r.Adjustments {
-		if seen[a.ProductId] {
+	for i, a := range r.GetAdjustments() {
+		if seen[a.GetProductId()] {
 			return Adjustment{}, nil, fault.Invalid(fmt.Sprintf("adjustments[%d].product_id", i), "stands here twice")
 		}
-		seen[a.ProductId] = true
-		products = append(products, a.ProductId)
-		adjustment.Lines = append(adjustment.Lines, Line{ProductID: a.ProductId, Quantity: a.Quantity})
+		seen[a.GetProductId()] = true
+		products = append(products, a.GetProductId())
+		adjustment.Lines = append(adjustment.Lines, Line{ProductID: a.GetProductId(), Quantity: a.GetQuantity()})
 	}
 	return adjustment, products, nil
 }
 
 // RebuildStock implements the service.
 func (s *Server) RebuildStock(ctx context.Context, r *stockpb.RebuildStockRequest) (*stockpb.RebuildStockResponse, error) {
-	if err := s.known(ctx, r.StoreId, nil); err != nil {
+	if err := s.known(ctx, r.GetStoreId(), nil); err != nil {
 		return nil, err
 	}
-	epoch, products, err := s.service.Rebuild(ctx, r.StoreId)
+	epoch, products, err := s.service.Rebuild(ctx, r.GetStoreId())
 	if err != nil {
 		return nil, err
 	}

@@ -24,18 +24,18 @@ func (c Carts) Quote(ctx context.Context, id string) (checkout.Quote, error) {
 	if err != nil {
 		return checkout.Quote{}, fault.FromRPC(err)
 	}
-	if cart.Totals == nil {
+	if cart.GetTotals() == nil {
 		return checkout.Quote{}, fault.CartTooLarge.New("the cart costs more than one order may")
 	}
-	quote := checkout.Quote{CartID: cart.CartId, CartETag: cart.Etag, StoreID: cart.StoreId, Totals: totals(cart.Totals)}
-	for _, item := range cart.Items {
-		if !item.Sold {
-			quote.NotSold = append(quote.NotSold, item.ProductId)
+	quote := checkout.Quote{CartID: cart.GetCartId(), CartETag: cart.GetEtag(), StoreID: cart.GetStoreId(), Totals: totals(cart.GetTotals())}
+	for _, item := range cart.GetItems() {
+		if !item.GetSold() {
+			quote.NotSold = append(quote.NotSold, item.GetProductId())
 			continue
 		}
 		quote.Lines = append(quote.Lines, pricing.Line{
-			ProductID: item.ProductId, Name: item.Name, Quantity: int64(item.Quantity),
-			UnitPrice: money.FromProto(item.UnitPrice), TaxRateBPS: int64(item.TaxRateBps),
+			ProductID: item.GetProductId(), Name: item.GetName(), Quantity: int64(item.GetQuantity()),
+			UnitPrice: money.FromProto(item.GetUnitPrice()), TaxRateBPS: int64(item.GetTaxRateBps()),
 		})
 	}
 	return quote, nil
@@ -55,7 +55,7 @@ func totals(p *typepb.Totals) pricing.Totals {
 		Total: money.FromProto(p.GetTotal()), Tax: money.FromProto(p.GetTax()),
 	}
 	for _, tax := range p.GetTaxes() {
-		t.Taxes = append(t.Taxes, pricing.Tax{RateBPS: int64(tax.RateBps), Gross: money.FromProto(tax.Gross), Tax: money.FromProto(tax.Tax)})
+		t.Taxes = append(t.Taxes, pricing.Tax{RateBPS: int64(tax.GetRateBps()), Gross: money.FromProto(tax.GetGross()), Tax: money.FromProto(tax.GetTax())})
 	}
 	return t
 }

@@ -23,7 +23,7 @@ func (c Catalogue) Unknown(ctx context.Context, store string, products []string)
 		return nil, fault.FromRPC(err)
 	}
 	return slices.DeleteFunc(slices.Clone(products), func(product string) bool {
-		return slices.ContainsFunc(answer.Offers, func(o *productpb.Offer) bool { return o.ProductId == product })
+		return slices.ContainsFunc(answer.GetOffers(), func(o *productpb.Offer) bool { return o.GetProductId() == product })
 	}), nil
 }
 
