@@ -50,7 +50,7 @@ start() {
 		rm -f offsets
 		cp "$LARDER_STATE/run/pubsub.incarnation" incarnation
 	fi
-	exec "$java" -Xmx256m -XX:+UseSerialGC -cp "$(echo "$home"/*-runner.jar):$home/lib/*" io.debezium.server.Main
+	exec "$java" -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$(echo "$home"/*-runner.jar):$home/lib/*" io.debezium.server.Main
 }
 
 # The readiness address alone has no check behind it; this one has the connector's too.
