@@ -156,8 +156,8 @@ func TestAwayIsUnavailable(t *testing.T) {
 	if _, err := pgdb.Open(t.Context(), "postgres://larder:secret@:bad/"); err == nil || err.Error() != "DATABASE_URL is malformed" {
 		t.Errorf("a malformed URL: %v", err)
 	}
-	var refusal error = fault.ProductNotFound.New("no")
-	if got := pgdb.Error(refusal); got != refusal {
+	refusal := fault.ProductNotFound.New("no")
+	if got := pgdb.Error(refusal); !errors.Is(got, refusal) || fault.Is(got, fault.Unavailable) {
 		t.Errorf("a coded error became %v", got)
 	}
 }

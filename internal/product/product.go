@@ -298,7 +298,7 @@ func check(p Product) error {
 var slug = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,62}$`)
 
 // imageURI keeps out schemes that a browser would run, and whitespace.
-var imageURI = regexp.MustCompile(`^((https?:/)?/[^\s\x00-\x1f]*)?$`)
+var imageURI = regexp.MustCompile(`^((https?:/)?/\S*)?$`)
 
 // Postcodes of the United Kingdom without their space (BS 7666, as far as an outward code needs it).
 var (

@@ -52,15 +52,9 @@ func restock(t *testing.T, pool *pgxpool.Pool) {
 	exec(t, pool, shelf)
 }
 
-func exec(t *testing.T, pool *pgxpool.Pool, sql string, args ...any) {
+func exec(t *testing.T, pool *pgxpool.Pool, sql string) {
 	t.Helper()
-	var err error
-	if len(args) == 0 {
-		_, err = pool.Exec(t.Context(), sql, pgx.QueryExecModeSimpleProtocol)
-	} else {
-		_, err = pool.Exec(t.Context(), sql, args...)
-	}
-	if err != nil {
+	if _, err := pool.Exec(t.Context(), sql, pgx.QueryExecModeSimpleProtocol); err != nil {
 		t.Fatalf("%s: %v", sql, err)
 	}
 }
