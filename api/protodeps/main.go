@@ -7,8 +7,9 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/jhump/protoreflect/desc"
-	"github.com/jhump/protoreflect/desc/protoprint"
+	"github.com/jhump/protoreflect/v2/protoprint"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
 
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
@@ -26,9 +27,9 @@ func main() {
 	if len(os.Args) != 2 {
 		fail(fmt.Errorf("usage: protodeps FOLDER"))
 	}
-	var files []*desc.FileDescriptor
+	var files []protoreflect.FileDescriptor
 	for _, name := range imports {
-		file, err := desc.LoadFileDescriptor(name)
+		file, err := protoregistry.GlobalFiles.FindFileByPath(name)
 		if err != nil {
 			fail(fmt.Errorf("load %s: %w", name, err))
 		}

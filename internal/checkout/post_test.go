@@ -7,7 +7,7 @@ import (
 
 func post(t *testing.T, url string) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), "POST", url, nil)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -113,7 +113,7 @@ func writeError(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w
 	}
 	body, err := errorBody(st, httpStatus)
 	if err != nil {
-		slog.ErrorContext(r.Context(), "encode an error", "error", err)
+		slog.ErrorContext(ctx, "encode an error", "error", err)
 		http.Error(w, "internal error", http.StatusInternalServerError)
 		return
 	}

@@ -15,8 +15,10 @@ import (
 // rule is a method's access rule, as the proto's option (larder.access.v1.rule) states it.
 type rule struct {
 	anyone, shopper bool
-	roles           []string
-	services        []string
+	// held is for anyone's methods: credentials that are sent must be valid.
+	held     bool
+	roles    []string
+	services []string
 }
 
 func (r rule) admits(c identity.Caller) bool {
@@ -32,7 +34,11 @@ func rulesOf(service string) (map[string]rule, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find service %s: %w", service, err)
 	}
-	methods := found.(protoreflect.ServiceDescriptor).Methods()
+	described, ok := found.(protoreflect.ServiceDescriptor)
+	if !ok {
+		return nil, fmt.Errorf("%s is no service", service)
+	}
+	methods := described.Methods()
 	rules := map[string]rule{}
 	for i := range methods.Len() {
 		method := methods.Get(i)
@@ -40,7 +46,7 @@ func rulesOf(service string) (map[string]rule, error) {
 		if !ok || stated == nil || len(stated.GetCallers())+len(stated.GetServices()) == 0 {
 			return nil, fmt.Errorf("%s has no access rule", method.FullName())
 		}
-		r := rule{services: stated.GetServices()}
+		r := rule{services: stated.GetServices(), held: stated.GetTokenMustHold()}
 		for _, c := range stated.GetCallers() {
 			switch c {
 			case accesspb.Caller_CALLER_ANYONE:

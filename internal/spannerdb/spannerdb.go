@@ -26,7 +26,7 @@ var Schema string
 // Open connects to a database ("projects/p/instances/i/databases/d"). With SPANNER_EMULATOR_HOST set it is the emulator's.
 func Open(ctx context.Context, name string) (*spanner.Client, error) {
 	client, err := spanner.NewClientWithConfig(ctx, name, spanner.ClientConfig{
-		SessionPoolConfig: spanner.SessionPoolConfig{MinOpened: 4, MaxOpened: 100, WriteSessions: 0},
+		SessionPoolConfig: spanner.SessionPoolConfig{MinOpened: 4, MaxOpened: 100},
 		// Metrics of the client library go to Cloud Monitoring only, which a machine of one's own doesn't have.
 		DisableNativeMetrics: true,
 		Logger:               slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug),

@@ -261,7 +261,7 @@ func (s *Service) refuseUnderflow(ctx context.Context, a Adjustment) error {
 func (s *Service) Available(ctx context.Context, store string, products []string) (map[string]int64, error) {
 	_, quantities, err := s.virtual.Read(ctx, store, products)
 	if errors.Is(err, ErrNeedsRebuild) {
-		if err = s.rebuild(ctx, store, 0, nil); err != nil {
+		if err := s.rebuild(ctx, store, 0, nil); err != nil {
 			return nil, err
 		}
 		_, quantities, err = s.virtual.Read(ctx, store, products)

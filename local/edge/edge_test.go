@@ -161,7 +161,7 @@ func front(t *testing.T, upstream string) *httptest.Server {
 	for _, s := range rs.services() {
 		to[s] = strings.TrimPrefix(upstream, "http://")
 	}
-	server := httptest.NewServer(newEdge(rs, to, slog.New(slog.NewTextHandler(io.Discard, nil))))
+	server := httptest.NewServer(newEdge(rs, to, slog.New(slog.DiscardHandler)))
 	t.Cleanup(server.Close)
 	return server
 }

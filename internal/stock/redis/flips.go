@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -43,7 +44,7 @@ func (v *Virtual) Flips(ctx context.Context, store string, limit int) ([]stock.F
 		}
 	}
 	switch {
-	case err == nil || err == redis.Nil:
+	case err == nil || errors.Is(err, redis.Nil):
 		return nil, nil
 	case strings.HasPrefix(err.Error(), "NOGROUP"): // a new or flushed server
 		if err := v.client.XGroupCreateMkStream(ctx, stream, group, "0").Err(); err != nil && !strings.HasPrefix(err.Error(), "BUSYGROUP") {

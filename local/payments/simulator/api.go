@@ -49,8 +49,8 @@ func (s *Simulator) call(do endpoint, allowed ...string) http.Handler {
 			s.refuse(w, e)
 			return
 		}
-		print := fingerprint(r, p)
-		done, e := s.begin(key, print)
+		request := fingerprint(r, p)
+		done, e := s.begin(key, request)
 		if e != nil {
 			s.refuse(w, e)
 			return
@@ -70,7 +70,7 @@ func (s *Simulator) call(do endpoint, allowed ...string) http.Handler {
 		}
 		half := s.latency.draw() / 2
 		wait(half)
-		status, body := s.execute(do, r, p, key, print)
+		status, body := s.execute(do, r, p, key, request)
 		s.end(key) // the answer is kept: a second request may have it while this one is still on its way
 		wait(half)
 		if fault.after(w, r, s) {
@@ -81,7 +81,7 @@ func (s *Simulator) call(do endpoint, allowed ...string) http.Handler {
 }
 
 // execute runs an endpoint as one change and keeps its answer under the key.
-func (s *Simulator) execute(do endpoint, r *http.Request, p params, key, print string) (int, json.RawMessage) {
+func (s *Simulator) execute(do endpoint, r *http.Request, p params, key, request string) (int, json.RawMessage) {
 	status, body := http.StatusOK, json.RawMessage(nil)
 	err := s.update(func(c *change) {
 		c.request, c.key = r, key
@@ -93,7 +93,7 @@ func (s *Simulator) execute(do endpoint, r *http.Request, p params, key, print s
 		}
 		if key != "" && in != nil && (e == nil || !e.refused) {
 			c.Answers = append(c.Answers, &answer{
-				Key: key, Fingerprint: print, Intent: in.ID, Status: status, Body: body, Created: c.now,
+				Key: key, Fingerprint: request, Intent: in.ID, Status: status, Body: body, Created: c.now,
 			})
 		}
 	})

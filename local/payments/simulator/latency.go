@@ -22,7 +22,8 @@ type latency struct {
 
 func newLatency(p50, p99 time.Duration, seed uint64) (*latency, error) {
 	l := &latency{rng: rand.New(rand.NewPCG(seed, seed))}
-	return l, l.set(p50, p99)
+	err := l.set(p50, p99)
+	return l, err
 }
 
 // set changes the distribution. A p50 of 0 means no latency.

@@ -51,7 +51,7 @@ func start(t *testing.T, cfg simulator.Config) *provider {
 	if cfg.Now == nil {
 		cfg.Now = c.Now
 	}
-	cfg.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	cfg.Log = slog.New(slog.DiscardHandler)
 	s, err := simulator.New(cfg)
 	if err != nil {
 		t.Fatal(err)
