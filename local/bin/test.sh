@@ -28,5 +28,6 @@ if [ "$passed" = 0 ]; then
 	echo "no test was run"
 	result=1
 fi
-echo "test: $passed passed, $failed failed, $skipped skipped in $(seconds "$start") s (report: ${report#"$root"/})"
+echo "tests took $(seconds "$start") s; report: ${report#"$root"/}"
+echo "test: $passed passed, $failed failed, $skipped skipped"
 [ $result = 0 ]
