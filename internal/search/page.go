@@ -79,7 +79,8 @@ func openToken(q Query) (cursor, error) {
 }
 
 func invalidToken() error {
-	return fault.InvalidPageToken.New("page_token is none that this query gave")
+	return fault.InvalidPageToken.New("page_token is none that this query gave").
+		WithViolation("page_token", "must be a next_page_token of the same query")
 }
 
 func checksum(q Query, payload []byte) []byte {

@@ -28,10 +28,13 @@ var (
 )
 
 // newGateway translates REST to calls of the same server: google.api.http on the way in, AIP-193 errors on the way out.
-func newGateway() *runtime.ServeMux {
+// It takes the query parameters of these queries only, and no other method or verb than the request's line says.
+func newGateway(queries map[string]query) *runtime.ServeMux {
 	return runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, &strictJSON{runtime.JSONPb{MarshalOptions: marshal, UnmarshalOptions: unmarshal}}),
-		runtime.SetQueryParameterParser(new(strictQuery)),
+		runtime.WithMiddlewares(strictQueries(queries)),
+		runtime.WithDisablePathLengthFallback(), // a POST of a form as a GET
+		runtime.WithDisableHTTPMethodOverride(),
 		runtime.WithIncomingHeaderMatcher(incomingHeader),
 		runtime.WithOutgoingHeaderMatcher(outgoingHeader),
 		runtime.WithErrorHandler(writeError),
@@ -162,7 +165,7 @@ var (
 	syntaxError   = regexp.MustCompile(`\(line (\d+:\d+)\)`)
 	invalidValue  = regexp.MustCompile(`invalid value for (\S+) field (\S+?):`)
 	pathParameter = regexp.MustCompile(`type mismatch, parameter: ([A-Za-z0-9_.]+)`)
-	queryField    = regexp.MustCompile(`(?:parsing field|no field) "([^"]+)"`)
+	queryField    = regexp.MustCompile(`(?:parsing field|values for field) "([^"]+)"`)
 )
 
 // decodeFault finds the field in a decoder's message. protojson words its errors for people only and keeps no structure.
@@ -181,7 +184,7 @@ func decodeFault(message string) (field, description string) {
 		return m[1], "malformed"
 	}
 	if m := queryField.FindStringSubmatch(message); m != nil {
-		return m[1], "malformed or no such parameter"
+		return m[1], "malformed"
 	}
 	if m := syntaxError.FindStringSubmatch(message); m != nil {
 		return "body", "not valid JSON for this method at " + m[1]

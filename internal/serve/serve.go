@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -49,6 +50,7 @@ type App struct {
 	validator protovalidate.Validator
 	gate      bulkhead.Bulkhead[any]
 	rules     map[string]rule
+	queries   map[string]query
 
 	grpc    *grpc.Server
 	inproc  *inprocgrpc.Channel
@@ -110,10 +112,11 @@ func New(ctx context.Context, name string, config *Config) (*App, error) {
 		outgoing: identity.NewOutgoing(config.ServiceAccount, config.Identity.ServiceAudience, !config.Insecure, time.Now),
 		gate:     newGate(config.MaxConcurrent),
 		rules:    map[string]rule{healthpb.Health_Check_FullMethodName: {anyone: true}},
-		gateway:  newGateway(),
+		queries:  map[string]query{},
 		health:   health.NewServer(),
 		mux:      http.NewServeMux(),
 	}
+	app.gateway = newGateway(app.queries)
 	app.grpc = grpc.NewServer(grpc.ChainUnaryInterceptor(app.chain()...), grpc.StreamInterceptor(noStreams), grpc.MaxRecvMsgSize(int(config.MaxBody)))
 	app.inproc = new(inprocgrpc.Channel).WithServerUnaryInterceptor(chained(app.chain()))
 	healthpb.RegisterHealthServer(app.grpc, app.health)
@@ -132,9 +135,12 @@ func (a *App) Register(ctx context.Context, service *grpc.ServiceDesc, implement
 	if err != nil {
 		return err
 	}
-	for method, r := range rules {
-		a.rules[method] = r
+	maps.Copy(a.rules, rules)
+	queries, err := queriesOf(service.ServiceName)
+	if err != nil {
+		return err
 	}
+	maps.Copy(a.queries, queries)
 	a.grpc.RegisterService(service, implementation)
 	a.inproc.RegisterService(service, implementation)
 	if gateway == nil {

@@ -3,7 +3,6 @@ package stock
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/base64"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -48,22 +47,22 @@ func (s *Server) ListStock(ctx context.Context, r *stockpb.ListStockRequest) (*s
 	if err := s.known(ctx, r.GetStoreId(), nil); err != nil {
 		return nil, err
 	}
-	after, err := base64.RawURLEncoding.DecodeString(r.GetPageToken())
+	after, err := afterToken(r.GetPageToken(), r.GetStoreId())
 	if err != nil {
-		return nil, fault.InvalidPageToken.New("the page token is malformed")
+		return nil, err
 	}
 	size := int(r.GetPageSize())
 	if size == 0 {
 		size = 100
 	}
-	lines, err := s.service.List(ctx, r.GetStoreId(), string(after), size+1)
+	lines, err := s.service.List(ctx, r.GetStoreId(), after, size+1)
 	if err != nil {
 		return nil, err
 	}
 	answer := &stockpb.ListStockResponse{}
 	if len(lines) > size {
 		lines = lines[:size]
-		answer.NextPageToken = base64.RawURLEncoding.EncodeToString([]byte(lines[size-1].ProductID))
+		answer.NextPageToken = tokenAfter(lines[size-1].ProductID, r.GetStoreId())
 	}
 	for _, line := range lines {
 		answer.Stock = append(answer.Stock, stockProto(r.GetStoreId(), line.ProductID, line.Quantity))
