@@ -4,6 +4,12 @@
 //
 //   - A signed-in shopper has at most one cart, and its id is the shopper's user id. Nobody else's cart can be told from one
 //     that isn't there.
+//   - A guest cart's id is random and a capability: whoever knows it may use the cart. A cart keeps whose it is, so that the id
+//     of one kind never opens one of the other.
+//   - A guest cart can be merged into a shopper's, once. The line of a product that is in both has the larger quantity; the guest's
+//     other lines follow in their order while there is room; the store is the shopper's if their cart has lines, else the
+//     guest's. Whatever was put into the guest cart is in the shopper's then, or was refused: from the moment a merge begins,
+//     nobody can open the guest cart.
 //   - A cart is for one store. Opening it for another store moves it there with its lines; what that store doesn't sell stays
 //     in the cart, marked, and counts for nothing.
 //   - At most MaxLines lines, of 1 to MaxQuantity each. What is put in must be known and sold by the store at that moment.
@@ -11,7 +17,7 @@
 //     show that it has changed.
 //   - Each change gives the cart a new etag. A change that names an etag happens only if the cart still has it, and an etag
 //     never comes again, not even after the cart has expired and was opened anew.
-//   - A cart that nobody reads or changes for Lifetime is gone.
+//   - A cart that nobody reads or changes for its lifetime, UserLifetime or GuestLifetime, is gone.
 package cart
 
 import (
@@ -21,6 +27,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
 	"google.golang.org/grpc"
 
 	productpb "larder.dev/api/product/v1"
@@ -33,13 +40,35 @@ import (
 const (
 	MaxLines    = 100
 	MaxQuantity = 99
-	// Lifetime is how long an untouched cart is kept.
-	Lifetime = 30 * 24 * time.Hour
+	// UserLifetime and GuestLifetime are how long an untouched cart is kept.
+	UserLifetime  = 30 * 24 * time.Hour
+	GuestLifetime = 7 * 24 * time.Hour
 )
+
+// Ref names a cart: its id and whose it is.
+type Ref struct {
+	// ID is a UUID in lower case: the shopper's, or the guest cart's own.
+	ID    string
+	Guest bool
+}
+
+// Of names a shopper's cart.
+func Of(userID string) Ref { return Ref{ID: userID} }
+
+// GuestRef names a guest cart.
+func GuestRef(id string) Ref { return Ref{ID: id, Guest: true} }
+
+// Lifetime is how long the cart is kept untouched.
+func (r Ref) Lifetime() time.Duration {
+	if r.Guest {
+		return GuestLifetime
+	}
+	return UserLifetime
+}
 
 // Cart is a cart as it is stored.
 type Cart struct {
-	ID      string
+	Ref
 	StoreID string
 	// Lines in the order in which their products were first put in.
 	Lines      []Line
@@ -64,19 +93,22 @@ func (c Cart) line(productID string) (Line, bool) {
 	return c.Lines[i], true
 }
 
-// Store keeps carts. Each method is atomic, and each but Clear touches the cart, which then lives for another Lifetime. To
-// Put and Delete an empty etag means any. Errors of all: UNAVAILABLE.
+// Store keeps carts. Each method but Merge is atomic, and each but Clear touches the cart, which then lives for another
+// lifetime. A cart of the other kind is not there. To Put and Delete an empty etag means any. Errors of all: UNAVAILABLE.
 type Store interface {
 	// Open makes a cart, or moves the one that is there to the store.
-	Open(ctx context.Context, id, storeID string) (Cart, error)
+	Open(ctx context.Context, ref Ref, storeID string) (Cart, error)
 	// Read errors: CART_NOT_FOUND.
-	Read(ctx context.Context, id string) (Cart, error)
+	Read(ctx context.Context, ref Ref) (Cart, error)
 	// Put sets a product's line in a cart that is for storeID. Errors: CART_NOT_FOUND, ETAG_MISMATCH, CART_FULL.
-	Put(ctx context.Context, id, storeID string, line Line, etag string) (Cart, error)
+	Put(ctx context.Context, ref Ref, storeID string, line Line, etag string) (Cart, error)
 	// Delete errors: CART_NOT_FOUND, ETAG_MISMATCH, ITEM_NOT_FOUND.
-	Delete(ctx context.Context, id, productID, etag string) (Cart, error)
-	// Clear takes all lines out if the cart has this very etag; else nothing happens.
+	Delete(ctx context.Context, ref Ref, productID, etag string) (Cart, error)
+	// Clear takes all lines out if the cart, a shopper's or a guest's, has this very etag; else nothing happens.
 	Clear(ctx context.Context, id, etag string) error
+	// Merge takes a guest cart into a shopper's by the rule above and answers the shopper's cart. Cut short at any point it may
+	// be asked again; done, it only answers. Errors: CART_NOT_FOUND if there is no such guest cart, or another shopper has it.
+	Merge(ctx context.Context, guestID, userID string) (Cart, error)
 }
 
 // Offers tells what a store sells now and for how much: product's service.
@@ -93,21 +125,30 @@ type Service struct {
 // New makes the room's service.
 func New(store Store, offers Offers) *Service { return &Service{store: store, offers: offers} }
 
-// Open opens a shopper's cart for a store, or moves it there. Errors: STORE_NOT_FOUND, UNAVAILABLE.
-func (s *Service) Open(ctx context.Context, id, storeID string) (Priced, error) {
+// Open opens a cart for a store, or moves it there. Errors: STORE_NOT_FOUND, UNAVAILABLE.
+func (s *Service) Open(ctx context.Context, ref Ref, storeID string) (Priced, error) {
 	if _, err := s.sold(ctx, storeID, nil); err != nil {
 		return Priced{}, err
 	}
-	cart, err := s.store.Open(ctx, id, storeID)
+	cart, err := s.store.Open(ctx, ref, storeID)
 	if err != nil {
 		return Priced{}, fmt.Errorf("open the cart: %w", err)
 	}
 	return s.priced(ctx, cart)
 }
 
+// OpenGuest opens a new guest cart. Errors: as of Open.
+func (s *Service) OpenGuest(ctx context.Context, storeID string) (Priced, error) {
+	id, err := uuid.NewRandom() // of crypto/rand: the id must not be guessed
+	if err != nil {
+		return Priced{}, fmt.Errorf("make a cart's id: %w", err)
+	}
+	return s.Open(ctx, GuestRef(id.String()), storeID)
+}
+
 // Get reads and prices. Errors: CART_NOT_FOUND, UNAVAILABLE.
-func (s *Service) Get(ctx context.Context, id string) (Priced, error) {
-	cart, err := s.store.Read(ctx, id)
+func (s *Service) Get(ctx context.Context, ref Ref) (Priced, error) {
+	cart, err := s.store.Read(ctx, ref)
 	if err != nil {
 		return Priced{}, fmt.Errorf("read the cart: %w", err)
 	}
@@ -116,8 +157,8 @@ func (s *Service) Get(ctx context.Context, id string) (Priced, error) {
 
 // Put sets the quantity of a product, 1 to MaxQuantity. Errors: CART_NOT_FOUND, ETAG_MISMATCH, CART_FULL, CART_TOO_LARGE,
 // PRODUCT_NOT_FOUND, PRODUCT_NOT_SOLD, UNAVAILABLE.
-func (s *Service) Put(ctx context.Context, id, productID string, quantity int64, etag string) (Priced, error) {
-	cart, err := s.store.Read(ctx, id)
+func (s *Service) Put(ctx context.Context, ref Ref, productID string, quantity int64, etag string) (Priced, error) {
+	cart, err := s.store.Read(ctx, ref)
 	if err != nil {
 		return Priced{}, fmt.Errorf("read the cart: %w", err)
 	}
@@ -159,7 +200,7 @@ func (s *Service) Put(ctx context.Context, id, productID string, quantity int64,
 	if would.Totals == nil && quantity > before.Quantity {
 		return Priced{}, fault.CartTooLarge.New("an order may cost at most %s", money.Of(pricing.MaxTotal, known.currency()))
 	}
-	cart, err = s.store.Put(ctx, id, cart.StoreID, line, etag)
+	cart, err = s.store.Put(ctx, ref, cart.StoreID, line, etag)
 	if err != nil {
 		return Priced{}, fmt.Errorf("put into the cart: %w", err)
 	}
@@ -170,10 +211,20 @@ func (s *Service) Put(ctx context.Context, id, productID string, quantity int64,
 }
 
 // Delete takes a product out. Errors: CART_NOT_FOUND, ITEM_NOT_FOUND, ETAG_MISMATCH, UNAVAILABLE.
-func (s *Service) Delete(ctx context.Context, id, productID, etag string) (Priced, error) {
-	cart, err := s.store.Delete(ctx, id, productID, etag)
+func (s *Service) Delete(ctx context.Context, ref Ref, productID, etag string) (Priced, error) {
+	cart, err := s.store.Delete(ctx, ref, productID, etag)
 	if err != nil {
 		return Priced{}, fmt.Errorf("delete from the cart: %w", err)
+	}
+	return s.priced(ctx, cart)
+}
+
+// Merge takes a guest cart into a shopper's, and answers that. Asked again it answers the shopper's cart as it is.
+// Errors: CART_NOT_FOUND, UNAVAILABLE.
+func (s *Service) Merge(ctx context.Context, guestID, userID string) (Priced, error) {
+	cart, err := s.store.Merge(ctx, guestID, userID)
+	if err != nil {
+		return Priced{}, fmt.Errorf("merge carts: %w", err)
 	}
 	return s.priced(ctx, cart)
 }

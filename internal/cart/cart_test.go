@@ -93,9 +93,9 @@ func store(t *testing.T) *cartredis.Store {
 }
 
 // room opens a service and a cart for soho.
-func room(t *testing.T) (*cart.Service, *shelf, string) {
+func room(t *testing.T) (*cart.Service, *shelf, cart.Ref) {
 	t.Helper()
-	offers, id := newShelf(), uuid.NewString()
+	offers, id := newShelf(), cart.Of(uuid.NewString())
 	service := cart.New(store(t), offers)
 	if _, err := service.Open(t.Context(), id, "soho"); err != nil {
 		t.Fatal(err)
@@ -103,7 +103,7 @@ func room(t *testing.T) (*cart.Service, *shelf, string) {
 	return service, offers, id
 }
 
-func put(t *testing.T, s *cart.Service, id, product string, quantity int64) cart.Priced {
+func put(t *testing.T, s *cart.Service, id cart.Ref, product string, quantity int64) cart.Priced {
 	t.Helper()
 	c, err := s.Put(t.Context(), id, product, quantity, "")
 	if err != nil {
@@ -211,9 +211,9 @@ func TestRefusals(t *testing.T) {
 	refused(t, "delete with another etag", err, fault.EtagMismatch)
 	_, err = service.Delete(ctx, id, "tea", c.Etag)
 	refused(t, "delete what isn't there", err, fault.ItemNotFound)
-	_, err = service.Get(ctx, uuid.NewString())
+	_, err = service.Get(ctx, cart.Of(uuid.NewString()))
 	refused(t, "get an unknown cart", err, fault.CartNotFound)
-	_, err = service.Put(ctx, uuid.NewString(), "milk", 1, "")
+	_, err = service.Put(ctx, cart.Of(uuid.NewString()), "milk", 1, "")
 	refused(t, "put into an unknown cart", err, fault.CartNotFound)
 
 	after, err := service.Get(ctx, id)
@@ -264,14 +264,14 @@ func TestClear(t *testing.T) {
 	ctx := t.Context()
 	bought := put(t, service, id, "milk", 1)
 	changed := put(t, service, id, "tea", 1)
-	if err := service.Clear(ctx, id, bought.Etag); err != nil {
+	if err := service.Clear(ctx, id.ID, bought.Etag); err != nil {
 		t.Fatal(err)
 	}
 	if c, err := service.Get(ctx, id); err != nil || len(c.Items) != 2 {
 		t.Errorf("a cart that changed after it was bought is %+v, %v", c, err)
 	}
 	for range 2 { // told twice
-		if err := service.Clear(ctx, id, changed.Etag); err != nil {
+		if err := service.Clear(ctx, id.ID, changed.Etag); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -279,7 +279,7 @@ func TestClear(t *testing.T) {
 		t.Errorf("a cleared cart is %+v, %v", c, err)
 	}
 	put(t, service, id, "milk", 2)
-	if err := service.Clear(ctx, id, changed.Etag); err != nil {
+	if err := service.Clear(ctx, id.ID, changed.Etag); err != nil {
 		t.Fatal(err)
 	}
 	if c, err := service.Get(ctx, id); err != nil || len(c.Items) != 1 {

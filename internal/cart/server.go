@@ -8,6 +8,7 @@ import (
 
 	cartpb "larder.dev/api/cart/v1"
 	typepb "larder.dev/api/type/v1"
+	"larder.dev/internal/fault"
 	"larder.dev/internal/identity"
 	"larder.dev/internal/money"
 )
@@ -26,38 +27,43 @@ func NewServer(service *Service) *Server { return &Server{service: service} }
 
 // CreateCart implements cartpb.CartServiceServer.
 func (s *Server) CreateCart(ctx context.Context, request *cartpb.CreateCartRequest) (*cartpb.Cart, error) {
-	id, err := ownCart(ctx, me)
-	if err != nil {
-		return nil, err
+	user := identity.FromContext(ctx).UserID
+	if user == "" {
+		return answer(s.service.OpenGuest(ctx, request.GetStoreId()))
 	}
-	return answer(s.service.Open(ctx, id, request.GetStoreId()))
+	return answer(s.service.Open(ctx, Of(user), request.GetStoreId()))
 }
 
 // GetCart implements cartpb.CartServiceServer.
 func (s *Server) GetCart(ctx context.Context, request *cartpb.GetCartRequest) (*cartpb.Cart, error) {
-	id, err := ownCart(ctx, request.GetCartId())
+	ref, err := named(ctx, request.GetCartId())
 	if err != nil {
 		return nil, err
 	}
-	return answer(s.service.Get(ctx, id))
+	return answer(s.service.Get(ctx, ref))
 }
 
 // PutItem implements cartpb.CartServiceServer.
 func (s *Server) PutItem(ctx context.Context, request *cartpb.PutItemRequest) (*cartpb.Cart, error) {
-	id, err := ownCart(ctx, request.GetCartId())
+	ref, err := named(ctx, request.GetCartId())
 	if err != nil {
 		return nil, err
 	}
-	return answer(s.service.Put(ctx, id, request.GetProductId(), int64(request.GetQuantity()), request.GetEtag()))
+	return answer(s.service.Put(ctx, ref, request.GetProductId(), int64(request.GetQuantity()), request.GetEtag()))
 }
 
 // DeleteItem implements cartpb.CartServiceServer.
 func (s *Server) DeleteItem(ctx context.Context, request *cartpb.DeleteItemRequest) (*cartpb.Cart, error) {
-	id, err := ownCart(ctx, request.GetCartId())
+	ref, err := named(ctx, request.GetCartId())
 	if err != nil {
 		return nil, err
 	}
-	return answer(s.service.Delete(ctx, id, request.GetProductId(), request.GetEtag()))
+	return answer(s.service.Delete(ctx, ref, request.GetProductId(), request.GetEtag()))
+}
+
+// MergeCart implements cartpb.CartServiceServer.
+func (s *Server) MergeCart(ctx context.Context, request *cartpb.MergeCartRequest) (*cartpb.Cart, error) {
+	return answer(s.service.Merge(ctx, request.GetCartId(), identity.FromContext(ctx).UserID))
 }
 
 // ClearCart implements cartpb.CartServiceServer. Only services call it, so it takes any cart.
@@ -68,13 +74,18 @@ func (s *Server) ClearCart(ctx context.Context, request *cartpb.ClearCartRequest
 	return &emptypb.Empty{}, nil
 }
 
-// ownCart is the id of the cart that a request names, if the caller may see it. Errors: CART_NOT_FOUND.
-func ownCart(ctx context.Context, named string) (string, error) {
+// named is the cart that a request names: the caller's own, or else a guest's, since a shopper's id opens a cart for that shopper
+// alone. Errors: UNAUTHENTICATED.
+func named(ctx context.Context, id string) (Ref, error) {
 	user := identity.FromContext(ctx).UserID
-	if user == "" || (named != me && named != user) {
-		return "", ErrNotFound()
+	switch {
+	case id == me && user == "":
+		return Ref{}, fault.Unauthenticated.New("your own cart needs an access token")
+	case id == me || id == user:
+		return Of(user), nil
+	default:
+		return GuestRef(id), nil
 	}
-	return user, nil
 }
 
 func answer(cart Priced, err error) (*cartpb.Cart, error) {

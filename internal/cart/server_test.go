@@ -131,7 +131,7 @@ func TestREST(t *testing.T) {
 		t.Errorf("update_time is %v, %v", a.body["update_time"], err)
 	}
 	expires, err := time.Parse(time.RFC3339, a.body["expire_time"].(string))
-	if err != nil || time.Until(expires) < cart.Lifetime-time.Minute || time.Until(expires) > cart.Lifetime {
+	if err != nil || time.Until(expires) < cart.UserLifetime-time.Minute || time.Until(expires) > cart.UserLifetime {
 		t.Errorf("expire_time is %v, %v", a.body["expire_time"], err)
 	}
 	a = call(t, "DELETE", url+"/v1/carts/me/items/milk?etag="+a.body["etag"].(string), token, "")

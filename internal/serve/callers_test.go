@@ -33,8 +33,10 @@ var methods = []struct {
 	verb, path, body string
 }{
 	{"anyone", productpb.ProductService_ListStores_FullMethodName, &productpb.ListStoresRequest{}, &productpb.ListStoresResponse{}, "GET", "/v1/stores", ""},
-	{"shopper", cartpb.CartService_PutItem_FullMethodName, &cartpb.PutItemRequest{CartId: "me", ProductId: "bananas", Quantity: 1}, &cartpb.Cart{},
+	{"held", cartpb.CartService_PutItem_FullMethodName, &cartpb.PutItemRequest{CartId: "me", ProductId: "bananas", Quantity: 1}, &cartpb.Cart{},
 		"PUT", "/v1/carts/me/items/bananas", `{"quantity":1}`},
+	{"shopper", cartpb.CartService_MergeCart_FullMethodName, &cartpb.MergeCartRequest{CartId: ada}, &cartpb.Cart{},
+		"POST", "/v1/carts/" + ada + ":merge", "{}"},
 	{"merchandiser", productpb.ProductService_DeleteProduct_FullMethodName, &productpb.DeleteProductRequest{ProductId: "bananas"}, &emptypb.Empty{},
 		"DELETE", "/v1/products/bananas", ""},
 	{"operator", stockpb.StockService_AdjustStock_FullMethodName,
@@ -102,7 +104,9 @@ func TestCallers(t *testing.T) {
 	for _, c := range callers {
 		t.Run(c.name, func(t *testing.T) {
 			for _, m := range methods {
-				admitted := m.rule == "anyone" || strings.Contains(c.admits, m.rule)
+				// For anyone whose token holds: all but those who are refused for their credentials, not for who they are.
+				held := m.rule == "held" && (c.headers == nil || c.refusal.Name == fault.PermissionDenied.Name)
+				admitted := m.rule == "anyone" || held || strings.Contains(c.admits, m.rule)
 				check(t, "gRPC", m.rule, r.rpc(t, m.rpc, c.headers, m.req, m.into), admitted, c.refusal)
 				if m.path == "" {
 					continue
@@ -110,7 +114,7 @@ func TestCallers(t *testing.T) {
 				// REST knows people only: a service's token is nothing there.
 				refusal := c.refusal
 				if c.headers["authorization"] == "" {
-					refusal, admitted = fault.Unauthenticated, m.rule == "anyone"
+					refusal, admitted = fault.Unauthenticated, m.rule == "anyone" || m.rule == "held"
 				}
 				check(t, "REST", m.rule, r.rest(t, m.verb, m.path, c.headers, m.body), admitted, refusal)
 			}
@@ -164,6 +168,9 @@ func TestWithoutKeysNobodyIsSentToSignIn(t *testing.T) {
 	if got := r.rest(t, "GET", "/v1/stores", r.shopper(t), ""); !got.OK {
 		t.Errorf("a method for anyone: %+v", got)
 	}
+	if got := wires[0].put(t, r, nil, 1); !got.OK {
+		t.Errorf("a method for anyone whose token holds, without a token: %+v", got)
+	}
 }
 
 func TestHealthIsForAnyoneAndStreamsForNobody(t *testing.T) {
@@ -214,4 +221,43 @@ func (r *rig) jwk(t *testing.T) map[string]string {
 	}
 	t.Fatal("the issuer has no key for people")
 	return nil
+}
+
+// Whoever sends a token means to be somebody: the method must not take them for nobody.
+func TestATokenThatMustHoldIsNeverNobody(t *testing.T) {
+	r := newRig(t, nil)
+	var got identity.Caller
+	r.do = func(ctx context.Context) error {
+		got = identity.FromContext(ctx)
+		return nil
+	}
+	expired := r.issuer.Token(t, identity.Caller{UserID: ada, Roles: []string{identity.RoleShopper}}, -time.Minute)
+	for _, c := range []struct {
+		name    string
+		headers map[string]string
+		user    string
+		refusal fault.Reason
+	}{
+		{"no header", nil, "", fault.Reason{}},
+		{"an empty header", map[string]string{"authorization": ""}, "", fault.Reason{}},
+		{"a valid token", r.shopper(t), ada, fault.Reason{}},
+		{"an expired token", bearer(expired), "", fault.TokenExpired},
+		{"no token after the scheme", map[string]string{"authorization": "Bearer"}, "", fault.Unauthenticated},
+		{"a token without its scheme", map[string]string{"authorization": strings.TrimPrefix(r.shopper(t)["authorization"], "Bearer ")}, "", fault.Unauthenticated},
+		{"another scheme", map[string]string{"authorization": "Basic YWRhOnNlY3JldA=="}, "", fault.Unauthenticated},
+	} {
+		for _, w := range wires {
+			got = identity.Caller{UserID: "not called"}
+			answer := w.put(t, r, c.headers, 1)
+			if c.refusal.Name != "" {
+				refused(t, w.name+", "+c.name, answer, c.refusal)
+				continue
+			}
+			if !answer.OK || got.UserID != c.user {
+				t.Errorf("%s, %s: %+v as %q, want %q", w.name, c.name, answer, got.UserID, c.user)
+			}
+		}
+	}
+	expiredService := with(r.shopper(t), identity.ServiceTokenHeader, expired)
+	refused(t, "a service token that doesn't hold, beside a person's that does", wires[1].put(t, r, expiredService, 1), fault.Unauthenticated)
 }

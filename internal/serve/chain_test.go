@@ -43,7 +43,7 @@ func refused(t *testing.T, what string, got outcome, reason fault.Reason) {
 
 func TestIdentityComesBeforeValidation(t *testing.T) {
 	onBoth(t, nil, func(t *testing.T, r *rig, w wire) {
-		refused(t, "nobody, invalid", w.put(t, r, nil, 0), fault.Unauthenticated)
+		refused(t, "no token of ours, invalid", w.put(t, r, bearer("nonsense"), 0), fault.Unauthenticated)
 		invalid := w.put(t, r, r.shopper(t), 0)
 		refused(t, "a shopper, invalid", invalid, fault.InvalidArgument)
 		if !slices.Equal(invalid.Fields, []string{"quantity"}) {
@@ -67,7 +67,7 @@ func TestAdmissionComesBetweenIdentityAndValidation(t *testing.T) {
 		first := make(chan outcome)
 		go func() { first <- w.put(t, r, r.shopper(t), 1) }()
 		<-inside
-		refused(t, "nobody, while full", w.put(t, r, nil, 1), fault.Unauthenticated)
+		refused(t, "no token of ours, while full", w.put(t, r, bearer("nonsense"), 1), fault.Unauthenticated)
 		full := w.put(t, r, r.shopper(t), 0)
 		refused(t, "invalid, while full", full, fault.Overloaded)
 		if !full.RetryAfter {

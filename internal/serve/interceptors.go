@@ -132,15 +132,20 @@ func (a *App) authorize(ctx context.Context, method string) (context.Context, er
 	if token := header(ctx, identity.ServiceTokenHeader); token != "" {
 		caller.Service, invalid = a.verifier.Service(ctx, token)
 	}
-	if token, ok := strings.CutPrefix(header(ctx, "authorization"), "Bearer "); ok && invalid == nil {
+	if given := header(ctx, "authorization"); given != "" && invalid == nil {
 		var person identity.Caller
-		if person, invalid = a.verifier.Person(ctx, token); invalid == nil {
+		token, ok := strings.CutPrefix(given, "Bearer ")
+		if !ok {
+			invalid = fault.Unauthenticated.New("the header Authorization must be Bearer and an access token")
+		} else if person, invalid = a.verifier.Person(ctx, token); invalid == nil {
 			caller.UserID, caller.SessionID, caller.Roles = person.UserID, person.SessionID, person.Roles
 			ctx = identity.WithAccessToken(ctx, token)
 		}
 	}
 	ctx = identity.WithCaller(ctx, caller)
 	switch {
+	case invalid != nil && rule.held:
+		return nil, invalid
 	case rule.admits(caller):
 		return ctx, nil
 	case invalid != nil:

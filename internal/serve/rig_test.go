@@ -46,6 +46,9 @@ type probe struct {
 func (p *probe) PutItem(ctx context.Context, req *cartpb.PutItemRequest) (*cartpb.Cart, error) {
 	return &cartpb.Cart{CartId: req.CartId, StoreId: req.ProductId}, p.do(ctx)
 }
+func (p *probe) MergeCart(ctx context.Context, req *cartpb.MergeCartRequest) (*cartpb.Cart, error) {
+	return &cartpb.Cart{CartId: req.CartId}, p.do(ctx)
+}
 func (p *probe) ClearCart(ctx context.Context, _ *cartpb.ClearCartRequest) (*emptypb.Empty, error) {
 	return &emptypb.Empty{}, p.do(ctx)
 }

@@ -80,6 +80,21 @@ func TestEveryMethodHasARule(t *testing.T) {
 	t.Logf("%d methods of %d services", methods, len(services))
 }
 
+// Where a token is needed anyway, it must hold anyway.
+func TestOnlyMethodsForAnyoneSayThatTokensMustHold(t *testing.T) {
+	for _, name := range inFiles(t) {
+		rules, err := rulesOf(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for method, rule := range rules {
+			if rule.held && !rule.anyone {
+				t.Errorf("%s says token_must_hold, and isn't for anyone", method)
+			}
+		}
+	}
+}
+
 // A method with a path on REST and callers of no kind would be for services only, which REST doesn't know.
 func TestInternalMethodsHaveNoPath(t *testing.T) {
 	for _, name := range inFiles(t) {

@@ -28,7 +28,7 @@ type Caller int32
 
 const (
 	Caller_CALLER_UNSPECIFIED Caller = 0
-	// No token is needed.
+	// No token is needed. See token_must_hold for one that is sent and isn't valid.
 	Caller_CALLER_ANYONE Caller = 1
 	// Any signed-in person.
 	Caller_CALLER_SHOPPER      Caller = 2
@@ -87,7 +87,11 @@ type Rule struct {
 	// People, by what their access token says.
 	Callers []Caller `protobuf:"varint,1,rep,packed,name=callers,proto3,enum=larder.access.v1.Caller" json:"callers,omitempty"`
 	// Services by name, by what their ID token says: "checkout" is checkout@<project>.iam.gserviceaccount.com.
-	Services      []string `protobuf:"bytes,2,rep,name=services,proto3" json:"services,omitempty"`
+	Services []string `protobuf:"bytes,2,rep,name=services,proto3" json:"services,omitempty"`
+	// With CALLER_ANYONE, for methods that do one thing for nobody and another for somebody: credentials that are sent must be valid,
+	// else the call is refused as if it needed them (UNAUTHENTICATED, TOKEN_EXPIRED, UNAVAILABLE while they can't be verified). Without it
+	// credentials that aren't valid count as none: whoever looks at the shop, or signs in, isn't stopped by an old token.
+	TokenMustHold bool `protobuf:"varint,3,opt,name=token_must_hold,json=tokenMustHold,proto3" json:"token_must_hold,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -136,6 +140,13 @@ func (x *Rule) GetServices() []string {
 	return nil
 }
 
+func (x *Rule) GetTokenMustHold() bool {
+	if x != nil {
+		return x.TokenMustHold
+	}
+	return false
+}
+
 var file_access_v1_access_proto_extTypes = []protoimpl.ExtensionInfo{
 	{
 		ExtendedType:  (*descriptorpb.MethodOptions)(nil),
@@ -159,10 +170,11 @@ var File_access_v1_access_proto protoreflect.FileDescriptor
 
 const file_access_v1_access_proto_rawDesc = "" +
 	"\n" +
-	"\x16access/v1/access.proto\x12\x10larder.access.v1\x1a google/protobuf/descriptor.proto\"V\n" +
+	"\x16access/v1/access.proto\x12\x10larder.access.v1\x1a google/protobuf/descriptor.proto\"~\n" +
 	"\x04Rule\x122\n" +
 	"\acallers\x18\x01 \x03(\x0e2\x18.larder.access.v1.CallerR\acallers\x12\x1a\n" +
-	"\bservices\x18\x02 \x03(\tR\bservices*u\n" +
+	"\bservices\x18\x02 \x03(\tR\bservices\x12&\n" +
+	"\x0ftoken_must_hold\x18\x03 \x01(\bR\rtokenMustHold*u\n" +
 	"\x06Caller\x12\x16\n" +
 	"\x12CALLER_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rCALLER_ANYONE\x10\x01\x12\x12\n" +

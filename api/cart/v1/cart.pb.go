@@ -31,13 +31,14 @@ const (
 
 type Cart struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The shopper's user id.
+	// The shopper's user id, or the guest cart's random id.
 	CartId  string      `protobuf:"bytes,1,opt,name=cart_id,json=cartId,proto3" json:"cart_id,omitempty"`
 	StoreId string      `protobuf:"bytes,2,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
 	Items   []*CartItem `protobuf:"bytes,3,rep,name=items,proto3" json:"items,omitempty"`
 	// Over the items that the store sells; absent where one order may not cost as much.
-	Totals        *v1.Totals             `protobuf:"bytes,4,opt,name=totals,proto3" json:"totals,omitempty"`
-	UpdateTime    *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	Totals     *v1.Totals             `protobuf:"bytes,4,opt,name=totals,proto3" json:"totals,omitempty"`
+	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	// When the cart will be gone if nobody reads or changes it until then: after 30 days, a guest cart after 7.
 	ExpireTime    *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
 	Etag          string                 `protobuf:"bytes,7,opt,name=etag,proto3" json:"etag,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -295,7 +296,7 @@ func (x *CreateCartRequest) GetStoreId() string {
 
 type GetCartRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "me" or the cart's id.
+	// "me" or the cart's id. "me" needs an access token.
 	CartId        string `protobuf:"bytes,1,opt,name=cart_id,json=cartId,proto3" json:"cart_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -467,6 +468,51 @@ func (x *DeleteItemRequest) GetEtag() string {
 	return ""
 }
 
+type MergeCartRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The guest cart's id.
+	CartId        string `protobuf:"bytes,1,opt,name=cart_id,json=cartId,proto3" json:"cart_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MergeCartRequest) Reset() {
+	*x = MergeCartRequest{}
+	mi := &file_cart_v1_cart_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MergeCartRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MergeCartRequest) ProtoMessage() {}
+
+func (x *MergeCartRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cart_v1_cart_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MergeCartRequest.ProtoReflect.Descriptor instead.
+func (*MergeCartRequest) Descriptor() ([]byte, []int) {
+	return file_cart_v1_cart_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *MergeCartRequest) GetCartId() string {
+	if x != nil {
+		return x.CartId
+	}
+	return ""
+}
+
 type ClearCartRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	CartId        string                 `protobuf:"bytes,1,opt,name=cart_id,json=cartId,proto3" json:"cart_id,omitempty"`
@@ -477,7 +523,7 @@ type ClearCartRequest struct {
 
 func (x *ClearCartRequest) Reset() {
 	*x = ClearCartRequest{}
-	mi := &file_cart_v1_cart_proto_msgTypes[6]
+	mi := &file_cart_v1_cart_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -489,7 +535,7 @@ func (x *ClearCartRequest) String() string {
 func (*ClearCartRequest) ProtoMessage() {}
 
 func (x *ClearCartRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cart_v1_cart_proto_msgTypes[6]
+	mi := &file_cart_v1_cart_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -502,7 +548,7 @@ func (x *ClearCartRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClearCartRequest.ProtoReflect.Descriptor instead.
 func (*ClearCartRequest) Descriptor() ([]byte, []int) {
-	return file_cart_v1_cart_proto_rawDescGZIP(), []int{6}
+	return file_cart_v1_cart_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ClearCartRequest) GetCartId() string {
@@ -565,21 +611,25 @@ const file_cart_v1_cart_proto_rawDesc = "" +
 	"\acart_id\x18\x01 \x01(\tB\x1b\xbaH\x18r\x162\x14^(me|[0-9a-f-]{36})$R\x06cartId\x12?\n" +
 	"\n" +
 	"product_id\x18\x02 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\tproductId\x12\x1b\n" +
-	"\x04etag\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18dR\x04etag\"R\n" +
+	"\x04etag\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18dR\x04etag\"C\n" +
+	"\x10MergeCartRequest\x12/\n" +
+	"\acart_id\x18\x01 \x01(\tB\x16\xbaH\x13r\x112\x0f^[0-9a-f-]{36}$R\x06cartId\"R\n" +
 	"\x10ClearCartRequest\x12!\n" +
 	"\acart_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x06cartId\x12\x1b\n" +
-	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04etag2\xa6\x04\n" +
-	"\vCartService\x12b\n" +
+	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04etag2\xa0\x05\n" +
+	"\vCartService\x12d\n" +
 	"\n" +
-	"CreateCart\x12!.larder.cart.v1.CreateCartRequest\x1a\x14.larder.cart.v1.Cart\"\x1b\xaa\xd4\x18\x03\n" +
-	"\x01\x02\x82\xd3\xe4\x93\x02\x0e:\x01*\"\t/v1/carts\x12c\n" +
-	"\aGetCart\x12\x1e.larder.cart.v1.GetCartRequest\x1a\x14.larder.cart.v1.Cart\"\"\xaa\xd4\x18\x03\n" +
-	"\x01\x02\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/carts/{cart_id}\x12y\n" +
-	"\aPutItem\x12\x1e.larder.cart.v1.PutItemRequest\x1a\x14.larder.cart.v1.Cart\"8\xaa\xd4\x18\x03\n" +
-	"\x01\x02\x82\xd3\xe4\x93\x02+:\x01*\x1a&/v1/carts/{cart_id}/items/{product_id}\x12|\n" +
+	"CreateCart\x12!.larder.cart.v1.CreateCartRequest\x1a\x14.larder.cart.v1.Cart\"\x1d\xaa\xd4\x18\x05\n" +
+	"\x01\x01\x18\x01\x82\xd3\xe4\x93\x02\x0e:\x01*\"\t/v1/carts\x12e\n" +
+	"\aGetCart\x12\x1e.larder.cart.v1.GetCartRequest\x1a\x14.larder.cart.v1.Cart\"$\xaa\xd4\x18\x05\n" +
+	"\x01\x01\x18\x01\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/carts/{cart_id}\x12{\n" +
+	"\aPutItem\x12\x1e.larder.cart.v1.PutItemRequest\x1a\x14.larder.cart.v1.Cart\":\xaa\xd4\x18\x05\n" +
+	"\x01\x01\x18\x01\x82\xd3\xe4\x93\x02+:\x01*\x1a&/v1/carts/{cart_id}/items/{product_id}\x12~\n" +
 	"\n" +
-	"DeleteItem\x12!.larder.cart.v1.DeleteItemRequest\x1a\x14.larder.cart.v1.Cart\"5\xaa\xd4\x18\x03\n" +
-	"\x01\x02\x82\xd3\xe4\x93\x02(*&/v1/carts/{cart_id}/items/{product_id}\x12U\n" +
+	"DeleteItem\x12!.larder.cart.v1.DeleteItemRequest\x1a\x14.larder.cart.v1.Cart\"7\xaa\xd4\x18\x05\n" +
+	"\x01\x01\x18\x01\x82\xd3\xe4\x93\x02(*&/v1/carts/{cart_id}/items/{product_id}\x12p\n" +
+	"\tMergeCart\x12 .larder.cart.v1.MergeCartRequest\x1a\x14.larder.cart.v1.Cart\"+\xaa\xd4\x18\x03\n" +
+	"\x01\x02\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/v1/carts/{cart_id}:merge\x12U\n" +
 	"\tClearCart\x12 .larder.cart.v1.ClearCartRequest\x1a\x16.google.protobuf.Empty\"\x0e\xaa\xd4\x18\n" +
 	"\x12\bcheckoutB\x1fZ\x1dlarder.dev/api/cart/v1;cartpbb\x06proto3"
 
@@ -595,7 +645,7 @@ func file_cart_v1_cart_proto_rawDescGZIP() []byte {
 	return file_cart_v1_cart_proto_rawDescData
 }
 
-var file_cart_v1_cart_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_cart_v1_cart_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_cart_v1_cart_proto_goTypes = []any{
 	(*Cart)(nil),                  // 0: larder.cart.v1.Cart
 	(*CartItem)(nil),              // 1: larder.cart.v1.CartItem
@@ -603,32 +653,35 @@ var file_cart_v1_cart_proto_goTypes = []any{
 	(*GetCartRequest)(nil),        // 3: larder.cart.v1.GetCartRequest
 	(*PutItemRequest)(nil),        // 4: larder.cart.v1.PutItemRequest
 	(*DeleteItemRequest)(nil),     // 5: larder.cart.v1.DeleteItemRequest
-	(*ClearCartRequest)(nil),      // 6: larder.cart.v1.ClearCartRequest
-	(*v1.Totals)(nil),             // 7: larder.type.v1.Totals
-	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
-	(*v1.Money)(nil),              // 9: larder.type.v1.Money
-	(*emptypb.Empty)(nil),         // 10: google.protobuf.Empty
+	(*MergeCartRequest)(nil),      // 6: larder.cart.v1.MergeCartRequest
+	(*ClearCartRequest)(nil),      // 7: larder.cart.v1.ClearCartRequest
+	(*v1.Totals)(nil),             // 8: larder.type.v1.Totals
+	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
+	(*v1.Money)(nil),              // 10: larder.type.v1.Money
+	(*emptypb.Empty)(nil),         // 11: google.protobuf.Empty
 }
 var file_cart_v1_cart_proto_depIdxs = []int32{
 	1,  // 0: larder.cart.v1.Cart.items:type_name -> larder.cart.v1.CartItem
-	7,  // 1: larder.cart.v1.Cart.totals:type_name -> larder.type.v1.Totals
-	8,  // 2: larder.cart.v1.Cart.update_time:type_name -> google.protobuf.Timestamp
-	8,  // 3: larder.cart.v1.Cart.expire_time:type_name -> google.protobuf.Timestamp
-	9,  // 4: larder.cart.v1.CartItem.unit_price:type_name -> larder.type.v1.Money
-	9,  // 5: larder.cart.v1.CartItem.line_total:type_name -> larder.type.v1.Money
-	9,  // 6: larder.cart.v1.CartItem.previous_unit_price:type_name -> larder.type.v1.Money
+	8,  // 1: larder.cart.v1.Cart.totals:type_name -> larder.type.v1.Totals
+	9,  // 2: larder.cart.v1.Cart.update_time:type_name -> google.protobuf.Timestamp
+	9,  // 3: larder.cart.v1.Cart.expire_time:type_name -> google.protobuf.Timestamp
+	10, // 4: larder.cart.v1.CartItem.unit_price:type_name -> larder.type.v1.Money
+	10, // 5: larder.cart.v1.CartItem.line_total:type_name -> larder.type.v1.Money
+	10, // 6: larder.cart.v1.CartItem.previous_unit_price:type_name -> larder.type.v1.Money
 	2,  // 7: larder.cart.v1.CartService.CreateCart:input_type -> larder.cart.v1.CreateCartRequest
 	3,  // 8: larder.cart.v1.CartService.GetCart:input_type -> larder.cart.v1.GetCartRequest
 	4,  // 9: larder.cart.v1.CartService.PutItem:input_type -> larder.cart.v1.PutItemRequest
 	5,  // 10: larder.cart.v1.CartService.DeleteItem:input_type -> larder.cart.v1.DeleteItemRequest
-	6,  // 11: larder.cart.v1.CartService.ClearCart:input_type -> larder.cart.v1.ClearCartRequest
-	0,  // 12: larder.cart.v1.CartService.CreateCart:output_type -> larder.cart.v1.Cart
-	0,  // 13: larder.cart.v1.CartService.GetCart:output_type -> larder.cart.v1.Cart
-	0,  // 14: larder.cart.v1.CartService.PutItem:output_type -> larder.cart.v1.Cart
-	0,  // 15: larder.cart.v1.CartService.DeleteItem:output_type -> larder.cart.v1.Cart
-	10, // 16: larder.cart.v1.CartService.ClearCart:output_type -> google.protobuf.Empty
-	12, // [12:17] is the sub-list for method output_type
-	7,  // [7:12] is the sub-list for method input_type
+	6,  // 11: larder.cart.v1.CartService.MergeCart:input_type -> larder.cart.v1.MergeCartRequest
+	7,  // 12: larder.cart.v1.CartService.ClearCart:input_type -> larder.cart.v1.ClearCartRequest
+	0,  // 13: larder.cart.v1.CartService.CreateCart:output_type -> larder.cart.v1.Cart
+	0,  // 14: larder.cart.v1.CartService.GetCart:output_type -> larder.cart.v1.Cart
+	0,  // 15: larder.cart.v1.CartService.PutItem:output_type -> larder.cart.v1.Cart
+	0,  // 16: larder.cart.v1.CartService.DeleteItem:output_type -> larder.cart.v1.Cart
+	0,  // 17: larder.cart.v1.CartService.MergeCart:output_type -> larder.cart.v1.Cart
+	11, // 18: larder.cart.v1.CartService.ClearCart:output_type -> google.protobuf.Empty
+	13, // [13:19] is the sub-list for method output_type
+	7,  // [7:13] is the sub-list for method input_type
 	7,  // [7:7] is the sub-list for extension type_name
 	7,  // [7:7] is the sub-list for extension extendee
 	0,  // [0:7] is the sub-list for field type_name
@@ -645,7 +698,7 @@ func file_cart_v1_cart_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cart_v1_cart_proto_rawDesc), len(file_cart_v1_cart_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -26,19 +26,38 @@ const (
 	CartService_GetCart_FullMethodName    = "/larder.cart.v1.CartService/GetCart"
 	CartService_PutItem_FullMethodName    = "/larder.cart.v1.CartService/PutItem"
 	CartService_DeleteItem_FullMethodName = "/larder.cart.v1.CartService/DeleteItem"
+	CartService_MergeCart_FullMethodName  = "/larder.cart.v1.CartService/MergeCart"
 	CartService_ClearCart_FullMethodName  = "/larder.cart.v1.CartService/ClearCart"
 )
 
 // CartServiceClient is the client API for CartService service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// A signed-in shopper has one cart, "me", which only their access token opens. Anybody else may open a guest cart: its id is random
+// (a UUIDv4, 122 random bits) and is a capability: whoever knows it may read and change the cart, with a token or without. A
+// storefront keeps it like a session cookie, out of addresses and logs, and merges the cart when its shopper signs in.
+//
+// A cart that the caller may not open can't be told from one that isn't there: CART_NOT_FOUND. A token that doesn't hold is
+// refused (UNAUTHENTICATED, TOKEN_EXPIRED) even where none is needed, so that nobody fills a guest cart believing it theirs.
 type CartServiceClient interface {
-	// Opens the caller's cart for a store. A cart that is open for another store moves to this one and keeps its lines.
+	// Opens the caller's cart for a store; without a token, a new guest cart. A shopper's cart that is open for another store moves to
+	// this one and keeps its lines.
 	CreateCart(ctx context.Context, in *CreateCartRequest, opts ...grpc.CallOption) (*Cart, error)
 	GetCart(ctx context.Context, in *GetCartRequest, opts ...grpc.CallOption) (*Cart, error)
 	// Sets the quantity of one product.
 	PutItem(ctx context.Context, in *PutItemRequest, opts ...grpc.CallOption) (*Cart, error)
 	DeleteItem(ctx context.Context, in *DeleteItemRequest, opts ...grpc.CallOption) (*Cart, error)
+	// Takes a guest cart into the caller's own, which is opened if there is none, and answers the caller's cart. The rule:
+	//   - A product that is in both keeps the caller's line with the larger of the two quantities, never more than 99.
+	//   - The guest cart's other lines are added behind the caller's, in their order, until the cart has 100; the rest is dropped.
+	//   - The store is that of the caller's cart if it has lines, else that of the guest cart. What that store doesn't sell is kept
+	//     and marked sold=false.
+	//   - Afterwards the guest cart is gone, for everybody. The same merge again answers the caller's cart, and changes nothing.
+	//
+	// The cart may cost more than one order may; then it has no totals. A merge that was cut short may be asked again by the same
+	// shopper for 7 days; nothing is lost, and meanwhile the guest cart can't be opened.
+	MergeCart(ctx context.Context, in *MergeCartRequest, opts ...grpc.CallOption) (*Cart, error)
 	// Takes out the lines of a cart that was bought, if it is still as it was then.
 	ClearCart(ctx context.Context, in *ClearCartRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
 }
@@ -91,6 +110,16 @@ func (c *cartServiceClient) DeleteItem(ctx context.Context, in *DeleteItemReques
 	return out, nil
 }
 
+func (c *cartServiceClient) MergeCart(ctx context.Context, in *MergeCartRequest, opts ...grpc.CallOption) (*Cart, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Cart)
+	err := c.cc.Invoke(ctx, CartService_MergeCart_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *cartServiceClient) ClearCart(ctx context.Context, in *ClearCartRequest, opts ...grpc.CallOption) (*emptypb.Empty, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(emptypb.Empty)
@@ -104,13 +133,31 @@ func (c *cartServiceClient) ClearCart(ctx context.Context, in *ClearCartRequest,
 // CartServiceServer is the server API for CartService service.
 // All implementations must embed UnimplementedCartServiceServer
 // for forward compatibility.
+//
+// A signed-in shopper has one cart, "me", which only their access token opens. Anybody else may open a guest cart: its id is random
+// (a UUIDv4, 122 random bits) and is a capability: whoever knows it may read and change the cart, with a token or without. A
+// storefront keeps it like a session cookie, out of addresses and logs, and merges the cart when its shopper signs in.
+//
+// A cart that the caller may not open can't be told from one that isn't there: CART_NOT_FOUND. A token that doesn't hold is
+// refused (UNAUTHENTICATED, TOKEN_EXPIRED) even where none is needed, so that nobody fills a guest cart believing it theirs.
 type CartServiceServer interface {
-	// Opens the caller's cart for a store. A cart that is open for another store moves to this one and keeps its lines.
+	// Opens the caller's cart for a store; without a token, a new guest cart. A shopper's cart that is open for another store moves to
+	// this one and keeps its lines.
 	CreateCart(context.Context, *CreateCartRequest) (*Cart, error)
 	GetCart(context.Context, *GetCartRequest) (*Cart, error)
 	// Sets the quantity of one product.
 	PutItem(context.Context, *PutItemRequest) (*Cart, error)
 	DeleteItem(context.Context, *DeleteItemRequest) (*Cart, error)
+	// Takes a guest cart into the caller's own, which is opened if there is none, and answers the caller's cart. The rule:
+	//   - A product that is in both keeps the caller's line with the larger of the two quantities, never more than 99.
+	//   - The guest cart's other lines are added behind the caller's, in their order, until the cart has 100; the rest is dropped.
+	//   - The store is that of the caller's cart if it has lines, else that of the guest cart. What that store doesn't sell is kept
+	//     and marked sold=false.
+	//   - Afterwards the guest cart is gone, for everybody. The same merge again answers the caller's cart, and changes nothing.
+	//
+	// The cart may cost more than one order may; then it has no totals. A merge that was cut short may be asked again by the same
+	// shopper for 7 days; nothing is lost, and meanwhile the guest cart can't be opened.
+	MergeCart(context.Context, *MergeCartRequest) (*Cart, error)
 	// Takes out the lines of a cart that was bought, if it is still as it was then.
 	ClearCart(context.Context, *ClearCartRequest) (*emptypb.Empty, error)
 	mustEmbedUnimplementedCartServiceServer()
@@ -134,6 +181,9 @@ func (UnimplementedCartServiceServer) PutItem(context.Context, *PutItemRequest) 
 }
 func (UnimplementedCartServiceServer) DeleteItem(context.Context, *DeleteItemRequest) (*Cart, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteItem not implemented")
+}
+func (UnimplementedCartServiceServer) MergeCart(context.Context, *MergeCartRequest) (*Cart, error) {
+	return nil, status.Error(codes.Unimplemented, "method MergeCart not implemented")
 }
 func (UnimplementedCartServiceServer) ClearCart(context.Context, *ClearCartRequest) (*emptypb.Empty, error) {
 	return nil, status.Error(codes.Unimplemented, "method ClearCart not implemented")
@@ -231,6 +281,24 @@ func _CartService_DeleteItem_Handler(srv interface{}, ctx context.Context, dec f
 	return interceptor(ctx, in, info, handler)
 }
 
+func _CartService_MergeCart_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MergeCartRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CartServiceServer).MergeCart(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CartService_MergeCart_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CartServiceServer).MergeCart(ctx, req.(*MergeCartRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _CartService_ClearCart_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ClearCartRequest)
 	if err := dec(in); err != nil {
@@ -271,6 +339,10 @@ var CartService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "DeleteItem",
 			Handler:    _CartService_DeleteItem_Handler,
+		},
+		{
+			MethodName: "MergeCart",
+			Handler:    _CartService_MergeCart_Handler,
 		},
 		{
 			MethodName: "ClearCart",

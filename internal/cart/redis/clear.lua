@@ -1,5 +1,5 @@
 -- Takes all lines out of the cart of this etag. The cart stays open for its store, and lives no longer by it.
-local etag = ARGV[3]
+local etag = ARGV[4]
 
 local refused = etag == '' and 'ETAG' or refusal(etag)
 if refused then

@@ -1,5 +1,5 @@
 -- Takes a product's line out.
-local etag, product = ARGV[3], ARGV[4]
+local etag, product = ARGV[4], ARGV[5]
 
 local refused = refusal(etag)
 if refused then

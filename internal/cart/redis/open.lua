@@ -1,9 +1,9 @@
 -- Opens a cart for a store, or moves the one that is there.
-local store, generation = ARGV[3], ARGV[4]
+local store, generation = ARGV[4], ARGV[5]
 
 local refused = refusal('')
-if refused == 'NOT_FOUND' then
-  redis.call('HSET', key, 'format', '1', 'generation', generation, 'version', 0, 'store', store)
+if redis.call('EXISTS', key) == 0 then
+  create(store, generation)
   changed()
 elseif refused then
   return {refused}

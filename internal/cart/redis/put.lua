@@ -1,6 +1,6 @@
 -- Sets a product's line. The offer was read for a store: a cart that has moved since is refused like one that has changed.
-local etag, store, product, limit = ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
-local quantity, price, currency, name = ARGV[7], ARGV[8], ARGV[9], ARGV[10]
+local etag, store, product, limit = ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7])
+local quantity, price, currency, name = ARGV[8], ARGV[9], ARGV[10], ARGV[11]
 
 local refused = refusal(etag)
 if refused then

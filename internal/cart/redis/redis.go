@@ -70,24 +70,24 @@ var _ cart.Store = (*Store)(nil)
 func New(client *redis.Client, now func() time.Time) *Store { return &Store{client: client, now: now} }
 
 // Open implements cart.Store.
-func (s *Store) Open(ctx context.Context, id, storeID string) (cart.Cart, error) {
-	return s.run(ctx, openScript, id, storeID, uuid.NewString()[:8])
+func (s *Store) Open(ctx context.Context, ref cart.Ref, storeID string) (cart.Cart, error) {
+	return s.run(ctx, openScript, ref, storeID, uuid.NewString()[:8])
 }
 
 // Read implements cart.Store.
-func (s *Store) Read(ctx context.Context, id string) (cart.Cart, error) {
-	return s.run(ctx, readScript, id)
+func (s *Store) Read(ctx context.Context, ref cart.Ref) (cart.Cart, error) {
+	return s.run(ctx, readScript, ref)
 }
 
 // Put implements cart.Store.
-func (s *Store) Put(ctx context.Context, id, storeID string, line cart.Line, etag string) (cart.Cart, error) {
-	return s.run(ctx, putScript, id, etag, storeID, line.ProductID, cart.MaxLines,
+func (s *Store) Put(ctx context.Context, ref cart.Ref, storeID string, line cart.Line, etag string) (cart.Cart, error) {
+	return s.run(ctx, putScript, ref, etag, storeID, line.ProductID, cart.MaxLines,
 		line.Quantity, line.UnitPrice.Minor, line.UnitPrice.Currency, line.Name)
 }
 
 // Delete implements cart.Store.
-func (s *Store) Delete(ctx context.Context, id, productID, etag string) (cart.Cart, error) {
-	kept, err := s.run(ctx, deleteScript, id, etag, productID)
+func (s *Store) Delete(ctx context.Context, ref cart.Ref, productID, etag string) (cart.Cart, error) {
+	kept, err := s.run(ctx, deleteScript, ref, etag, productID)
 	if errors.Is(err, errNoItem) {
 		return cart.Cart{}, cart.ErrNoItem(productID)
 	}
@@ -96,7 +96,7 @@ func (s *Store) Delete(ctx context.Context, id, productID, etag string) (cart.Ca
 
 // Clear implements cart.Store.
 func (s *Store) Clear(ctx context.Context, id, etag string) error {
-	outcome, _, err := s.call(ctx, clearScript, id, etag)
+	outcome, _, err := s.call(ctx, clearScript, id, anyOwner, 0, etag)
 	if err != nil || outcome == "ETAG" || outcome == "NOT_FOUND" {
 		return err
 	}
@@ -107,20 +107,34 @@ func (s *Store) Clear(ctx context.Context, id, etag string) error {
 func (s *Store) Ping(ctx context.Context) error { return s.client.Ping(ctx).Err() }
 
 // run calls a script that answers the cart.
-func (s *Store) run(ctx context.Context, script *redis.Script, id string, args ...any) (cart.Cart, error) {
-	outcome, fields, err := s.call(ctx, script, id, args...)
+func (s *Store) run(ctx context.Context, script *redis.Script, ref cart.Ref, args ...any) (cart.Cart, error) {
+	outcome, fields, err := s.call(ctx, script, ref.ID, owner(ref), ref.Lifetime(), args...)
 	if err == nil {
 		err = refused(outcome)
 	}
 	if err != nil {
 		return cart.Cart{}, err
 	}
-	return s.decode(id, fields)
+	return s.decode(ref, fields)
+}
+
+// Whose a cart must be, to the scripts.
+const (
+	anyOwner   = "any"
+	userOwner  = "user"
+	guestOwner = "guest"
+)
+
+func owner(ref cart.Ref) string {
+	if ref.Guest {
+		return guestOwner
+	}
+	return userOwner
 }
 
 // call runs a script; a server that can't serve now is told from a script that fails.
-func (s *Store) call(ctx context.Context, script *redis.Script, id string, args ...any) (outcome string, fields []any, err error) {
-	args = append([]any{cart.Lifetime.Milliseconds(), s.now().UnixMilli()}, args...)
+func (s *Store) call(ctx context.Context, script *redis.Script, id, owner string, lifetime time.Duration, args ...any) (outcome string, fields []any, err error) {
+	args = append([]any{lifetime.Milliseconds(), s.now().UnixMilli(), owner}, args...)
 	answer, err := script.Run(ctx, s.client, []string{"cart:{" + id + "}"}, args...).Slice()
 	switch {
 	case err == nil:
@@ -177,8 +191,8 @@ type storedLine struct {
 }
 
 // decode reads a hash's fields and values. Fields that it doesn't know are a later release's, and passed over.
-func (s *Store) decode(id string, fields []any) (cart.Cart, error) {
-	read := cart.Cart{ID: id, ExpireTime: s.now().Add(cart.Lifetime).UTC()}
+func (s *Store) decode(ref cart.Ref, fields []any) (cart.Cart, error) {
+	read := cart.Cart{Ref: ref, ExpireTime: s.now().Add(ref.Lifetime()).UTC()}
 	var generation, version string
 	positions := map[string]int64{}
 	for pair := range slices.Chunk(fields, 2) {

@@ -60,7 +60,7 @@ func must(t *testing.T, err error) {
 func TestRoundTrip(t *testing.T) {
 	now := time.Date(2026, 11, 23, 9, 30, 0, 123_000_000, time.UTC)
 	store, _ := open(t, address(t), func() time.Time { return now })
-	ctx, id := t.Context(), uuid.NewString()
+	ctx, id := t.Context(), cart.Of(uuid.NewString())
 
 	_, err := store.Read(ctx, id)
 	refusal(t, err, fault.CartNotFound)
@@ -88,7 +88,7 @@ func TestRoundTrip(t *testing.T) {
 	if want := []cart.Line{line("milk", 7), odd, line("bread", 2)}; !slices.Equal(read.Lines, want) {
 		t.Errorf("lines are %+v, want %+v", read.Lines, want)
 	}
-	if read.Etag != put.Etag || !read.UpdateTime.Equal(now) || !read.ExpireTime.Equal(now.Add(cart.Lifetime)) {
+	if read.Etag != put.Etag || !read.UpdateTime.Equal(now) || !read.ExpireTime.Equal(now.Add(cart.UserLifetime)) {
 		t.Errorf("etag %s, updated %s, expires %s; now is %s", read.Etag, read.UpdateTime, read.ExpireTime, now)
 	}
 
@@ -108,7 +108,7 @@ func TestRoundTrip(t *testing.T) {
 
 func TestEtags(t *testing.T) {
 	store, client := open(t, address(t), time.Now)
-	ctx, id := t.Context(), uuid.NewString()
+	ctx, id := t.Context(), cart.Of(uuid.NewString())
 	first, err := store.Open(ctx, id, "soho")
 	must(t, err)
 	second, err := store.Put(ctx, id, "soho", line("milk", 1), first.Etag)
@@ -121,7 +121,7 @@ func TestEtags(t *testing.T) {
 	_, err = store.Delete(ctx, id, "tea", second.Etag)
 	refusal(t, err, fault.ItemNotFound)
 	for _, etag := range []string{first.Etag, "", "nonsense"} {
-		if err := store.Clear(ctx, id, etag); err != nil {
+		if err := store.Clear(ctx, id.ID, etag); err != nil {
 			t.Errorf("clear with etag %q: %v", etag, err)
 		}
 		if kept, err := store.Read(ctx, id); err != nil || len(kept.Lines) != 1 {
@@ -129,7 +129,7 @@ func TestEtags(t *testing.T) {
 		}
 	}
 
-	if err := store.Clear(ctx, id, second.Etag); err != nil {
+	if err := store.Clear(ctx, id.ID, second.Etag); err != nil {
 		t.Fatal(err)
 	}
 	cleared, err := store.Read(ctx, id)
@@ -142,7 +142,7 @@ func TestEtags(t *testing.T) {
 	}
 
 	// Expired and opened anew, the cart counts from the start, but an old etag doesn't fit.
-	if err := client.Del(ctx, "cart:{"+id+"}").Err(); err != nil {
+	if err := client.Del(ctx, "cart:{"+id.ID+"}").Err(); err != nil {
 		t.Fatal(err)
 	}
 	anew, err := store.Open(ctx, id, "soho")
@@ -157,7 +157,7 @@ func TestEtags(t *testing.T) {
 // Fifty writers, each with products of its own and one that all share, some by etag: every write that was acknowledged is there.
 func TestConcurrentWriters(t *testing.T) {
 	store, _ := open(t, address(t), time.Now)
-	id := uuid.NewString()
+	id := cart.Of(uuid.NewString())
 	_, err := store.Open(t.Context(), id, "soho")
 	must(t, err)
 
@@ -225,7 +225,7 @@ func TestConcurrentWriters(t *testing.T) {
 // However many ask at once, the hundred-and-first line doesn't get in.
 func TestFull(t *testing.T) {
 	store, _ := open(t, address(t), time.Now)
-	id := uuid.NewString()
+	id := cart.Of(uuid.NewString())
 	_, err := store.Open(t.Context(), id, "soho")
 	must(t, err)
 	var group errgroup.Group
@@ -260,8 +260,8 @@ func TestFull(t *testing.T) {
 
 func TestExpirySlides(t *testing.T) {
 	store, client := open(t, address(t), time.Now)
-	ctx, id := t.Context(), uuid.NewString()
-	key := "cart:{" + id + "}"
+	ctx, id := t.Context(), cart.Of(uuid.NewString())
+	key := "cart:{" + id.ID + "}"
 	touches := map[string]func() error{
 		"open":   func() error { _, err := store.Open(ctx, id, "soho"); return err },
 		"put":    func() error { _, err := store.Put(ctx, id, "soho", line("milk", 1), ""); return err },
@@ -273,7 +273,7 @@ func TestExpirySlides(t *testing.T) {
 			t.Fatalf("%s: %v", name, err)
 		}
 		left, err := client.PTTL(ctx, key).Result()
-		if err != nil || left > cart.Lifetime || left < cart.Lifetime-time.Minute {
+		if err != nil || left > cart.UserLifetime || left < cart.UserLifetime-time.Minute {
 			t.Errorf("after %s the cart lives for %s, %v", name, left, err)
 		}
 		if err := client.PExpire(ctx, key, time.Hour).Err(); err != nil {
@@ -300,8 +300,8 @@ func TestExpirySlides(t *testing.T) {
 // doesn't know is left as it is.
 func TestLaterReleases(t *testing.T) {
 	store, client := open(t, address(t), time.Now)
-	ctx, id := t.Context(), uuid.NewString()
-	key := "cart:{" + id + "}"
+	ctx, id := t.Context(), cart.Of(uuid.NewString())
+	key := "cart:{" + id.ID + "}"
 	_, err := store.Open(ctx, id, "soho")
 	must(t, err)
 	put, err := store.Put(ctx, id, "soho", line("milk", 1), "")
@@ -327,7 +327,7 @@ func TestLaterReleases(t *testing.T) {
 		"read":   func() error { _, err := store.Read(ctx, id); return err },
 		"put":    func() error { _, err := store.Put(ctx, id, "soho", line("tea", 1), ""); return err },
 		"delete": func() error { _, err := store.Delete(ctx, id, "milk", ""); return err },
-		"clear":  func() error { return store.Clear(ctx, id, put.Etag) },
+		"clear":  func() error { return store.Clear(ctx, id.ID, put.Etag) },
 	}
 	for name, call := range calls {
 		if err := call(); !fault.Is(err, fault.Unavailable) {
@@ -343,7 +343,7 @@ func TestLaterReleases(t *testing.T) {
 func TestRedisAway(t *testing.T) {
 	link := newLink(t, address(t))
 	store, _ := open(t, link.address, time.Now)
-	ctx, id := t.Context(), uuid.NewString()
+	ctx, id := t.Context(), cart.Of(uuid.NewString())
 	opened, err := store.Open(ctx, id, "soho")
 	must(t, err)
 	if err := store.Ping(ctx); err != nil {
@@ -356,7 +356,7 @@ func TestRedisAway(t *testing.T) {
 	if retry := fault.From(err).Status().Details(); len(retry) < 2 {
 		t.Errorf("no time to try again in %v", retry)
 	}
-	if err := store.Clear(ctx, id, opened.Etag); !fault.Is(err, fault.Unavailable) {
+	if err := store.Clear(ctx, id.ID, opened.Etag); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("clear: %v", err)
 	}
 	if err := store.Ping(ctx); err == nil {

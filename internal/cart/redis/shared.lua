@@ -2,21 +2,26 @@
 --
 -- KEYS[1] is a cart, one hash, so that it expires as a whole:
 --   format      the layout's version, '1'
+--   owner       'guest' or 'user'; carts of earlier releases lack it and are users'. It and format mean the same in every layout
 --   generation  random, made when the cart is opened; with it an etag of an expired cart never fits its successor
 --   version     counts changes; generation-version is the etag
 --   store       the store's id
 --   updated     milliseconds since 1970
+--   taken       of a guest cart that is being merged: the user into whose cart it goes. Nobody can open it any more
+--   merged:<guest cart's id>  of a user's cart: when that guest cart was merged into it
 --   line:<product id>  JSON: quantity, unit_price (minor units), currency and name as put in, all strings, and position, the
 --                      version at which the product first came in. Fields of later releases are kept.
--- ARGV[1] is how long an untouched cart lives, ARGV[2] the time now; milliseconds.
+-- ARGV[1] is how long an untouched cart lives, ARGV[2] the time now; milliseconds. ARGV[3] is whose cart it must be, 'any' if
+-- that doesn't matter.
 -- Every script answers {outcome} or {'OK', all fields}.
-local key, lifetime, now = KEYS[1], ARGV[1], ARGV[2]
+local key, lifetime, now, owner = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
 
--- refusal tells why a cart can't be used: it isn't there, a later release has laid it out anew, or it isn't the one of the etag.
+-- refusal tells why a cart can't be used: it isn't there, or not the owner's, or taken; a later release has laid it out anew; or
+-- it isn't the one of the etag.
 local function refusal(etag)
-  local found = redis.call('HMGET', key, 'format', 'generation', 'version')
-  if not found[1] then
-    return redis.call('EXISTS', key) == 0 and 'NOT_FOUND' or 'FORMAT'
+  local found = redis.call('HMGET', key, 'format', 'generation', 'version', 'owner', 'taken')
+  if redis.call('EXISTS', key) == 0 or (owner ~= 'any' and owner ~= (found[4] or 'user')) or found[5] then
+    return 'NOT_FOUND'
   end
   if found[1] ~= '1' then
     return 'FORMAT'
@@ -24,6 +29,11 @@ local function refusal(etag)
   if etag ~= '' and etag ~= found[2] .. '-' .. found[3] then
     return 'ETAG'
   end
+end
+
+-- create makes an empty cart that is for a store.
+local function create(store, generation)
+  redis.call('HSET', key, 'format', '1', 'owner', owner, 'generation', generation, 'version', 0, 'store', store)
 end
 
 local function changed()
@@ -36,13 +46,18 @@ local function answer()
   return {'OK', redis.call('HGETALL', key)}
 end
 
--- products lists the fields of lines.
-local function products()
-  local lines = {}
+-- fields lists those that begin with a prefix.
+local function fields(prefix)
+  local found = {}
   for _, field in ipairs(redis.call('HKEYS', key)) do
-    if string.sub(field, 1, 5) == 'line:' then
-      lines[#lines + 1] = field
+    if string.sub(field, 1, #prefix) == prefix then
+      found[#found + 1] = field
     end
   end
-  return lines
+  return found
+end
+
+-- products lists the fields of lines.
+local function products()
+  return fields('line:')
 end
