@@ -21,7 +21,7 @@ func TestErrorsDoc(t *testing.T) {
 	const path = "../../docs/errors.md"
 	want := errorsDoc(t)
 	if *update {
-		if err := os.WriteFile(path, want, 0o644); err != nil { //nolint:gosec // a page to read
+		if err := os.WriteFile(path, want, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
