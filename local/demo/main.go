@@ -46,6 +46,7 @@ var steps = []step{
 	{"change name and price by the API", "search shows both", changeByAPI},
 	{"change a price with SQL in PostgreSQL", "search shows it", changeBySQL},
 	{"order history", "the order with its lines, prices, times", orderHistory},
+	{"fill a guest cart, sign in with another cart", "merged by the stated rule", mergeGuestCart},
 }
 
 func main() {
