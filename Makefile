@@ -1,12 +1,12 @@
 # Larder's commands. `make help` lists them.
 PROFILE ?= demo
-export PROFILE ONLY NAME
+export PROFILE ONLY NAME CHECKS PACKAGES
 
-.PHONY: help demo up down status logs reset build generate check test
+.PHONY: help demo up down status logs reset build generate check check-faults test
 .DEFAULT_GOAL := help
 
 help: ## list the commands
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  PROFILE=test takes other ports and other data than PROFILE=demo, the default."
 
@@ -32,7 +32,14 @@ build: ## build the programs
 	@local/bin/build.sh
 
 generate: ## generate code from the contract in api/
+	@go run ./api/protodeps .larder/proto
 	@PATH="$$(tools/build.sh buf protoc):$$PATH" buf generate
+
+check: ## check all that can be checked without running it: format, lint, contract, generated code, import rules
+	@local/bin/check.sh
+
+check-faults: ## plant faults in a copy, and see each check catch its own
+	@local/bin/check-faults.sh
 
 test: ## run every test on real components, beside a running demo
 	@local/bin/test.sh
