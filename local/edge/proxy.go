@@ -82,6 +82,7 @@ func (e *edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // rewrite sends the request on without what only our own services may say. An upgrade would open a connection past this edge.
 func rewrite(r *httputil.ProxyRequest, target *url.URL) {
 	r.SetURL(target)
+	r.Out.URL.RawQuery = r.In.URL.RawQuery // as it came: the proxy would drop parameters that it can't read
 	r.SetXForwarded()
 	r.Out.Host = r.In.Host
 	for name := range r.Out.Header {

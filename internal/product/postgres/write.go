@@ -132,7 +132,7 @@ func checkStores(ctx context.Context, tx pgx.Tx, ids []string) error {
 	case err != nil:
 		return wrap(err, "find stores")
 	default:
-		return storeNotFound(unknown)
+		return fault.StoreNotFound.New("there is no store %q", unknown).WithViolation("product.store_ids", "no such store")
 	}
 }
 
