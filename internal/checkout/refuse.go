@@ -18,7 +18,7 @@ import (
 // idSpace separates our ids from other uses of UUIDv5.
 var idSpace = uuid.NewSHA1(uuid.NameSpaceURL, []byte("https://larder.dev/checkouts"))
 
-// ID is the id of a shopper's checkout with an Idempotency-Key (rule 1 of idempotency: it is derived, never chosen). It is a UUID
+// ID is the id of a shopper's checkout with an Idempotency-Key (derived, never chosen). It is a UUID
 // whose bits are a hash's, so that orders spread evenly over Spanner.
 func ID(user, key string) string {
 	sum := sha256.Sum256([]byte(user + "\x00" + key))

@@ -122,8 +122,6 @@ var (
 		"The checkout wasn't finished in time and was given up; nothing is charged. Send a new key.")
 	CheckoutNotFound = define("CHECKOUT_NOT_FOUND", codes.NotFound, http.StatusNotFound,
 		"The caller has no such checkout.")
-	CheckoutInProgress = define("CHECKOUT_IN_PROGRESS", codes.Aborted, http.StatusConflict,
-		"The same checkout is under way with other contents. Ask for its outcome.")
 	StockUnderflow = define("STOCK_UNDERFLOW", codes.FailedPrecondition, http.StatusConflict,
 		"The adjustment would take more than may still be promised.")
 	StockRebuilding = define("STOCK_REBUILDING", codes.Unavailable, http.StatusServiceUnavailable,

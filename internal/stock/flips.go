@@ -50,19 +50,23 @@ func NewHerald(stream FlipStream, ledger Ledger, catalogue Catalogue) *Herald {
 	return &Herald{stream: stream, ledger: ledger, catalogue: catalogue}
 }
 
-// Idle is the pause of a Herald that found nothing to tell.
-const idle = 100 * time.Millisecond
+// idle is the pause of a Herald that found nothing to tell; relist is when it looks for new stores.
+const (
+	idle   = 100 * time.Millisecond
+	relist = 2 * time.Second
+)
 
 // Run tells flips until ctx ends. What fails is told again.
 func (h *Herald) Run(ctx context.Context) error {
 	var stores []string
-	for round := 0; ctx.Err() == nil; round++ {
-		if round%50 == 0 {
+	var listed time.Time
+	for ctx.Err() == nil {
+		if time.Since(listed) > relist {
 			found, err := h.ledger.Stores(ctx)
 			if err != nil {
 				slog.WarnContext(ctx, "list stores", "error", err)
 			} else {
-				stores = found
+				stores, listed = found, time.Now()
 			}
 		}
 		told := 0

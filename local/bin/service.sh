@@ -32,9 +32,4 @@ esac
 PORT=$(port_of "$address")
 SERVICE_ACCOUNT=$name@$SERVICE_ACCOUNT_DOMAIN
 export PORT SERVICE_ACCOUNT
-# What these two must still know after a restart.
-case $name in
-payments) export PAYMENTS_JOURNAL=$PWD/journal ;;
-metadata) export METADATA_KEY_FILE=$PWD/key ;;
-esac
 exec "$LARDER_STATE/bin/$name"

@@ -62,7 +62,7 @@ for emulator in "spanner bin/cloud_spanner_emulator/emulator_main cloud-spanner-
 	"pubsub platform/pubsub-emulator/lib pubsub-emulator"; do
 	read -r component file part <<<"$emulator"
 	if here "$component" && ! has sdk "$file"; then
-		missing+=("the Google Cloud SDK with its $part (gcloud components install $part, or the package google-cloud-cli-$part)")
+		missing+=("the Google Cloud SDK with its $part (gcloud components install $part, or the package google-cloud-cli-${part#cloud-})")
 	fi
 done
 

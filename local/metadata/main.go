@@ -26,7 +26,7 @@ type config struct {
 	Issuer  string `env:"ISSUER"               envDefault:"https://accounts.google.com"`
 	Project string `env:"GOOGLE_CLOUD_PROJECT" envDefault:"larder-local"`
 	// Domain is the end of every service account's address.
-	Domain string `env:"ACCOUNT_DOMAIN"        envDefault:"larder-local.iam.gserviceaccount.com"`
+	Domain string `env:"SERVICE_ACCOUNT_DOMAIN" envDefault:"larder-local.iam.gserviceaccount.com"`
 	// Default is the account called default.
 	Default string `env:"DEFAULT_ACCOUNT"      envDefault:"larder-local@larder-local.iam.gserviceaccount.com"`
 	// KeyFile keeps the signing key, so that tokens stay valid over a restart; empty makes a new key at each start.

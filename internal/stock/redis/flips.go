@@ -17,7 +17,7 @@ import (
 // group is the consumer group of the stream of flips; abandoned is when another reader takes over what one didn't finish.
 const (
 	group     = "catalogue"
-	abandoned = 10 * time.Second
+	abandoned = 3 * time.Second
 )
 
 var consumer = func() string {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/bsm/redislock"
+	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
 
 	"larder.dev/internal/stock"
@@ -84,7 +85,7 @@ func (v *Virtual) Client() redis.UniversalClient { return v.client }
 
 // SelfTest runs every script against a store of no products. A server that can't tell a script its identity fails it, and sells nothing.
 func (v *Virtual) SelfTest(ctx context.Context) error {
-	store := "self-test-" + consumer
+	store := "self-test-" + uuid.NewString() // probes may overlap
 	defer func() { _ = v.client.Del(context.WithoutCancel(ctx), keys(store)...).Err() }()
 	if err := v.client.Del(ctx, keys(store)...).Err(); err != nil {
 		return fmt.Errorf("reach the stock's Redis: %w", err)

@@ -1,5 +1,5 @@
 -- The stock of every product of a store: the folded balance and the entries after it. Read exactly at an epoch's timestamp, so
--- that a later fold, which may hold entries of the new epoch, can't be seen (PROTOCOL rule 9).
+-- that a later fold, which may hold entries of the new epoch, can't be seen (docs/protocol.md, rule 9).
 SELECT ProductId, SUM(Quantity) AS Quantity
 FROM (
   SELECT ProductId, Quantity FROM StockBalances WHERE StoreId = @store
