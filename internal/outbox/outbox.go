@@ -1,10 +1,11 @@
-// Package outbox holds events that a transaction writes beside what they tell of. The relay publishes them; who writes one need not
-// know when.
+// Package outbox holds events that a transaction writes beside what they tell of, and the relay that publishes them. Who writes one
+// need not know when it is published.
 package outbox
 
 import (
 	"fmt"
 	"hash/fnv"
+	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -48,3 +49,20 @@ func (e Event) Shard() int64 {
 	_, _ = h.Write([]byte(e.Subject)) // never fails
 	return int64(h.Sum32() % Shards)
 }
+
+// Committed is an event that happened.
+type Committed struct {
+	Event
+	// Time is when its transaction committed. Events of one transaction share it, and those of several may.
+	Time time.Time
+}
+
+// Position is a place in a shard, whose order is commit time, then event id: after every event of an earlier time, and after those
+// of Time up to EventID, or after all of Time if EventID is empty. The zero position is before everything.
+type Position struct {
+	Time    time.Time
+	EventID string
+}
+
+// Equal tells whether two positions are the same place.
+func (p Position) Equal(q Position) bool { return p.Time.Equal(q.Time) && p.EventID == q.EventID }

@@ -5,7 +5,7 @@
 -- row is written hot: the ledger only inserts, and the epoch row is only read-locked by commits.
 
 -- Room stock. The epoch of a store's virtual stock is the commit timestamp of the transaction that wrote it, so no
--- epoch is ever used twice (PROTOCOL rule 9). A store without a row sells nothing.
+-- epoch is ever used twice (docs/protocol.md, rule 9). A store without a row sells nothing.
 CREATE TABLE Epochs (
   StoreId STRING(64) NOT NULL,
   Epoch TIMESTAMP NOT NULL OPTIONS (allow_commit_timestamp = true),
@@ -47,7 +47,7 @@ CREATE TABLE StockAdjustments (
   ROW DELETION POLICY (OLDER_THAN(CreateTime, INTERVAL 400 DAY));
 
 -- Room order. The first to insert the row decides a checkout: the commit with CONFIRMED or the tombstone with ABANDONED
--- (PROTOCOL rules 5 and 7). A tombstone keeps the refusal, so that the same key gives the same answer.
+-- (docs/protocol.md, rules 5 and 7). A tombstone keeps the refusal, so that the same key gives the same answer.
 CREATE TABLE Orders (
   OrderId STRING(36) NOT NULL,
   UserId STRING(36) NOT NULL,
@@ -98,7 +98,7 @@ CREATE TABLE OrderHistory (
   INTERLEAVE IN PARENT Orders ON DELETE CASCADE;
 
 -- Room payment. Written before any money moves, so it stands before its order does and is no child of it. Request is the
--- frozen checkout (PROTOCOL rule 10): lines, prices, address, totals.
+-- frozen checkout (docs/protocol.md, rule 10): lines, prices, address, totals.
 CREATE TABLE Payments (
   OrderId STRING(36) NOT NULL,
   State STRING(24) NOT NULL,
@@ -132,3 +132,20 @@ CREATE TABLE Outbox (
   TraceParent STRING(64) NOT NULL,
 ) PRIMARY KEY (Shard, CommitTime, EventId),
   ROW DELETION POLICY (OLDER_THAN(CommitTime, INTERVAL 7 DAY));
+
+-- Room outbox. Who publishes a shard, and how far it is published: all of an earlier commit time, and those of PublishedTime up to
+-- PublishedEventId, or all of them if it is NULL. A shard without a row was never published.
+CREATE TABLE OutboxShards (
+  Shard INT64 NOT NULL,
+  PublishedTime TIMESTAMP NOT NULL,
+  PublishedEventId STRING(64),
+  -- A relay; NULL: nobody.
+  Owner STRING(64),
+) PRIMARY KEY (Shard);
+
+-- Room outbox. The relays' signs of life: the shards of one that has given none for a while are taken over.
+CREATE TABLE OutboxRelays (
+  RelayId STRING(64) NOT NULL,
+  SeenTime TIMESTAMP NOT NULL OPTIONS (allow_commit_timestamp = true),
+) PRIMARY KEY (RelayId),
+  ROW DELETION POLICY (OLDER_THAN(SeenTime, INTERVAL 1 DAY));

@@ -21,7 +21,7 @@ func TestSchema(t *testing.T) {
 	if err := row.Columns(&tables); err != nil {
 		t.Fatal(err)
 	}
-	if want := int64(9); tables != want {
+	if want := int64(11); tables != want {
 		t.Errorf("the schema has %d tables, want %d", tables, want)
 	}
 }

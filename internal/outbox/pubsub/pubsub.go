@@ -1,0 +1,74 @@
+// Package pubsub publishes the outbox's events to Pub/Sub, as CloudEvents 1.0 in attributes (binary mode).
+package pubsub
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"cloud.google.com/go/pubsub/v2"
+	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"larder.dev/internal/outbox"
+)
+
+// Source is the ce-source of every event: with the ce-id it names an event for good.
+const Source = "//larder.dev/outbox"
+
+// Publisher implements outbox.Publisher. Each call is one request, and the relay has at most one for each shard under way: that is
+// the flow control. In one request the events are in order, and the next one is sent when it is acknowledged; so what a subscription
+// without ordering keys may shuffle, a shard's publish order doesn't. Ordering keys would cost a request for each subject.
+type Publisher struct {
+	client  *pubsub.Client
+	project string
+}
+
+var _ outbox.Publisher = Publisher{}
+
+// New makes one for a project's topics.
+func New(client *pubsub.Client, project string) Publisher { return Publisher{client, project} }
+
+// Publish implements outbox.Publisher. The client sends it again until ctx ends where that may help; a missing topic is NotFound at once.
+func (p Publisher) Publish(ctx context.Context, topic string, events []outbox.Committed) error {
+	request := &pubsubpb.PublishRequest{Topic: p.name(topic), Messages: make([]*pubsubpb.PubsubMessage, len(events))}
+	for i, e := range events {
+		request.Messages[i] = &pubsubpb.PubsubMessage{Data: e.Data, Attributes: Attributes(e)}
+	}
+	answer, err := p.client.TopicAdminClient.Publish(ctx, request)
+	if err != nil {
+		return fmt.Errorf("publish to %s: %w", topic, err)
+	}
+	if got := len(answer.GetMessageIds()); got != len(events) {
+		return fmt.Errorf("publish to %s: %d of %d events acknowledged", topic, got, len(events))
+	}
+	return nil
+}
+
+// Reachable asks Pub/Sub for a topic. It needn't be there: publishing is tried until it is.
+func (p Publisher) Reachable(topic string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		_, err := p.client.TopicAdminClient.GetTopic(ctx, &pubsubpb.GetTopicRequest{Topic: p.name(topic)})
+		if status.Code(err) == codes.NotFound {
+			return nil
+		}
+		return err
+	}
+}
+
+func (p Publisher) name(topic string) string {
+	return fmt.Sprintf("projects/%s/topics/%s", p.project, topic)
+}
+
+// Attributes are an event's context attributes. ce-time is the commit's time; traceparent is left out if there is none.
+func Attributes(e outbox.Committed) map[string]string {
+	attributes := map[string]string{
+		"ce-id": e.ID, "ce-type": e.Type, "ce-source": Source, "ce-specversion": "1.0", "ce-subject": e.Subject,
+		"ce-time": e.Time.UTC().Format(time.RFC3339Nano), "content-type": "application/json",
+	}
+	if e.TraceParent != "" {
+		attributes["traceparent"] = e.TraceParent
+	}
+	return attributes
+}

@@ -1,0 +1,278 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Relay publishes the outbox: every event at least once, those of one shard in the order of their commits.
+//
+//  1. Cursor. A shard has a cursor in the database: everything up to it is published. A round takes a time T from a strong read,
+//     and reads the rows above the cursor **at T**. Reading at T settles what is there up to T: nothing that commits later has a commit
+//     time of T or less. So when all that was read is acknowledged by Pub/Sub, the cursor moves to T. Were T taken after the rows
+//     were read, a commit between the two would never be published.
+//  2. Cut. A read is bounded. If it was cut, the cursor moves to its last row, (commit time, event id), and the next read, at the same T
+//     or a later one, goes on behind that row. Rows with equal commit times are told apart by their ids; all of them were there at
+//     T, so none appears later with a lower id.
+//  3. Acknowledged first. The cursor moves only past events that Pub/Sub has acknowledged. A relay that dies between the two leaves
+//     events that are published again: consumers know them by id, or by the version in them.
+//  4. Lease. A shard has an owner; the transaction that moves the cursor checks that the owner is still the mover and the cursor is
+//     still what it read. So a relay that was taken for dead and wasn't can publish twice, and never move a cursor past what another
+//     relay has yet to publish. A relay lives while its last sign of life is younger than the lease, by the database's clock alone.
+//  5. Share. Each relay holds its part of the shards: those alive, ordered by id, divide them evenly. Who has too many gives idle
+//     ones back; who has too few takes those that nobody alive owns.
+//  6. Nothing is given up. What fails, a database that is gone, a topic that is missing, is logged and tried again, with growing
+//     pauses and jitter. An event that Pub/Sub refuses for good holds its shard up until somebody mends it: passing over it would lose
+//     it. The lag tells.
+//
+// No row of the outbox is changed or deleted by the relay; a row deletion policy clears it.
+type Relay struct {
+	id        string
+	store     Store
+	publisher Publisher
+	options   Options
+
+	busy     map[int64]*shard // being published; only Run's goroutine touches the map
+	running  sync.WaitGroup
+	stopping atomic.Bool
+	renewed  time.Time
+	stats    stats
+}
+
+// Store keeps the outbox's rows, its cursors and its leases.
+type Store interface {
+	// Look is a strong read of cursors and leases, and tells its time.
+	Look(ctx context.Context) (View, error)
+	// Read returns a shard's first events above a position as they are at a time, at most limit of them and not many more bytes than
+	// Pub/Sub takes at once, in order.
+	Read(ctx context.Context, shard int64, above Position, at time.Time, limit int) (Batch, error)
+	// Move moves a shard's cursor. ErrLost: the shard isn't the relay's any more, or its cursor isn't at from; nothing moved.
+	Move(ctx context.Context, relay string, shard int64, from, to Position) error
+	// Renew gives a sign of life.
+	Renew(ctx context.Context, relay string) error
+	// Claim takes those of the shards whose owner is still the given one.
+	Claim(ctx context.Context, relay string, shards []Lease) error
+	// Release gives back those of the shards that are the relay's.
+	Release(ctx context.Context, relay string, shards []int64) error
+	// Leave gives back all of them, and ends the relay's life.
+	Leave(ctx context.Context, relay string) error
+}
+
+// Publisher publishes to a topic. It returns nil when all events are acknowledged; after an error any of them may have been published.
+type Publisher interface {
+	Publish(ctx context.Context, topic string, events []Committed) error
+}
+
+// Batch is what a read found.
+type Batch struct {
+	Events []Committed
+	// Cut: there may be more.
+	Cut bool
+}
+
+// View is what a strong read saw.
+type View struct {
+	// Time is the read's own timestamp.
+	Time time.Time
+	// Seen has each relay's last sign of life.
+	Seen map[string]time.Time
+	// Leases has every shard once, in order; a shard that was never owned has no owner, and the zero position.
+	Leases []Lease
+}
+
+// Lease is who publishes a shard, and how far it is published.
+type Lease struct {
+	Shard  int64
+	Owner  string
+	Cursor Position
+}
+
+// ErrLost is Store.Move's: somebody else publishes the shard.
+var ErrLost = errors.New("the shard is not this relay's any more")
+
+// Options of a relay.
+type Options struct {
+	// Lease is how long after its last sign of life a relay is taken for dead.
+	Lease time.Duration `env:"RELAY_LEASE" envDefault:"10s"`
+	// Batch is how many events are read and published at once; Pub/Sub takes 1,000.
+	Batch int `env:"RELAY_BATCH" envDefault:"500"`
+	// MinPause and MaxPause bound the pause between two looks, which grows while there is nothing to publish.
+	MinPause time.Duration `env:"RELAY_MIN_PAUSE" envDefault:"50ms"`
+	MaxPause time.Duration `env:"RELAY_MAX_PAUSE" envDefault:"1s"`
+	// Report is how often a relay logs what it did.
+	Report time.Duration `env:"RELAY_REPORT" envDefault:"10s"`
+}
+
+// Limits of single steps.
+const (
+	storeLimit   = 10 * time.Second
+	publishLimit = 10 * time.Second
+	// finishLimit is for what is being published when the relay is told to stop, leaveLimit for giving its shards back after that.
+	finishLimit = 4 * time.Second
+	leaveLimit  = 2 * time.Second
+)
+
+// NewRelay makes a relay. The id is its own alone: a process that is started again is another relay.
+func NewRelay(id string, store Store, publisher Publisher, options Options) *Relay {
+	return &Relay{id: id, store: store, publisher: publisher, options: options, busy: map[int64]*shard{}}
+}
+
+// Run publishes until ctx ends. It then finishes the batches under way and gives its shards back, in less than 7 seconds.
+func (r *Relay) Run(ctx context.Context) error {
+	// Publishing outlives ctx by finishLimit.
+	publishing, abort := context.WithCancel(context.WithoutCancel(ctx))
+	defer abort()
+	defer context.AfterFunc(ctx, func() {
+		r.stopping.Store(true)
+		time.AfterFunc(finishLimit, abort)
+	})()
+	reports := time.NewTicker(r.options.Report)
+	defer reports.Stop()
+
+	idle := pause{min: r.options.MinPause, max: r.options.MaxPause}
+	failing := pause{min: r.options.MinPause, max: 5 * time.Second}
+	for ctx.Err() == nil {
+		start := time.Now()
+		worked, err := r.round(ctx, publishing)
+		wait := &idle
+		switch {
+		case ctx.Err() != nil:
+			continue
+		case err != nil:
+			slog.WarnContext(ctx, "outbox: a round failed", "error", err)
+			wait = &failing
+		default:
+			failing.reset()
+			if worked {
+				idle.reset()
+			}
+		}
+		// A database whose reads have become slow is asked less often: it is busy with them for half the time at most.
+		sleep(ctx, max(wait.next(), time.Since(start)))
+		select {
+		case <-reports.C:
+			r.report(ctx)
+		default:
+		}
+	}
+	return r.leave(ctx)
+}
+
+// round looks once, keeps the relay's share, and starts to publish each shard of its own that has something new and is at rest.
+func (r *Relay) round(ctx, publishing context.Context) (worked bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, storeLimit)
+	defer cancel()
+	for id, s := range r.busy {
+		if s.ended.Load() {
+			delete(r.busy, id)
+		}
+	}
+	// A shard that comes to rest after this has a cursor which the view may not show: it is left to the next round.
+	start := time.Now()
+	view, err := r.store.Look(ctx)
+	if err != nil {
+		return false, fmt.Errorf("look at the shards: %w", err)
+	}
+	r.stats.look.Store(int64(time.Since(start)))
+
+	mine, moved, err := r.share(ctx, view)
+	if err != nil {
+		return false, err
+	}
+	found, err := r.publish(ctx, publishing, mine, view.Time)
+	return found || moved || len(r.busy) > 0, err
+}
+
+// publish reads the shards that are at rest and starts to publish where there is something.
+func (r *Relay) publish(ctx, publishing context.Context, mine []Lease, at time.Time) (found bool, err error) {
+	batches := make([]Batch, len(mine))
+	var group errgroup.Group
+	for i, lease := range mine {
+		if r.busy[lease.Shard] != nil {
+			continue
+		}
+		group.Go(func() (err error) {
+			batches[i], err = r.store.Read(ctx, lease.Shard, lease.Cursor, at, r.options.Batch)
+			return err
+		})
+	}
+	err = group.Wait() // what could be read is published whatever became of the rest
+	lag := time.Duration(0)
+	for i, lease := range mine {
+		if s := r.busy[lease.Shard]; s != nil && !s.ended.Load() {
+			lag = max(lag, at.Sub(time.Unix(0, s.oldest.Load())))
+		}
+		if len(batches[i].Events) == 0 {
+			continue
+		}
+		found = true
+		lag = max(lag, at.Sub(batches[i].Events[0].Time))
+		r.start(publishing, lease, batches[i], at)
+	}
+	r.stats.lag.Store(int64(lag))
+	if err != nil {
+		return found, fmt.Errorf("read the outbox: %w", err)
+	}
+	return found, nil
+}
+
+// leave ends what is being published and gives the shards back. Without it they'd be taken over when the lease has run out.
+func (r *Relay) leave(ctx context.Context) error {
+	r.running.Wait()
+	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveLimit)
+	defer cancel()
+	if err := r.store.Leave(leaving, r.id); err != nil {
+		slog.WarnContext(ctx, "outbox: shards are kept until the lease has run out", "error", err)
+	}
+	r.report(ctx)
+	return nil
+}
+
+// stats are numbers for people.
+type stats struct {
+	published, again atomic.Int64
+	lag, look        atomic.Int64 // nanoseconds
+	shards, relays   atomic.Int64
+	reported         atomic.Int64 // published, when that was last logged
+}
+
+// Status is what a relay is doing.
+type Status struct {
+	Relay string `json:"relay"`
+	// Published events since the start; Retries are failed attempts to publish.
+	Published int64 `json:"published"`
+	Retries   int64 `json:"retries"`
+	// LagMillis is the age of the oldest event of the relay's shards that isn't acknowledged, at its last look; 0 if there is none.
+	LagMillis int64 `json:"lag_ms"`
+	// LookMillis is what the last strong read took.
+	LookMillis int64 `json:"look_ms"`
+	Shards     int64 `json:"shards"`
+	Relays     int64 `json:"relays"`
+}
+
+// Status may be called at any time.
+func (r *Relay) Status() Status {
+	s := &r.stats
+	return Status{
+		Relay: r.id, Published: s.published.Load(), Retries: s.again.Load(), Shards: s.shards.Load(), Relays: s.relays.Load(),
+		LagMillis: time.Duration(s.lag.Load()).Milliseconds(), LookMillis: time.Duration(s.look.Load()).Milliseconds(),
+	}
+}
+
+// report logs a relay's numbers if there was anything to do since the last time.
+func (r *Relay) report(ctx context.Context) {
+	now := r.Status()
+	fresh := now.Published - r.stats.reported.Swap(now.Published)
+	if fresh == 0 && now.LagMillis == 0 {
+		return
+	}
+	slog.InfoContext(ctx, "outbox", "published", fresh, "total", now.Published, "retries", now.Retries, "lag_ms", now.LagMillis,
+		"look_ms", now.LookMillis, "shards", now.Shards, "relays", now.Relays)
+}

@@ -1,0 +1,293 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"larder.dev/internal/outbox"
+	"larder.dev/internal/outbox/outboxtest"
+)
+
+// program is the built relay: tests run what is released.
+var program string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "relay-")
+		if err != nil {
+			log.Fatal(err)
+		}
+		defer func() { _ = os.RemoveAll(dir) }()
+		program = filepath.Join(dir, "relay")
+		if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
+			log.Fatalf("build the relay: %v\n%s", err, out)
+		}
+		return m.Run()
+	}())
+}
+
+// process is a running relay.
+type process struct {
+	*exec.Cmd
+	address string
+	log     *os.File
+	ended   chan error
+}
+
+// start starts a relay of the rig's outbox.
+func start(t *testing.T, rig *outboxtest.Rig, environment ...string) *process {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	_ = listener.Close()
+	output, err := os.CreateTemp(t.TempDir(), "relay-*.log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &process{Cmd: exec.Command(program), address: address, log: output, ended: make(chan error, 1)}
+	p.Stdout, p.Stderr = output, output
+	p.Env = append(os.Environ(), "PORT="+address[strings.LastIndex(address, ":")+1:], "GOOGLE_CLOUD_PROJECT="+outboxtest.Project,
+		"SPANNER_DATABASE="+rig.Database.DatabaseName(), "JWKS_URL=http://127.0.0.1:1/", "SERVICE_JWKS_URL=http://127.0.0.1:1/",
+		"SERVICE_ACCOUNT_DOMAIN=larder-test.iam.gserviceaccount.com", "RELAY_LEASE=2s")
+	p.Env = append(p.Env, environment...)
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { p.ended <- p.Wait() }()
+	t.Cleanup(func() {
+		p.kill()
+		if t.Failed() {
+			text, _ := os.ReadFile(output.Name())
+			t.Logf("the log of %s ends with %s", p.address, text[max(0, len(text)-2000):])
+		}
+		_ = output.Close()
+	})
+	return p
+}
+
+// kill is a kill -9; a process that ended already stays as it is.
+func (p *process) kill() {
+	_ = p.Process.Kill()
+	p.ended <- <-p.ended
+}
+
+// get asks the process; an empty answer if it doesn't.
+func (p *process) get(path string) (status int, body []byte) {
+	client := http.Client{Timeout: 3 * time.Second}
+	answer, err := client.Get("http://" + p.address + path)
+	if err != nil {
+		return 0, nil
+	}
+	defer answer.Body.Close()
+	body, err = io.ReadAll(answer.Body)
+	if err != nil {
+		return 0, nil
+	}
+	return answer.StatusCode, body
+}
+
+func (p *process) awaitReady(t *testing.T) {
+	t.Helper()
+	if !outboxtest.Poll(20*time.Second, func() bool { status, _ := p.get("/readyz"); return status == http.StatusOK }) {
+		t.Fatal("the relay doesn't become ready")
+	}
+}
+
+// A relay is ready when Spanner and Pub/Sub answer, tells its lag, and ends in order, its shards given back.
+func TestLife(t *testing.T) {
+	rig := outboxtest.Open(t)
+	inbox := rig.Subscribe(t)
+	p := start(t, rig)
+	p.awaitReady(t)
+	var written []string
+	for i := range 200 {
+		e := rig.Event(fmt.Sprintf("e%d", i), fmt.Sprintf("orders/%d", i))
+		if _, err := rig.Write(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+		written = append(written, e.ID)
+	}
+	inbox.Await(t, written, 20*time.Second)
+	var now outbox.Status
+	settled := func() bool {
+		_, body := p.get("/status")
+		return json.Unmarshal(body, &now) == nil && now.Published == 200 && now.LagMillis == 0 && now.Shards == outbox.Shards && now.Relays == 1
+	}
+	if !outboxtest.Poll(5*time.Second, settled) {
+		t.Errorf("status is %+v", now)
+	}
+	t.Logf("commit to arrival: %s", lags(inbox))
+
+	asked := time.Now()
+	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-p.ended:
+		p.ended <- err
+		if err != nil {
+			t.Errorf("the relay ends with %v", err)
+		}
+		t.Logf("ended in %v", time.Since(asked))
+	case <-time.After(10 * time.Second):
+		t.Fatal("the relay doesn't end in 10 s")
+	}
+	next := start(t, rig, "RELAY_LEASE=1h") // it would wait for an hour for shards that were not given back
+	e := rig.Event("next", "orders/1")
+	if _, err := rig.Write(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	inbox.Await(t, []string{"next"}, 20*time.Second)
+	if duplicates, _ := inbox.Duplicates(written); duplicates > 0 {
+		t.Errorf("%d duplicates without any fault", duplicates)
+	}
+	next.kill()
+}
+
+// Without Pub/Sub or Spanner a relay isn't ready, and says which one.
+func TestNotReady(t *testing.T) {
+	rig := outboxtest.Open(t)
+	for _, missing := range []struct{ variable, name string }{{"PUBSUB_EMULATOR_HOST", "pubsub"}, {"SPANNER_EMULATOR_HOST", "spanner"}} {
+		p := start(t, rig, missing.variable+"=127.0.0.1:1")
+		want := missing.name + " is not ready\n"
+		if !outboxtest.Poll(20*time.Second, func() bool {
+			status, body := p.get("/readyz")
+			return status == http.StatusServiceUnavailable && string(body) == want
+		}) {
+			status, body := p.get("/readyz")
+			t.Errorf("without %s /readyz answers %d %q, want 503 %q", missing.name, status, body, want)
+		}
+		p.kill()
+	}
+}
+
+// Events that concurrent transactions write all arrive, while relays are killed (or stopped for longer than their lease, so that
+// they come back as ones that were taken for dead) every 2.5 seconds. SEED repeats a run's choices.
+func TestTwentyThousandEventsWithKills(t *testing.T) {
+	const (
+		events  = 20_000
+		writers = 6
+		writing = 24 * time.Second
+		relays  = 3
+	)
+	seed := uint64(time.Now().UnixNano())
+	if given := os.Getenv("SEED"); given != "" {
+		var err error
+		if seed, err = strconv.ParseUint(given, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("SEED=%d", seed)
+	choice := rand.New(rand.NewPCG(seed, 0))
+	rig := outboxtest.Open(t)
+	inbox := rig.Subscribe(t)
+	begin := time.Now()
+
+	written := make([][]string, writers)
+	var work sync.WaitGroup
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Second)
+	defer cancel()
+	for w := range writers {
+		work.Go(func() {
+			written[w] = writeShare(ctx, t, rig, rand.New(rand.NewPCG(seed, uint64(w)+1)), w, events/writers+1, writing)
+		})
+	}
+	done := make(chan struct{})
+	go func() { work.Wait(); close(done) }()
+
+	running := make([]*process, relays)
+	for i := range running {
+		running[i] = start(t, rig)
+	}
+	kills, stops := 0, 0
+	strike := time.NewTicker(2500 * time.Millisecond)
+	defer strike.Stop()
+	for open := true; open; {
+		select {
+		case <-done:
+			open = false
+		case <-strike.C:
+			i := choice.IntN(relays)
+			if choice.IntN(3) == 0 {
+				stops++
+				stopped := running[i].Process
+				_ = stopped.Signal(syscall.SIGSTOP)
+				time.AfterFunc(3*time.Second, func() { _ = stopped.Signal(syscall.SIGCONT) })
+				continue
+			}
+			kills++
+			running[i].kill()
+			running[i] = start(t, rig)
+		}
+	}
+	all := slices.Concat(written...)
+	wrote := time.Since(begin)
+	inbox.Await(t, all, 25*time.Second)
+	took := time.Since(begin)
+	duplicates, strange := inbox.Duplicates(all)
+	if len(strange) > 0 {
+		t.Errorf("%d events that nobody wrote, such as %s", len(strange), strange[0])
+	}
+	if len(all) < events || kills == 0 {
+		t.Errorf("only %d events and %d kills", len(all), kills)
+	}
+	t.Logf("%d events written in %v, all arrived after %v (%.0f/s); %d kills, %d stops; 0 missing, %d duplicates; commit to arrival: %s",
+		len(all), wrote.Round(time.Millisecond), took.Round(time.Millisecond), float64(len(all))/took.Seconds(), kills, stops, duplicates, lags(inbox))
+}
+
+// writeShare writes events in transactions of 1 to 12, spread over a time; each transaction is of 1 to 3 subjects.
+func writeShare(ctx context.Context, t *testing.T, rig *outboxtest.Rig, choice *rand.Rand, writer, events int, over time.Duration) (ids []string) {
+	t.Helper()
+	const meanSize = 6.5
+	pace := time.NewTicker(time.Duration(float64(over) / float64(events) * meanSize))
+	defer pace.Stop()
+	for len(ids) < events {
+		var batch []outbox.Event
+		first, subjects := choice.IntN(5_000), 1+choice.IntN(3)
+		for i := range 1 + choice.IntN(12) {
+			batch = append(batch, rig.Event(fmt.Sprintf("%d-%x-%d", writer, choice.Uint32(), len(ids)+i), fmt.Sprintf("orders/%d", first+i%subjects)))
+		}
+		if _, err := rig.Write(ctx, batch...); err != nil {
+			t.Errorf("write: %v", err)
+			return ids
+		}
+		for _, e := range batch {
+			ids = append(ids, e.ID)
+		}
+		<-pace.C
+	}
+	return ids
+}
+
+// lags tells how long after its commit each message arrived.
+func lags(inbox *outboxtest.Inbox) string {
+	var all []time.Duration
+	for _, m := range inbox.Messages() {
+		commit, err := time.Parse(time.RFC3339Nano, m.Attributes["ce-time"])
+		if err == nil {
+			all = append(all, m.Arrived.Sub(commit))
+		}
+	}
+	slices.Sort(all)
+	at := func(share float64) time.Duration { return all[int(share*float64(len(all)-1))].Round(time.Millisecond) }
+	return fmt.Sprintf("p50 %v, p99 %v, max %v", at(0.5), at(0.99), at(1))
+}
