@@ -120,6 +120,13 @@ func (p *Provider) Confirm(ctx context.Context, id, method, returnURL, key strin
 		out := intent(failed)
 		out.Status, out.Decline = payment.IntentFailed, decline(refusal)
 		return out, nil
+	case refusal.Type == stripe.ErrorTypeInvalidRequest && refusal.Param == "payment_method":
+		// The shopper named a method that Stripe doesn't have, or that can't be used: for them that is a decline.
+		now, err := p.confirmed(ctx, id)
+		if err == nil && now.Status == payment.IntentRequiresConfirmation {
+			now.Status, now.Decline = payment.IntentFailed, &payment.Decline{Class: "INCORRECT_DETAILS", Code: string(refusal.Code)}
+		}
+		return now, err
 	}
 	return payment.Intent{}, fmt.Errorf("stripe: confirm intent %s: %w", id, err)
 }

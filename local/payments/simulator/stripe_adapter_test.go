@@ -127,6 +127,24 @@ func TestAdapterDeclines(t *testing.T) {
 	}
 }
 
+// A method that the provider doesn't have is the shopper's fault, and leaves the intent as it was.
+func TestAdapterUnknownMethod(t *testing.T) {
+	p := start(t, simulator.Config{})
+	a := adapter(p)
+	in := created(t, a, "order", 500)
+	for _, how := range []string{"fresh", "replayed"} {
+		if got := confirmed(t, a, in.ID, "pm_none", "confirm"); got.Status != payment.IntentFailed || got.Decline == nil || got.Decline.Class != "INCORRECT_DETAILS" {
+			t.Errorf("%s: %s %+v", how, got.Status, got.Decline)
+		}
+	}
+	if got := confirmed(t, a, in.ID, "pm_card_visa", "second"); got.Status != payment.IntentAuthorized {
+		t.Errorf("confirmed again: %+v", got)
+	}
+	if got := confirmed(t, a, in.ID, "pm_none", "confirm"); got.Status != payment.IntentAuthorized {
+		t.Errorf("late duplicate of the refused confirmation: %s", got.Status)
+	}
+}
+
 func TestAdapterAction(t *testing.T) {
 	p := start(t, simulator.Config{})
 	a := adapter(p)
