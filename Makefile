@@ -2,7 +2,7 @@
 PROFILE ?= demo
 export PROFILE ONLY NAME CHECKS PACKAGES
 
-.PHONY: help demo up down status logs reset build generate check check-faults test
+.PHONY: help demo up down status logs reset build generate check check-faults test recovery
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -43,3 +43,6 @@ check-faults: ## plant faults in a copy, and see each check catch its own
 
 test: ## run every test on real components, beside a running demo
 	@local/bin/test.sh
+
+recovery: up ## kill each part with -9 in turn; see all of them ready within 60 s and the demo pass again
+	@eval "$$(local/env.sh $(PROFILE))" && go test -tags recovery -count=1 -timeout 40m -v -run TestRecovery ./test/
