@@ -159,8 +159,8 @@ func (w *world) checkout(address, card, total string) string {
 // forge makes tokens that nobody should believe out of the shopper's own one.
 func (w *world) forge(t *testing.T) {
 	t.Helper()
-	real := strings.Split(w.tokens["shopper"], ".")
-	if len(real) != 3 {
+	signed := strings.Split(w.tokens["shopper"], ".")
+	if len(signed) != 3 {
 		t.Fatal("an access token is no JWT")
 	}
 	claims := jwt.MapClaims{}
@@ -201,8 +201,8 @@ func (w *world) forge(t *testing.T) {
 	w.tokens["foreign"] = sign(jwt.SigningMethodEdDSA, private, roles)
 	w.tokens["alg none"] = sign(jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, roles)
 	w.tokens["alg HS256 with the public key"] = sign(jwt.SigningMethodHS256, []byte(published), roles)
-	w.tokens["more roles under the old signature"] = real[0] + "." + text(payload) + "." + real[2]
-	w.tokens["no signature"] = real[0] + "." + real[1] + "."
+	w.tokens["more roles under the old signature"] = signed[0] + "." + text(payload) + "." + signed[2]
+	w.tokens["no signature"] = signed[0] + "." + signed[1] + "."
 	w.tokens["key in the header"] = embedded(t, private, public, roles)
 	w.tokens["refresh token"] = w.shopper.refresh
 

@@ -19,10 +19,10 @@ func NewServer(service *Service) *Server { return &Server{service: service} }
 // Search translates.
 func (s *Server) Search(ctx context.Context, req *searchpb.SearchRequest) (*searchpb.SearchResponse, error) {
 	result, err := s.service.Search(ctx, Query{
-		Text: req.Q, Store: req.Store,
-		Categories: req.Category, Brands: req.Brand, Tags: req.Tag,
-		MinPrice: req.MinPrice, MaxPrice: req.MaxPrice,
-		Sort: sorts[req.Sort], PageSize: int(req.PageSize), PageToken: req.PageToken,
+		Text: req.GetQ(), Store: req.GetStore(),
+		Categories: req.GetCategory(), Brands: req.GetBrand(), Tags: req.GetTag(),
+		MinPrice: req.GetMinPrice(), MaxPrice: req.GetMaxPrice(),
+		Sort: sorts[req.GetSort()], PageSize: int(req.GetPageSize()), PageToken: req.GetPageToken(),
 	})
 	if err != nil {
 		return nil, err

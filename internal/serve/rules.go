@@ -30,15 +30,10 @@ func (r rule) admits(c identity.Caller) bool {
 
 // rulesOf reads the rules of a service's methods. A method without one is an error: it would be refused for everybody.
 func rulesOf(service string) (map[string]rule, error) {
-	found, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(service))
+	methods, err := methodsOf(service)
 	if err != nil {
-		return nil, fmt.Errorf("find service %s: %w", service, err)
+		return nil, err
 	}
-	described, ok := found.(protoreflect.ServiceDescriptor)
-	if !ok {
-		return nil, fmt.Errorf("%s is no service", service)
-	}
-	methods := described.Methods()
 	rules := map[string]rule{}
 	for i := range methods.Len() {
 		method := methods.Get(i)
@@ -64,4 +59,17 @@ func rulesOf(service string) (map[string]rule, error) {
 		rules[fmt.Sprintf("/%s/%s", service, method.Name())] = r
 	}
 	return rules, nil
+}
+
+// methodsOf finds the methods of a service that is linked into the program.
+func methodsOf(service string) (protoreflect.MethodDescriptors, error) {
+	found, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(service))
+	if err != nil {
+		return nil, fmt.Errorf("find service %s: %w", service, err)
+	}
+	described, ok := found.(protoreflect.ServiceDescriptor)
+	if !ok {
+		return nil, fmt.Errorf("%s is no service", service)
+	}
+	return described.Methods(), nil
 }

@@ -3,7 +3,6 @@ package serve
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -16,7 +15,6 @@ import (
 	"google.golang.org/genproto/googleapis/api/annotations"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"larder.dev/internal/fault"
 )
@@ -71,11 +69,10 @@ func (q query) takes(parameter string) bool {
 
 // queriesOf reads the queries of a service's routes, by verb and path.
 func queriesOf(service string) (map[string]query, error) {
-	found, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(service))
+	methods, err := methodsOf(service)
 	if err != nil {
-		return nil, fmt.Errorf("find service %s: %w", service, err)
+		return nil, err
 	}
-	methods := found.(protoreflect.ServiceDescriptor).Methods()
 	queries := map[string]query{}
 	for i := range methods.Len() {
 		method := methods.Get(i)

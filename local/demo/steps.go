@@ -428,7 +428,7 @@ func (d *demo) oneAuthorisation(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if len(intents) != 1 || at(intents[0], "status") != "requires_capture" || number(at(intents[0], "amount_capturable")) != number(d.request["expected_total"].(map[string]any)["minor_units"]) {
+	if len(intents) != 1 || at(intents[0], "status") != "requires_capture" || number(at(intents[0], "amount_capturable")) != number(at(d.request["expected_total"], "minor_units")) {
 		return fmt.Errorf("the provider's intents of the order: %v", intents)
 	}
 	return nil
@@ -436,7 +436,7 @@ func (d *demo) oneAuthorisation(ctx context.Context) error {
 
 // intents are the provider's, of one order, out of the 100 newest.
 func (d *demo) intents(ctx context.Context, order string, failed *error) []any {
-	request, err := http.NewRequestWithContext(ctx, "GET", d.config.ProviderURL+"/v1/payment_intents?limit=100", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, d.config.ProviderURL+"/v1/payment_intents?limit=100", nil)
 	if err == nil {
 		request.Header.Set("Authorization", "Bearer "+d.config.ProviderKey)
 		var list answer

@@ -113,7 +113,7 @@ func (c config) submit(ctx context.Context) error {
 // stream runs the pipeline in this process until ctx ends.
 func (c config) stream(ctx context.Context) error {
 	process.Expect(subscription.Part, bulk.Part)
-	listener, err := net.Listen("tcp", net.JoinHostPort("", strconv.Itoa(c.Port)))
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort("", strconv.Itoa(c.Port)))
 	if err != nil {
 		return err
 	}
@@ -134,7 +134,7 @@ func (c config) stream(ctx context.Context) error {
 		return err
 	}
 
-	reader := subscription.Open(client, c.subscription())
+	reader := subscription.Open(client, c.subscription()) //nolint:contextcheck // it ends by Drain and Close, after what it has read is written
 	defer context.AfterFunc(ctx, func() {
 		slog.Info("told to stop")
 		reader.Drain()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -154,7 +155,7 @@ func TestPoisonGoesToDeadLetters(t *testing.T) {
 		if m.Attributes["reason"] != want.reason || m.Attributes["detail"] == "" {
 			t.Errorf("reason %q, detail %q, want %s", m.Attributes["reason"], m.Attributes["detail"], want.reason)
 		}
-		if string(m.Data) != string(want.data) || m.Attributes["origin"] != "test" {
+		if !bytes.Equal(m.Data, want.data) || m.Attributes["origin"] != "test" {
 			t.Errorf("%s: the dead letter is not the message: %s %v", want.reason, m.Data, m.Attributes)
 		}
 		if m.Attributes["subscription"] != full("subscriptions", r.subscription) {

@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 		if err != nil {
 			log.Fatal(err)
 		}
-		defer os.RemoveAll(dir)
+		defer func() { _ = os.RemoveAll(dir) }()
 		program = filepath.Join(dir, "productindex")
 		if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
 			log.Fatalf("build the pipeline: %v\n%s", err, out)
@@ -91,7 +91,7 @@ func newRig(t *testing.T) *rig {
 		for _, s := range []string{r.topic, r.deadTopic} {
 			_ = client.TopicAdminClient.DeleteTopic(ctx, &pubsubpb.DeleteTopicRequest{Topic: full("topics", s)})
 		}
-		client.Close()
+		_ = client.Close()
 		if es, err := bulk.Connect(r.elasticsearch); err == nil {
 			if res, err := es.Indices.Delete([]string{r.index}); err == nil {
 				res.Body.Close()
@@ -209,7 +209,8 @@ func (r *rig) document(id string) (document, error) {
 		return d, err
 	}
 	defer res.Body.Close()
-	return d, json.NewDecoder(res.Body).Decode(&d)
+	err = json.NewDecoder(res.Body).Decode(&d)
+	return d, err
 }
 
 // waitVersion waits until the index has a document in a version.

@@ -177,9 +177,9 @@ func render(index string, replicas int) ([]byte, error) {
 	if err := json.Unmarshal(definition, &d); err != nil {
 		return nil, fmt.Errorf("index.json: %w", err)
 	}
-	d.Settings["index"].(map[string]any)["number_of_replicas"] = replicas
-	filters := d.Settings["analysis"].(map[string]any)["filter"].(map[string]any)
-	filters["synonyms"].(map[string]any)["synonyms"] = rules(synonyms)
+	d.Settings["index"].(map[string]any)["number_of_replicas"] = replicas         //nolint:errcheck // index.json's own form, which the tests load
+	filters := d.Settings["analysis"].(map[string]any)["filter"].(map[string]any) //nolint:errcheck // the same
+	filters["synonyms"].(map[string]any)["synonyms"] = rules(synonyms)            //nolint:errcheck // the same
 	d.Mappings["_meta"] = map[string]string{"fingerprint": fingerprint()}
 	d.Aliases = map[string]any{WriteAlias(index): struct{}{}}
 	return json.Marshal(d)

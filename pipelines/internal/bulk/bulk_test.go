@@ -144,7 +144,7 @@ func TestTriesAgainWhatIsNotTakenForNow(t *testing.T) {
 			defer res.Body.Close()
 			answer := strings.TrimSuffix(must(io.ReadAll(res.Body)), "]}")
 			w.Header().Set("X-Elastic-Product", "Elasticsearch")
-			fmt.Fprint(w, answer, `,{"index":{"status":429,"error":{"type":"t"}}},{"index":{"status":503}}]}`)
+			_, _ = fmt.Fprint(w, answer, `,{"index":{"status":429,"error":{"type":"t"}}},{"index":{"status":503}}]}`)
 		case 4:
 			panic(http.ErrAbortHandler) // the connection breaks
 		default:
@@ -168,7 +168,7 @@ func TestTriesAgainWhatIsNotTakenForNow(t *testing.T) {
 }
 
 func TestWriteEnds(t *testing.T) {
-	down := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }))
+	down := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }))
 	defer down.Close()
 	w, _ := fresh(t, down.URL)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -96,11 +96,11 @@ func (f *readFn) WatermarkEstimatorState(*sdf.WallTimeWatermarkEstimator) int64 
 
 // ProcessElement emits the messages of one bundle. That it is called again says that the bundle before succeeded.
 func (f *readFn) ProcessElement(ctx context.Context, rt *sdf.LockRTracker, _ []byte, emit func(beam.EventTime, cdc.Message)) (sdf.ProcessContinuation, error) {
-	found, ok := readers.Load(f.Subscription)
+	found, _ := readers.Load(f.Subscription)
+	r, ok := found.(*Reader)
 	if !ok {
 		return sdf.StopProcessing(), fmt.Errorf("no reader is open for subscription %s", f.Subscription)
 	}
-	r := found.(*Reader)
 	r.release((*pubsub.Message).Ack)
 	select {
 	case <-r.draining:
@@ -122,9 +122,8 @@ func (f *readFn) ProcessElement(ctx context.Context, rt *sdf.LockRTracker, _ []b
 
 // bundle waits for a first message, then takes what comes within the bounds of a bundle.
 func (r *Reader) bundle(ctx context.Context, take func(*pubsub.Message)) {
-	first := time.NewTimer(idle)
-	defer first.Stop()
-	until := first.C
+	until := time.NewTimer(idle)
+	defer until.Stop()
 	size := 0
 	for n := 0; n < bundleMessages && size < bundleBytes; n++ {
 		select {
@@ -132,7 +131,7 @@ func (r *Reader) bundle(ctx context.Context, take func(*pubsub.Message)) {
 			r.hold(m)
 			take(m)
 			size += len(m.Data)
-		case <-until:
+		case <-until.C:
 			return
 		case <-r.draining:
 			return
@@ -142,9 +141,7 @@ func (r *Reader) bundle(ctx context.Context, take func(*pubsub.Message)) {
 			return
 		}
 		if n == 0 {
-			rest := time.NewTimer(bundleWait)
-			defer rest.Stop()
-			until = rest.C
+			until.Reset(bundleWait)
 		}
 	}
 }
