@@ -21,6 +21,7 @@ type Outgoing struct {
 
 	mu     sync.Mutex
 	token  string
+	asked  time.Time
 	expiry time.Time
 }
 
@@ -63,6 +64,19 @@ func (o *Outgoing) idToken(ctx context.Context) (string, error) {
 	if _, _, err := jwt.NewParser().ParseUnverified(token, &claims); err != nil || claims.ExpiresAt == nil {
 		return "", fmt.Errorf("read the ID token of %s: %w", o.account, err)
 	}
-	o.token, o.expiry = token, claims.ExpiresAt.Time
+	o.token, o.asked, o.expiry = token, o.now(), claims.ExpiresAt.Time
 	return token, nil
+}
+
+// Forget drops the ID token that is kept, so that the next call asks for a new one. It tells whether that can help: not if the
+// token was asked for within the last seconds.
+func (o *Outgoing) Forget() bool {
+	const young = 10 * time.Second
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.now().Sub(o.asked) < young {
+		return false
+	}
+	o.expiry = time.Time{}
+	return true
 }

@@ -8,9 +8,11 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 )
 
 // Dial connects to another of our services, lazily. Calls carry this service's ID token, the access token of the person
@@ -23,7 +25,7 @@ func (a *App) Dial(address string) (*grpc.ClientConn, error) {
 	conn, err := grpc.NewClient(address,
 		grpc.WithTransportCredentials(transport),
 		grpc.WithPerRPCCredentials(a.outgoing),
-		grpc.WithUnaryInterceptor(passOn),
+		grpc.WithChainUnaryInterceptor(passOn, a.renew),
 		// A service that comes back is found again within a second; gRPC's own longest pause is two minutes.
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: time.Second},
@@ -49,4 +51,14 @@ func passOn(ctx context.Context, method string, req, reply any, cc *grpc.ClientC
 		md = metadata.Join(outgoing, md)
 	}
 	return invoke(metadata.NewOutgoingContext(ctx, md), method, req, reply, cc, opts...)
+}
+
+// renew makes a call a second time with a new ID token when the first one is refused: the issuer's key may have gone before the
+// token's time was up. Calls between our services may be repeated.
+func (a *App) renew(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	err := invoke(ctx, method, req, reply, cc, opts...)
+	if status.Code(err) == codes.Unauthenticated && a.outgoing.Forget() {
+		return invoke(ctx, method, req, reply, cc, opts...)
+	}
+	return err
 }
