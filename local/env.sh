@@ -61,6 +61,7 @@ address CART_ADDR 104 127.0.0.1:PORT
 address CHECKOUT_ADDR 105 127.0.0.1:PORT
 address ORDER_ADDR 106 127.0.0.1:PORT
 address PAYMENT_ADDR 107 127.0.0.1:PORT
+address RELAY_ADDR 108 127.0.0.1:PORT
 address PRODUCTINDEX_ADDR 111 127.0.0.1:PORT
 
 # Who signs tokens: the user service for shoppers, the local metadata server, as Google, for services.

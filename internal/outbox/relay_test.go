@@ -17,6 +17,7 @@ import (
 	"larder.dev/internal/outbox/outboxtest"
 	outboxpubsub "larder.dev/internal/outbox/pubsub"
 	outboxspanner "larder.dev/internal/outbox/spanner"
+	"larder.dev/internal/spannerdb"
 )
 
 const limit = 15 * time.Second // for whatever takes well under a second when nobody else works on the machine
@@ -204,6 +205,34 @@ func TestMissingTopic(t *testing.T) {
 	missing.MakeTopic(t)
 	late := missing.Subscribe(t)
 	late.Await(t, []string{"waits"}, 2*limit)
+}
+
+// A database that is gone, as after a restart of the emulator, is awaited; its successor begins with nothing published.
+func TestDatabaseIsLost(t *testing.T) {
+	rig := outboxtest.Open(t)
+	inbox := rig.Subscribe(t)
+	relay, _ := run(t, store(rig), publisher(rig), options())
+	write(t, rig, rig.Event("before", "orders/1"))
+	inbox.Await(t, []string{"before"}, limit)
+
+	name := rig.Database.DatabaseName()
+	if err := spannerdb.Drop(t.Context(), name); err != nil {
+		t.Fatal(err)
+	}
+	if err := spannerdb.CreateOnEmulator(t.Context(), name); err != nil {
+		t.Fatal(err)
+	}
+	fresh, err := spannerdb.Open(t.Context(), name) // the relay keeps its client, whose sessions are all lost
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(fresh.Close)
+	rig.Database = fresh
+	write(t, rig, rig.Event("after", "orders/1"))
+	inbox.Await(t, []string{"after"}, 2*limit)
+	if got := relay.Status(); got.Shards != outbox.Shards {
+		t.Errorf("status is %+v", got)
+	}
 }
 
 // Relays share the shards evenly; those of one that ends in order are free at once, those of one that dies after the lease.

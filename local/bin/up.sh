@@ -66,6 +66,7 @@ if [ -z "$running" ]; then
 			checkout $CHECKOUT_ADDR
 			order $ORDER_ADDR
 			payment $PAYMENT_ADDR
+			relay $RELAY_ADDR
 			productindex $PRODUCTINDEX_ADDR
 		LIST
 	fi

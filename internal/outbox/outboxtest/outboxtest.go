@@ -51,25 +51,15 @@ func Open(t *testing.T) *Rig {
 	return r
 }
 
-// MakeTopic makes the rig's topic. Open has done it; a test that has deleted it may make it again.
+// MakeTopic makes the rig's topic, deleted after the test. Open has done it; a copy of the rig with another Topic needs it.
 func (r *Rig) MakeTopic(t *testing.T) {
 	t.Helper()
 	if _, err := r.PubSub.TopicAdminClient.CreateTopic(t.Context(), &pubsubpb.Topic{Name: r.topic()}); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = r.deleteTopic(context.Background()) })
-}
-
-// DeleteTopic deletes it, and what its subscriptions hold stays there.
-func (r *Rig) DeleteTopic(t *testing.T) {
-	t.Helper()
-	if err := r.deleteTopic(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func (r *Rig) deleteTopic(ctx context.Context) error {
-	return r.PubSub.TopicAdminClient.DeleteTopic(ctx, &pubsubpb.DeleteTopicRequest{Topic: r.topic()})
+	t.Cleanup(func() {
+		_ = r.PubSub.TopicAdminClient.DeleteTopic(context.Background(), &pubsubpb.DeleteTopicRequest{Topic: r.topic()})
+	})
 }
 
 func (r *Rig) topic() string { return "projects/" + Project + "/topics/" + r.Topic }
