@@ -120,7 +120,7 @@ func rankEqualProducts(ctx context.Context, d *demo) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	lag, err := eventually(ctx, 30*time.Second, func() error {
+	lag, err := eventually(ctx, 60*time.Second, func() error {
 		for _, want := range []struct {
 			query         string
 			first, second string
@@ -349,7 +349,7 @@ func changeBySQL(ctx context.Context, d *demo) (string, error) {
 
 // shows waits until search has a product with this name and price.
 func (d *demo) shows(ctx context.Context, product, name string, price int64) (time.Duration, error) {
-	return eventually(ctx, 30*time.Second, func() error {
+	return eventually(ctx, 60*time.Second, func() error {
 		found, err := d.search(ctx, name)
 		if err != nil {
 			return err

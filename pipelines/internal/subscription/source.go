@@ -6,7 +6,7 @@ import (
 	"reflect"
 	"time"
 
-	"cloud.google.com/go/pubsub/v2"
+	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
 	"github.com/apache/beam/sdks/v2/go/pkg/beam"
 	"github.com/apache/beam/sdks/v2/go/pkg/beam/core/sdf"
 	"github.com/apache/beam/sdks/v2/go/pkg/beam/register"
@@ -101,7 +101,7 @@ func (f *readFn) ProcessElement(ctx context.Context, rt *sdf.LockRTracker, _ []b
 	if !ok {
 		return sdf.StopProcessing(), fmt.Errorf("no reader is open for subscription %s", f.Subscription)
 	}
-	r.release((*pubsub.Message).Ack)
+	r.acknowledge(ctx)
 	select {
 	case <-r.draining:
 		rt.TryClaim(end)
@@ -114,23 +114,24 @@ func (f *readFn) ProcessElement(ctx context.Context, rt *sdf.LockRTracker, _ []b
 	if !rt.TryClaim(more) {
 		return sdf.StopProcessing(), nil
 	}
-	r.bundle(ctx, func(m *pubsub.Message) {
-		emit(beam.EventTime(m.PublishTime.UnixMilli()), cdc.Message{ID: m.ID, Data: m.Data, Attributes: m.Attributes})
+	r.bundle(ctx, func(m *pubsubpb.PubsubMessage) {
+		emit(beam.EventTime(m.GetPublishTime().AsTime().UnixMilli()),
+			cdc.Message{ID: m.GetMessageId(), Data: m.GetData(), Attributes: m.GetAttributes()})
 	})
 	return sdf.ResumeProcessingIn(0), nil
 }
 
 // bundle waits for a first message, then takes what comes within the bounds of a bundle.
-func (r *Reader) bundle(ctx context.Context, take func(*pubsub.Message)) {
+func (r *Reader) bundle(ctx context.Context, emit func(*pubsubpb.PubsubMessage)) {
 	until := time.NewTimer(idle)
 	defer until.Stop()
 	size := 0
 	for n := 0; n < bundleMessages && size < bundleBytes; n++ {
 		select {
 		case m := <-r.messages:
-			r.hold(m)
-			take(m)
-			size += len(m.Data)
+			r.take(m)
+			emit(m.GetMessage())
+			size += len(m.GetMessage().GetData())
 		case <-until.C:
 			return
 		case <-r.draining:
