@@ -90,8 +90,8 @@ type Virtual interface {
 	Read(ctx context.Context, store string, products []string) (Epoch, map[string]int64, error)
 	// Overdue returns the orders whose holds are past their deadline, at most limit.
 	Overdue(ctx context.Context, store string, now time.Time, limit int) ([]string, error)
-	// Lock keeps other rebuilders of a store away for a while, at best. unlock may be called once.
-	Lock(ctx context.Context, store string) (unlock func(), err error)
+	// TryLock keeps other rebuilders of a store away for a while, at best, unless one of them is at work. unlock may be called once.
+	TryLock(ctx context.Context, store string) (unlock func(), locked bool, err error)
 }
 
 // Ledger is the truth about stock.
@@ -289,41 +289,89 @@ func (s *Service) List(ctx context.Context, store, after string, limit int) ([]L
 	return lines, nil
 }
 
-// rebuild is done unless somebody else has just done it: it waits for the lock, and looks again whether the virtual stock
-// is that of Spanner's epoch, at least of the minimal one, and knows the products.
+// rebuild is done unless somebody else does it: it waits until the virtual stock is that of Spanner's epoch, at least of the
+// minimal one, and knows the products, or until the rebuilders' lock is free. It waits with jitter: rebuilders that start
+// together would outbid each other (rule 9).
 func (s *Service) rebuild(ctx context.Context, store string, minimum Epoch, products []string) error {
-	// Rule 9: rebuilders that start together would outbid each other.
+	for began := time.Now(); ; {
+		unlock, locked, err := s.virtual.TryLock(ctx, store)
+		if err != nil {
+			return rebuilding(err)
+		}
+		done, err := s.rebuilt(ctx, store, minimum, products)
+		if locked {
+			if err == nil && !done {
+				_, _, err = s.load(ctx, store)
+			}
+			unlock()
+			return err
+		}
+		if done || err != nil {
+			return err
+		}
+		if time.Since(began) > rebuildWait {
+			return rebuilding(nil)
+		}
+		if err := pause(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// rebuildWait is how long a request waits for another's rebuild before it is told to try again.
+const rebuildWait = 5 * time.Second
+
+func rebuilding(err error) error {
+	return fault.StockRebuilding.New("the store's stock is being loaded anew").WithRetryAfter(time.Second).WithCause(err)
+}
+
+// pause waits 20 to 60 ms.
+func pause(ctx context.Context) error {
 	select {
-	case <-time.After(rand.N(20 * time.Millisecond)):
+	case <-time.After(20*time.Millisecond + rand.N(40*time.Millisecond)):
+		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	unlock, err := s.virtual.Lock(ctx, store)
-	if err != nil {
-		return fault.StockRebuilding.New("the store's stock is being loaded anew").WithRetryAfter(time.Second).WithCause(err)
-	}
-	defer unlock()
-	if loaded, known, err := s.virtual.Read(ctx, store, products); err == nil {
-		current, err := s.ledger.Epoch(ctx, store)
-		if err != nil {
-			return fmt.Errorf("read the epoch of %s: %w", store, err)
-		}
-		if loaded == current && loaded >= minimum && len(known) == len(products) {
-			return nil
-		}
-	}
-	_, _, err = s.load(ctx, store)
-	return err
 }
 
-// Rebuild loads a store's virtual stock anew under a new epoch (rule 9), whatever it is now.
-func (s *Service) Rebuild(ctx context.Context, store string) (Epoch, int, error) {
-	unlock, err := s.virtual.Lock(ctx, store)
-	if err != nil {
-		return 0, 0, fault.StockRebuilding.New("the store's stock is being loaded anew").WithRetryAfter(time.Second).WithCause(err)
+// rebuilt tells whether the virtual stock is as good as a rebuild would make it.
+func (s *Service) rebuilt(ctx context.Context, store string, minimum Epoch, products []string) (bool, error) {
+	loaded, known, err := s.virtual.Read(ctx, store, products)
+	switch {
+	case errors.Is(err, ErrNeedsRebuild):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("read stock of %s: %w", store, err)
+	case loaded < minimum || len(known) < len(products):
+		return false, nil
 	}
-	defer unlock()
-	return s.load(ctx, store)
+	current, err := s.ledger.Epoch(ctx, store)
+	if err != nil {
+		return false, fmt.Errorf("read the epoch of %s: %w", store, err)
+	}
+	return loaded == current, nil
+}
+
+// Rebuild loads a store's virtual stock anew under a new epoch (rule 9), whatever it is now. Errors: STOCK_REBUILDING, while
+// somebody else does.
+func (s *Service) Rebuild(ctx context.Context, store string) (Epoch, int, error) {
+	for began := time.Now(); ; {
+		unlock, locked, err := s.virtual.TryLock(ctx, store)
+		if err != nil {
+			return 0, 0, rebuilding(err)
+		}
+		if locked {
+			defer unlock()
+			return s.load(ctx, store)
+		}
+		if time.Since(began) > rebuildWait {
+			return 0, 0, rebuilding(nil)
+		}
+		if err := pause(ctx); err != nil {
+			return 0, 0, err
+		}
+	}
 }
 
 func (s *Service) load(ctx context.Context, store string) (Epoch, int, error) {

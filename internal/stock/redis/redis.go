@@ -266,15 +266,16 @@ func (v *Virtual) Overdue(ctx context.Context, store string, now time.Time, limi
 	return orders, nil
 }
 
-// Lock implements stock.Virtual. Losing it is harmless: a second rebuild only costs time.
-func (v *Virtual) Lock(ctx context.Context, store string) (func(), error) {
-	lock, err := v.locks.Obtain(ctx, keys(store)[0]+":rebuild", rebuildLock, &redislock.Options{
-		RetryStrategy: redislock.LimitRetry(redislock.ExponentialBackoff(10*time.Millisecond, 200*time.Millisecond), 20),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("lock the rebuild of %s: %w", store, err)
+// TryLock implements stock.Virtual. Losing the lock is harmless: a second rebuild only costs time.
+func (v *Virtual) TryLock(ctx context.Context, store string) (unlock func(), locked bool, err error) {
+	lock, err := v.locks.Obtain(ctx, keys(store)[0]+":rebuild", rebuildLock, nil)
+	switch {
+	case errors.Is(err, redislock.ErrNotObtained):
+		return nil, false, nil
+	case err != nil:
+		return nil, false, fmt.Errorf("lock the rebuild of %s: %w", store, err)
 	}
 	return func() {
 		_ = lock.Release(context.WithoutCancel(ctx)) // expired or lost: it ends by itself
-	}, nil
+	}, true, nil
 }
