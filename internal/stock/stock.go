@@ -289,31 +289,41 @@ func (s *Service) List(ctx context.Context, store, after string, limit int) ([]L
 	return lines, nil
 }
 
-// rebuild is done unless somebody else does it: it waits until the virtual stock is that of Spanner's epoch, at least of the
-// minimal one, and knows the products, or until the rebuilders' lock is free. It waits with jitter: rebuilders that start
-// together would outbid each other (rule 9).
+// rebuild is done unless somebody else does it: the virtual stock is that of Spanner's epoch then, at least of the minimal one, and
+// knows the products.
 func (s *Service) rebuild(ctx context.Context, store string, minimum Epoch, products []string) error {
+	rebuilt := func() (bool, error) { return s.rebuilt(ctx, store, minimum, products) }
+	unlock, err := s.turn(ctx, store, rebuilt)
+	if err != nil || unlock == nil {
+		return err
+	}
+	defer unlock()
+	if done, err := rebuilt(); done || err != nil {
+		return err
+	}
+	_, _, err = s.load(ctx, store)
+	return err
+}
+
+// turn waits for the rebuilders' lock, or until there is nothing left to do: unlock is nil then. It waits with jitter: rebuilders
+// that start together would outbid each other (rule 9).
+func (s *Service) turn(ctx context.Context, store string, done func() (bool, error)) (unlock func(), err error) {
 	for began := time.Now(); ; {
 		unlock, locked, err := s.virtual.TryLock(ctx, store)
-		if err != nil {
-			return rebuilding(err)
+		switch {
+		case err != nil:
+			return nil, rebuilding(err)
+		case locked:
+			return unlock, nil
 		}
-		done, err := s.rebuilt(ctx, store, minimum, products)
-		if locked {
-			if err == nil && !done {
-				_, _, err = s.load(ctx, store)
-			}
-			unlock()
-			return err
-		}
-		if done || err != nil {
-			return err
+		if done, err := done(); done || err != nil {
+			return nil, err
 		}
 		if time.Since(began) > rebuildWait {
-			return rebuilding(nil)
+			return nil, rebuilding(nil)
 		}
 		if err := pause(ctx); err != nil {
-			return err
+			return nil, err
 		}
 	}
 }
@@ -356,22 +366,12 @@ func (s *Service) rebuilt(ctx context.Context, store string, minimum Epoch, prod
 // Rebuild loads a store's virtual stock anew under a new epoch (rule 9), whatever it is now. Errors: STOCK_REBUILDING, while
 // somebody else does.
 func (s *Service) Rebuild(ctx context.Context, store string) (Epoch, int, error) {
-	for began := time.Now(); ; {
-		unlock, locked, err := s.virtual.TryLock(ctx, store)
-		if err != nil {
-			return 0, 0, rebuilding(err)
-		}
-		if locked {
-			defer unlock()
-			return s.load(ctx, store)
-		}
-		if time.Since(began) > rebuildWait {
-			return 0, 0, rebuilding(nil)
-		}
-		if err := pause(ctx); err != nil {
-			return 0, 0, err
-		}
+	unlock, err := s.turn(ctx, store, func() (bool, error) { return false, nil })
+	if err != nil {
+		return 0, 0, err
 	}
+	defer unlock()
+	return s.load(ctx, store)
 }
 
 func (s *Service) load(ctx context.Context, store string) (Epoch, int, error) {
