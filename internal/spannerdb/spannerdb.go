@@ -37,6 +37,11 @@ func Open(ctx context.Context, name string) (*spanner.Client, error) {
 	return client, nil
 }
 
+// Reader is a transaction, read-only or read-write.
+type Reader interface {
+	ReadRow(ctx context.Context, table string, key spanner.Key, columns []string) (*spanner.Row, error)
+}
+
 // Ping reads nothing from the database.
 func Ping(client *spanner.Client) func(context.Context) error {
 	return func(ctx context.Context) error {

@@ -394,15 +394,8 @@ func (s *Service) load(ctx context.Context, store string) (Epoch, int, error) {
 
 // Check compares the loaded epoch with Spanner's and rebuilds where they differ, in either direction (rule 4). Workers call it now and then.
 func (s *Service) Check(ctx context.Context, store string) error {
-	loaded, _, err := s.virtual.Read(ctx, store, nil)
-	if err == nil {
-		var current Epoch
-		if current, err = s.ledger.Epoch(ctx, store); err == nil && loaded == current {
-			return nil
-		}
-	}
-	if err != nil && !errors.Is(err, ErrNeedsRebuild) {
-		return fmt.Errorf("check the epoch of %s: %w", store, err)
+	if done, err := s.rebuilt(ctx, store, 0, nil); done || err != nil {
+		return err
 	}
 	return s.rebuild(ctx, store, 0, nil)
 }

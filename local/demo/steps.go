@@ -267,13 +267,14 @@ func (d *demo) refusedCheckout(ctx context.Context, card string, status int, rea
 	if a, err := d.call(ctx, "GET", "/v1/orders/"+id, d.shopper, nil); err != nil || a.status != 404 {
 		return answer{}, fmt.Errorf("the order of a refused checkout: %s, %w", a, err)
 	}
-	for _, intent := range d.intents(ctx, id, &err) {
+	intents, err := d.intents(ctx, id)
+	if err != nil {
+		return answer{}, err
+	}
+	for _, intent := range intents {
 		if status := at(intent, "status"); status == "requires_capture" || status == "succeeded" || status == "processing" {
 			return answer{}, fmt.Errorf("the provider has an intent that is %v", status)
 		}
-	}
-	if err != nil {
-		return answer{}, err
 	}
 	return refused, d.sameStock(ctx, before)
 }
@@ -430,8 +431,7 @@ func (d *demo) sameStock(ctx context.Context, want map[string]int64) error {
 
 // oneAuthorisation looks into the provider's own list.
 func (d *demo) oneAuthorisation(ctx context.Context) error {
-	var err error
-	intents := d.intents(ctx, d.order, &err)
+	intents, err := d.intents(ctx, d.order)
 	if err != nil {
 		return err
 	}
@@ -442,23 +442,23 @@ func (d *demo) oneAuthorisation(ctx context.Context) error {
 }
 
 // intents are the provider's, of one order, out of the 100 newest.
-func (d *demo) intents(ctx context.Context, order string, failed *error) []any {
+func (d *demo) intents(ctx context.Context, order string) ([]any, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, d.config.ProviderURL+"/v1/payment_intents?limit=100", nil)
-	if err == nil {
-		request.Header.Set("Authorization", "Bearer "+d.config.ProviderKey)
-		var list answer
-		if list, err = d.send(request); err == nil {
-			var of []any
-			for _, intent := range list.list("data") {
-				if at(intent, "metadata.larder_order") == order {
-					of = append(of, intent)
-				}
-			}
-			return of
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Authorization", "Bearer "+d.config.ProviderKey)
+	list, err := d.send(request)
+	if err != nil {
+		return nil, err
+	}
+	var of []any
+	for _, intent := range list.list("data") {
+		if at(intent, "metadata.larder_order") == order {
+			of = append(of, intent)
 		}
 	}
-	*failed = errors.Join(*failed, err)
-	return nil
+	return of, nil
 }
 
 func pence(n int) map[string]any { return map[string]any{"currency": "GBP", "minor_units": n} }

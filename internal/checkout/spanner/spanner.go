@@ -12,7 +12,6 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	orderpb "larder.dev/api/order/v1"
 	typepb "larder.dev/api/type/v1"
@@ -23,6 +22,7 @@ import (
 	outboxspanner "larder.dev/internal/outbox/spanner"
 	"larder.dev/internal/payment"
 	paymentspanner "larder.dev/internal/payment/spanner"
+	"larder.dev/internal/spannerdb"
 	"larder.dev/internal/stock"
 	stockspanner "larder.dev/internal/stock/spanner"
 )
@@ -61,7 +61,7 @@ func (b *Books) Look(ctx context.Context, id string) (checkout.Standing, error) 
 }
 
 // look reads both rows at once. In a read-write transaction it locks them, or their absence.
-func look(ctx context.Context, txn orderspanner.Reader, id string) (standing checkout.Standing, err error) {
+func look(ctx context.Context, txn spannerdb.Reader, id string) (standing checkout.Standing, err error) {
 	group, reading := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		record, err := orderspanner.Read(reading, txn, id)
@@ -168,7 +168,6 @@ func (b *Books) confirmed(ctx context.Context, id string, frozen checkout.Frozen
 		Payment: order.Payment{State: order.PaymentState(payment.Authorized), Authorized: frozen.Totals.Total},
 		History: []order.Event{{State: order.Confirmed, Time: now, Actor: order.Shopper}},
 	}.Proto()
-	sold.CreateTime, sold.UpdateTime = timestamppb.New(now), timestamppb.New(now)
 	trace := propagation.MapCarrier{}
 	propagation.TraceContext{}.Inject(ctx, trace)
 	return outbox.New(id+"-1", outbox.OrderEvents, "orders/"+id, trace.Get("traceparent"),

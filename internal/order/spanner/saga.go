@@ -12,12 +12,9 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"larder.dev/internal/order"
-	paymentspanner "larder.dev/internal/payment/spanner"
 	"larder.dev/internal/pricing"
+	"larder.dev/internal/spannerdb"
 )
-
-// Reader is a transaction, read-only or read-write. It is payment's, whose transactions ask for an order as well.
-type Reader = paymentspanner.Reader
 
 // Record is an Orders row as the saga needs it.
 type Record struct {
@@ -37,7 +34,7 @@ type Record struct {
 func (r *Record) Sold() bool { return r != nil && r.State != order.Abandoned }
 
 // Read returns an Orders row, nil where there is none. In a read-write transaction it locks the row, or its absence.
-func Read(ctx context.Context, txn Reader, orderID string) (*Record, error) {
+func Read(ctx context.Context, txn spannerdb.Reader, orderID string) (*Record, error) {
 	row, err := txn.ReadRow(ctx, "Orders", spanner.Key{orderID},
 		[]string{"OrderId", "UserId", "StoreId", "State", "Version", "Fingerprint", "Epoch", "HoldToken", "Refusal"})
 	if spanner.ErrCode(err) == codes.NotFound {
@@ -59,7 +56,7 @@ func Read(ctx context.Context, txn Reader, orderID string) (*Record, error) {
 }
 
 // Open tells whether there is an order that is sold and not cancelled: only then is its payment captured (rule 12).
-func Open(ctx context.Context, txn Reader, orderID string) (bool, error) {
+func Open(ctx context.Context, txn spannerdb.Reader, orderID string) (bool, error) {
 	record, err := Read(ctx, txn, orderID)
 	return record.Sold() && record.State != order.Cancelled, err
 }

@@ -14,20 +14,16 @@ import (
 	"larder.dev/internal/fault"
 	"larder.dev/internal/money"
 	"larder.dev/internal/payment"
+	"larder.dev/internal/spannerdb"
 )
 
 // Shards is how many parts PaymentsToAttend has.
 const Shards = 8
 
-// Reader is a transaction, read-only or read-write.
-type Reader interface {
-	ReadRow(ctx context.Context, table string, key spanner.Key, columns []string) (*spanner.Row, error)
-}
-
 var columns = []string{"OrderId", "State", "IntentId", "Amount", "Captured", "Refunded", "Currency", "Fingerprint", "Request", "CreateTime", "UpdateTime"}
 
 // Read returns an order's payment, nil where there is none.
-func Read(ctx context.Context, txn Reader, order string) (*payment.Record, error) {
+func Read(ctx context.Context, txn spannerdb.Reader, order string) (*payment.Record, error) {
 	row, err := txn.ReadRow(ctx, "Payments", spanner.Key{order}, columns)
 	if spanner.ErrCode(err) == codes.NotFound {
 		return nil, nil
@@ -106,7 +102,7 @@ func shard(order string) int64 {
 }
 
 // OrderOpen tells a transaction whether an order is sold and not cancelled; the order room's adapter provides it.
-type OrderOpen func(ctx context.Context, txn Reader, order string) (bool, error)
+type OrderOpen func(ctx context.Context, txn spannerdb.Reader, order string) (bool, error)
 
 // Store implements payment.Store.
 type Store struct {

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"larder.dev/internal/fault"
+	"larder.dev/internal/spannerdb"
 	"larder.dev/internal/stock"
 )
 
@@ -31,14 +32,9 @@ const (
 	KindAdjustment   = "adjustment"
 )
 
-// Reader is a transaction, read-only or read-write.
-type Reader interface {
-	ReadRow(ctx context.Context, table string, key spanner.Key, columns []string) (*spanner.Row, error)
-}
-
 // Epoch reads a store's epoch, zero where there is none. In a read-write transaction this locks the row: every transaction that
 // writes the ledger reads it so, and a bump waits for them or makes them retry. Under repeatable-read isolation it would not.
-func Epoch(ctx context.Context, txn Reader, store string) (stock.Epoch, error) {
+func Epoch(ctx context.Context, txn spannerdb.Reader, store string) (stock.Epoch, error) {
 	row, err := txn.ReadRow(ctx, "Epochs", spanner.Key{store}, []string{"Epoch"})
 	if spanner.ErrCode(err) == codes.NotFound {
 		return 0, nil
@@ -217,7 +213,7 @@ func (l *Ledger) Adjust(ctx context.Context, a stock.Adjustment) (stock.Epoch, e
 }
 
 // entered returns the epoch of an adjustment that is there, else zero.
-func entered(ctx context.Context, txn Reader, a stock.Adjustment) (stock.Epoch, error) {
+func entered(ctx context.Context, txn spannerdb.Reader, a stock.Adjustment) (stock.Epoch, error) {
 	row, err := txn.ReadRow(ctx, "StockAdjustments", spanner.Key{a.StoreID, a.ID}, []string{"Fingerprint", "Epoch"})
 	if spanner.ErrCode(err) == codes.NotFound {
 		return 0, nil
