@@ -131,6 +131,14 @@ var (
 		"The caller has no such order.")
 	OrderStateConflict = define("ORDER_STATE_CONFLICT", codes.FailedPrecondition, http.StatusConflict,
 		"The order's state doesn't allow the step, or not by this caller, or not before the payment is captured. Read the order again.")
+	SlotUnavailable = define("SLOT_UNAVAILABLE", codes.FailedPrecondition, http.StatusConflict,
+		"The delivery slot is full, over or unknown; the detail lists the next free ones. Choose another, and send a new key.")
+	RefundTooLarge = define("REFUND_TOO_LARGE", codes.FailedPrecondition, http.StatusConflict,
+		"The refund would give back more than was captured and not yet refunded, or more units of a line than were bought.")
+	NothingToRefund = define("NOTHING_TO_REFUND", codes.FailedPrecondition, http.StatusConflict,
+		"Nothing of the order's money was captured, or all of it is refunded.")
+	PriceNotPlannable = define("PRICE_NOT_PLANNABLE", codes.FailedPrecondition, http.StatusConflict,
+		"Another price of the product begins at the same time. Choose another time, or the same price.")
 	PaymentProcessing = define("PAYMENT_PROCESSING", codes.FailedPrecondition, http.StatusConflict,
 		"The provider is still at work on the payment. Try again later.")
 	IntentNotFound = define("INTENT_NOT_FOUND", codes.NotFound, http.StatusNotFound,

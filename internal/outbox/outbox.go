@@ -7,12 +7,10 @@ import (
 	"hash/fnv"
 	"time"
 
-	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
-)
 
-// Topics.
-const OrderEvents = "order-events"
+	"larder.dev/internal/event"
+)
 
 // Shards is how many parts the outbox has; each is published in the order of its commits.
 const Shards = 16
@@ -33,12 +31,12 @@ type Event struct {
 
 // New makes an event of a message.
 func New(id, topic, subject, traceParent string, message proto.Message) (Event, error) {
-	data, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(message)
+	data, err := event.Encode(message)
 	if err != nil {
 		return Event{}, fmt.Errorf("encode event %s: %w", id, err)
 	}
 	return Event{
-		ID: id, Topic: topic, Type: string(message.ProtoReflect().Descriptor().FullName()),
+		ID: id, Topic: topic, Type: event.TypeOf(message),
 		Subject: subject, Data: data, TraceParent: traceParent,
 	}, nil
 }

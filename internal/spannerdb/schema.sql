@@ -46,6 +46,19 @@ CREATE TABLE StockAdjustments (
 ) PRIMARY KEY (StoreId, AdjustmentId),
   ROW DELETION POLICY (OLDER_THAN(CreateTime, INTERVAL 400 DAY));
 
+-- Room stock. A time in which a store's van delivers. What is booked of it is counted like stock, as the product "slot:<SlotId>" of
+-- the ledger, so its capacity there is the sum of its adjustments.
+CREATE TABLE DeliverySlots (
+  StoreId STRING(64) NOT NULL,
+  SlotId STRING(64) NOT NULL,
+  StartTime TIMESTAMP NOT NULL,
+  EndTime TIMESTAMP NOT NULL,
+  Capacity INT64 NOT NULL,
+  UpdateTime TIMESTAMP NOT NULL OPTIONS (allow_commit_timestamp = true),
+) PRIMARY KEY (StoreId, SlotId),
+  ROW DELETION POLICY (OLDER_THAN(EndTime, INTERVAL 30 DAY));
+CREATE INDEX DeliverySlotsByTime ON DeliverySlots (StoreId, StartTime);
+
 -- Room order. The first to insert the row decides a checkout: the commit with CONFIRMED or the tombstone with ABANDONED
 -- (docs/protocol.md, rules 5 and 7). A tombstone keeps the refusal, so that the same key gives the same answer.
 CREATE TABLE Orders (
@@ -66,6 +79,10 @@ CREATE TABLE Orders (
   Address JSON,
   CreateTime TIMESTAMP NOT NULL OPTIONS (allow_commit_timestamp = true),
   UpdateTime TIMESTAMP NOT NULL OPTIONS (allow_commit_timestamp = true),
+  -- The delivery slot that was chosen, as it was then; NULL: as soon as it can be.
+  SlotId STRING(64),
+  SlotStart TIMESTAMP,
+  SlotEnd TIMESTAMP,
   -- The person's key in OrdersByUser, NULL in a tombstone: lists hold no refusals.
   ListedFor STRING(36),
 ) PRIMARY KEY (OrderId);
@@ -119,6 +136,35 @@ CREATE TABLE Payments (
 ) PRIMARY KEY (OrderId);
 
 CREATE NULL_FILTERED INDEX PaymentsToAttend ON Payments (Shard, AttendAfter);
+
+-- Room payment. Money to be given back: recorded before the provider is asked, under the id that is its idempotency key there.
+CREATE TABLE Refunds (
+  OrderId STRING(36) NOT NULL,
+  RefundId STRING(36) NOT NULL,
+  -- REQUESTED, DONE, FAILED
+  State STRING(16) NOT NULL,
+  -- Minor units of the payment's currency.
+  Amount INT64 NOT NULL,
+  -- [{"product_id": ..., "quantity": ...}]; empty: all that was left, the delivery fee included.
+  Lines JSON NOT NULL,
+  Reason STRING(200) NOT NULL,
+  Actor STRING(64) NOT NULL,
+  Fingerprint BYTES(32) NOT NULL,
+  CreateTime TIMESTAMP NOT NULL OPTIONS (allow_commit_timestamp = true),
+  UpdateTime TIMESTAMP NOT NULL OPTIONS (allow_commit_timestamp = true),
+) PRIMARY KEY (OrderId, RefundId),
+  INTERLEAVE IN PARENT Payments ON DELETE CASCADE;
+
+-- Room payment. The inbox: the provider's events that were taken in, so that one that comes again does nothing.
+CREATE TABLE ProviderEvents (
+  OrderId STRING(36) NOT NULL,
+  EventId STRING(100) NOT NULL,
+  IntentId STRING(128) NOT NULL,
+  Type STRING(100) NOT NULL,
+  EventTime TIMESTAMP NOT NULL,
+  ReceiveTime TIMESTAMP NOT NULL OPTIONS (allow_commit_timestamp = true),
+) PRIMARY KEY (OrderId, EventId),
+  ROW DELETION POLICY (OLDER_THAN(ReceiveTime, INTERVAL 30 DAY));
 
 -- Room outbox. Events, written by the transaction that they tell of; the relay publishes them by a cursor a shard.
 CREATE TABLE Outbox (

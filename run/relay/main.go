@@ -10,6 +10,7 @@ import (
 	"cloud.google.com/go/pubsub/v2"
 	"github.com/google/uuid"
 
+	"larder.dev/internal/event"
 	"larder.dev/internal/outbox"
 	outboxpubsub "larder.dev/internal/outbox/pubsub"
 	outboxspanner "larder.dev/internal/outbox/spanner"
@@ -41,7 +42,7 @@ func main() {
 		}
 		app.Close(func(context.Context) error { return client.Close() })
 		publisher := outboxpubsub.New(client, config.Project)
-		app.Ready("pubsub", publisher.Reachable(outbox.OrderEvents))
+		app.Ready("pubsub", publisher.Reachable(event.OrderEvents))
 
 		relay := outbox.NewRelay(uuid.NewString(), outboxspanner.NewStore(database), publisher, config.Relay)
 		app.Go("relay", relay.Run)

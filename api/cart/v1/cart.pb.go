@@ -616,7 +616,7 @@ const file_cart_v1_cart_proto_rawDesc = "" +
 	"\acart_id\x18\x01 \x01(\tB\x16\xbaH\x13r\x112\x0f^[0-9a-f-]{36}$R\x06cartId\"R\n" +
 	"\x10ClearCartRequest\x12!\n" +
 	"\acart_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x06cartId\x12\x1b\n" +
-	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04etag2\xa0\x05\n" +
+	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04etag2\xab\x05\n" +
 	"\vCartService\x12d\n" +
 	"\n" +
 	"CreateCart\x12!.larder.cart.v1.CreateCartRequest\x1a\x14.larder.cart.v1.Cart\"\x1d\xaa\xd4\x18\x05\n" +
@@ -629,9 +629,8 @@ const file_cart_v1_cart_proto_rawDesc = "" +
 	"DeleteItem\x12!.larder.cart.v1.DeleteItemRequest\x1a\x14.larder.cart.v1.Cart\"7\xaa\xd4\x18\x05\n" +
 	"\x01\x01\x18\x01\x82\xd3\xe4\x93\x02(*&/v1/carts/{cart_id}/items/{product_id}\x12p\n" +
 	"\tMergeCart\x12 .larder.cart.v1.MergeCartRequest\x1a\x14.larder.cart.v1.Cart\"+\xaa\xd4\x18\x03\n" +
-	"\x01\x02\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/v1/carts/{cart_id}:merge\x12U\n" +
-	"\tClearCart\x12 .larder.cart.v1.ClearCartRequest\x1a\x16.google.protobuf.Empty\"\x0e\xaa\xd4\x18\n" +
-	"\x12\bcheckoutB\x1fZ\x1dlarder.dev/api/cart/v1;cartpbb\x06proto3"
+	"\x01\x02\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/v1/carts/{cart_id}:merge\x12`\n" +
+	"\tClearCart\x12 .larder.cart.v1.ClearCartRequest\x1a\x16.google.protobuf.Empty\"\x19\xaa\xd4\x18\x15\x12\bcheckout\x12\tclearcartB\x1fZ\x1dlarder.dev/api/cart/v1;cartpbb\x06proto3"
 
 var (
 	file_cart_v1_cart_proto_rawDescOnce sync.Once

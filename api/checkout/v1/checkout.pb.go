@@ -85,7 +85,389 @@ func (x Checkout_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Checkout_State.Descriptor instead.
 func (Checkout_State) EnumDescriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{2, 0}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{10, 0}
+}
+
+type ResumeCheckoutRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	CheckoutId    string                 `protobuf:"bytes,1,opt,name=checkout_id,json=checkoutId,proto3" json:"checkout_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResumeCheckoutRequest) Reset() {
+	*x = ResumeCheckoutRequest{}
+	mi := &file_checkout_v1_checkout_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResumeCheckoutRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResumeCheckoutRequest) ProtoMessage() {}
+
+func (x *ResumeCheckoutRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_checkout_v1_checkout_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResumeCheckoutRequest.ProtoReflect.Descriptor instead.
+func (*ResumeCheckoutRequest) Descriptor() ([]byte, []int) {
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *ResumeCheckoutRequest) GetCheckoutId() string {
+	if x != nil {
+		return x.CheckoutId
+	}
+	return ""
+}
+
+type ResumeCheckoutResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	State         Checkout_State         `protobuf:"varint,1,opt,name=state,proto3,enum=larder.checkout.v1.Checkout_State" json:"state,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResumeCheckoutResponse) Reset() {
+	*x = ResumeCheckoutResponse{}
+	mi := &file_checkout_v1_checkout_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResumeCheckoutResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResumeCheckoutResponse) ProtoMessage() {}
+
+func (x *ResumeCheckoutResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_checkout_v1_checkout_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResumeCheckoutResponse.ProtoReflect.Descriptor instead.
+func (*ResumeCheckoutResponse) Descriptor() ([]byte, []int) {
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ResumeCheckoutResponse) GetState() Checkout_State {
+	if x != nil {
+		return x.State
+	}
+	return Checkout_STATE_UNSPECIFIED
+}
+
+type ReapCheckoutsRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	StoreId string                 `protobuf:"bytes,1,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
+	// 1 to 1000; 0 means 100.
+	Limit         int32 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReapCheckoutsRequest) Reset() {
+	*x = ReapCheckoutsRequest{}
+	mi := &file_checkout_v1_checkout_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReapCheckoutsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReapCheckoutsRequest) ProtoMessage() {}
+
+func (x *ReapCheckoutsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_checkout_v1_checkout_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReapCheckoutsRequest.ProtoReflect.Descriptor instead.
+func (*ReapCheckoutsRequest) Descriptor() ([]byte, []int) {
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ReapCheckoutsRequest) GetStoreId() string {
+	if x != nil {
+		return x.StoreId
+	}
+	return ""
+}
+
+func (x *ReapCheckoutsRequest) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type ReapCheckoutsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many holds were looked after; as many as the limit: there may be more.
+	Reaped        int32 `protobuf:"varint,1,opt,name=reaped,proto3" json:"reaped,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReapCheckoutsResponse) Reset() {
+	*x = ReapCheckoutsResponse{}
+	mi := &file_checkout_v1_checkout_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReapCheckoutsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReapCheckoutsResponse) ProtoMessage() {}
+
+func (x *ReapCheckoutsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_checkout_v1_checkout_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReapCheckoutsResponse.ProtoReflect.Descriptor instead.
+func (*ReapCheckoutsResponse) Descriptor() ([]byte, []int) {
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ReapCheckoutsResponse) GetReaped() int32 {
+	if x != nil {
+		return x.Reaped
+	}
+	return 0
+}
+
+type ReconcileCheckoutsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 to 1000; 0 means 100.
+	Limit         int32 `protobuf:"varint,1,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReconcileCheckoutsRequest) Reset() {
+	*x = ReconcileCheckoutsRequest{}
+	mi := &file_checkout_v1_checkout_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReconcileCheckoutsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReconcileCheckoutsRequest) ProtoMessage() {}
+
+func (x *ReconcileCheckoutsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_checkout_v1_checkout_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReconcileCheckoutsRequest.ProtoReflect.Descriptor instead.
+func (*ReconcileCheckoutsRequest) Descriptor() ([]byte, []int) {
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ReconcileCheckoutsRequest) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type ReconcileCheckoutsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many payments were looked after; as many as the limit: there may be more.
+	Reconciled    int32 `protobuf:"varint,1,opt,name=reconciled,proto3" json:"reconciled,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReconcileCheckoutsResponse) Reset() {
+	*x = ReconcileCheckoutsResponse{}
+	mi := &file_checkout_v1_checkout_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReconcileCheckoutsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReconcileCheckoutsResponse) ProtoMessage() {}
+
+func (x *ReconcileCheckoutsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_checkout_v1_checkout_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReconcileCheckoutsResponse.ProtoReflect.Descriptor instead.
+func (*ReconcileCheckoutsResponse) Descriptor() ([]byte, []int) {
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ReconcileCheckoutsResponse) GetReconciled() int32 {
+	if x != nil {
+		return x.Reconciled
+	}
+	return 0
+}
+
+type CancelOrderRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	OrderId string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// Empty: whatever it is.
+	Etag   string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// "shopper", "operator", "system": who asks, which decides until when it is allowed.
+	Actor         string `protobuf:"bytes,4,opt,name=actor,proto3" json:"actor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CancelOrderRequest) Reset() {
+	*x = CancelOrderRequest{}
+	mi := &file_checkout_v1_checkout_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CancelOrderRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CancelOrderRequest) ProtoMessage() {}
+
+func (x *CancelOrderRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_checkout_v1_checkout_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CancelOrderRequest.ProtoReflect.Descriptor instead.
+func (*CancelOrderRequest) Descriptor() ([]byte, []int) {
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *CancelOrderRequest) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+func (x *CancelOrderRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *CancelOrderRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *CancelOrderRequest) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+type CancelOrderResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CancelOrderResponse) Reset() {
+	*x = CancelOrderResponse{}
+	mi := &file_checkout_v1_checkout_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CancelOrderResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CancelOrderResponse) ProtoMessage() {}
+
+func (x *CancelOrderResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_checkout_v1_checkout_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CancelOrderResponse.ProtoReflect.Descriptor instead.
+func (*CancelOrderResponse) Descriptor() ([]byte, []int) {
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{7}
 }
 
 type CreateCheckoutRequest struct {
@@ -98,13 +480,15 @@ type CreateCheckoutRequest struct {
 	PaymentMethod string `protobuf:"bytes,4,opt,name=payment_method,json=paymentMethod,proto3" json:"payment_method,omitempty"`
 	// What the shopper has seen and agreed to.
 	ExpectedTotal *v1.Money `protobuf:"bytes,5,opt,name=expected_total,json=expectedTotal,proto3" json:"expected_total,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// A slot of the store (ListSlots). Empty: delivered as soon as it can be.
+	DeliverySlotId string `protobuf:"bytes,6,opt,name=delivery_slot_id,json=deliverySlotId,proto3" json:"delivery_slot_id,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *CreateCheckoutRequest) Reset() {
 	*x = CreateCheckoutRequest{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[0]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -116,7 +500,7 @@ func (x *CreateCheckoutRequest) String() string {
 func (*CreateCheckoutRequest) ProtoMessage() {}
 
 func (x *CreateCheckoutRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[0]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -129,7 +513,7 @@ func (x *CreateCheckoutRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateCheckoutRequest.ProtoReflect.Descriptor instead.
 func (*CreateCheckoutRequest) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{0}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *CreateCheckoutRequest) GetCartId() string {
@@ -167,6 +551,13 @@ func (x *CreateCheckoutRequest) GetExpectedTotal() *v1.Money {
 	return nil
 }
 
+func (x *CreateCheckoutRequest) GetDeliverySlotId() string {
+	if x != nil {
+		return x.DeliverySlotId
+	}
+	return ""
+}
+
 type GetCheckoutRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	CheckoutId    string                 `protobuf:"bytes,1,opt,name=checkout_id,json=checkoutId,proto3" json:"checkout_id,omitempty"`
@@ -176,7 +567,7 @@ type GetCheckoutRequest struct {
 
 func (x *GetCheckoutRequest) Reset() {
 	*x = GetCheckoutRequest{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[1]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -188,7 +579,7 @@ func (x *GetCheckoutRequest) String() string {
 func (*GetCheckoutRequest) ProtoMessage() {}
 
 func (x *GetCheckoutRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[1]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -201,7 +592,7 @@ func (x *GetCheckoutRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCheckoutRequest.ProtoReflect.Descriptor instead.
 func (*GetCheckoutRequest) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{1}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GetCheckoutRequest) GetCheckoutId() string {
@@ -228,7 +619,7 @@ type Checkout struct {
 
 func (x *Checkout) Reset() {
 	*x = Checkout{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[2]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -240,7 +631,7 @@ func (x *Checkout) String() string {
 func (*Checkout) ProtoMessage() {}
 
 func (x *Checkout) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[2]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -253,7 +644,7 @@ func (x *Checkout) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Checkout.ProtoReflect.Descriptor instead.
 func (*Checkout) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{2}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Checkout) GetCheckoutId() string {
@@ -301,7 +692,7 @@ type OutOfStock struct {
 
 func (x *OutOfStock) Reset() {
 	*x = OutOfStock{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[3]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -313,7 +704,7 @@ func (x *OutOfStock) String() string {
 func (*OutOfStock) ProtoMessage() {}
 
 func (x *OutOfStock) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[3]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -326,7 +717,7 @@ func (x *OutOfStock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutOfStock.ProtoReflect.Descriptor instead.
 func (*OutOfStock) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{3}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *OutOfStock) GetShortages() []*Shortage {
@@ -348,7 +739,7 @@ type Shortage struct {
 
 func (x *Shortage) Reset() {
 	*x = Shortage{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[4]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -360,7 +751,7 @@ func (x *Shortage) String() string {
 func (*Shortage) ProtoMessage() {}
 
 func (x *Shortage) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[4]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -373,7 +764,7 @@ func (x *Shortage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Shortage.ProtoReflect.Descriptor instead.
 func (*Shortage) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{4}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Shortage) GetProductId() string {
@@ -397,6 +788,60 @@ func (x *Shortage) GetAvailable() int64 {
 	return 0
 }
 
+// Detail of SLOT_UNAVAILABLE.
+type SlotUnavailable struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	SlotId string                 `protobuf:"bytes,1,opt,name=slot_id,json=slotId,proto3" json:"slot_id,omitempty"`
+	// The next ones that are free, at most five.
+	Alternatives  []*v1.Slot `protobuf:"bytes,2,rep,name=alternatives,proto3" json:"alternatives,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SlotUnavailable) Reset() {
+	*x = SlotUnavailable{}
+	mi := &file_checkout_v1_checkout_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SlotUnavailable) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SlotUnavailable) ProtoMessage() {}
+
+func (x *SlotUnavailable) ProtoReflect() protoreflect.Message {
+	mi := &file_checkout_v1_checkout_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SlotUnavailable.ProtoReflect.Descriptor instead.
+func (*SlotUnavailable) Descriptor() ([]byte, []int) {
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *SlotUnavailable) GetSlotId() string {
+	if x != nil {
+		return x.SlotId
+	}
+	return ""
+}
+
+func (x *SlotUnavailable) GetAlternatives() []*v1.Slot {
+	if x != nil {
+		return x.Alternatives
+	}
+	return nil
+}
+
 // Detail of PRICE_CHANGED: today's breakdown.
 type PriceChanged struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -408,7 +853,7 @@ type PriceChanged struct {
 
 func (x *PriceChanged) Reset() {
 	*x = PriceChanged{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[5]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -420,7 +865,7 @@ func (x *PriceChanged) String() string {
 func (*PriceChanged) ProtoMessage() {}
 
 func (x *PriceChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[5]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -433,7 +878,7 @@ func (x *PriceChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PriceChanged.ProtoReflect.Descriptor instead.
 func (*PriceChanged) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{5}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *PriceChanged) GetExpectedTotal() *v1.Money {
@@ -461,7 +906,7 @@ type PaymentDeclined struct {
 
 func (x *PaymentDeclined) Reset() {
 	*x = PaymentDeclined{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[6]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -473,7 +918,7 @@ func (x *PaymentDeclined) String() string {
 func (*PaymentDeclined) ProtoMessage() {}
 
 func (x *PaymentDeclined) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[6]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -486,7 +931,7 @@ func (x *PaymentDeclined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentDeclined.ProtoReflect.Descriptor instead.
 func (*PaymentDeclined) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{6}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *PaymentDeclined) GetClass() string {
@@ -500,13 +945,38 @@ var File_checkout_v1_checkout_proto protoreflect.FileDescriptor
 
 const file_checkout_v1_checkout_proto_rawDesc = "" +
 	"\n" +
-	"\x1acheckout/v1/checkout.proto\x12\x12larder.checkout.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/rpc/status.proto\x1a\x14order/v1/order.proto\x1a\x12type/v1/type.proto\"\xd3\x02\n" +
+	"\x1acheckout/v1/checkout.proto\x12\x12larder.checkout.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/rpc/status.proto\x1a\x14order/v1/order.proto\x1a\x12type/v1/type.proto\"B\n" +
+	"\x15ResumeCheckoutRequest\x12)\n" +
+	"\vcheckout_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\n" +
+	"checkoutId\"R\n" +
+	"\x16ResumeCheckoutResponse\x128\n" +
+	"\x05state\x18\x01 \x01(\x0e2\".larder.checkout.v1.Checkout.StateR\x05state\"u\n" +
+	"\x14ReapCheckoutsRequest\x12;\n" +
+	"\bstore_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\astoreId\x12 \n" +
+	"\x05limit\x18\x02 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\x05limit\"/\n" +
+	"\x15ReapCheckoutsResponse\x12\x16\n" +
+	"\x06reaped\x18\x01 \x01(\x05R\x06reaped\"=\n" +
+	"\x19ReconcileCheckoutsRequest\x12 \n" +
+	"\x05limit\x18\x01 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\x05limit\"<\n" +
+	"\x1aReconcileCheckoutsResponse\x12\x1e\n" +
+	"\n" +
+	"reconciled\x18\x01 \x01(\x05R\n" +
+	"reconciled\"\xb0\x01\n" +
+	"\x12CancelOrderRequest\x12#\n" +
+	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\x12\x1b\n" +
+	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18\x14R\x04etag\x12 \n" +
+	"\x06reason\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x06reason\x126\n" +
+	"\x05actor\x18\x04 \x01(\tB \xbaH\x1dr\x1bR\ashopperR\boperatorR\x06systemR\x05actor\"\x15\n" +
+	"\x13CancelOrderResponse\"\xa2\x03\n" +
 	"\x15CreateCheckoutRequest\x124\n" +
 	"\acart_id\x18\x01 \x01(\tB\x1b\xbaH\x18r\x162\x14^(me|[0-9a-f-]{36})$R\x06cartId\x12;\n" +
 	"\bstore_id\x18\x02 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\astoreId\x129\n" +
 	"\aaddress\x18\x03 \x01(\v2\x17.larder.type.v1.AddressB\x06\xbaH\x03\xc8\x01\x01R\aaddress\x12F\n" +
 	"\x0epayment_method\x18\x04 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^pm_[A-Za-z0-9_]{1,120}$R\rpaymentMethod\x12D\n" +
-	"\x0eexpected_total\x18\x05 \x01(\v2\x15.larder.type.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\rexpectedTotal\"?\n" +
+	"\x0eexpected_total\x18\x05 \x01(\v2\x15.larder.type.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\rexpectedTotal\x12M\n" +
+	"\x10delivery_slot_id\x18\x06 \x01(\tB#\xbaH r\x1e2\x1c^([a-z0-9][a-z0-9-]{1,62})?$R\x0edeliverySlotId\"?\n" +
 	"\x12GetCheckoutRequest\x12)\n" +
 	"\vcheckout_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\n" +
 	"checkoutId\"\xc0\x02\n" +
@@ -533,17 +1003,24 @@ const file_checkout_v1_checkout_proto_rawDesc = "" +
 	"\n" +
 	"product_id\x18\x01 \x01(\tR\tproductId\x12\x1c\n" +
 	"\trequested\x18\x02 \x01(\x03R\trequested\x12\x1c\n" +
-	"\tavailable\x18\x03 \x01(\x03R\tavailable\"|\n" +
+	"\tavailable\x18\x03 \x01(\x03R\tavailable\"d\n" +
+	"\x0fSlotUnavailable\x12\x17\n" +
+	"\aslot_id\x18\x01 \x01(\tR\x06slotId\x128\n" +
+	"\falternatives\x18\x02 \x03(\v2\x14.larder.type.v1.SlotR\falternatives\"|\n" +
 	"\fPriceChanged\x12<\n" +
 	"\x0eexpected_total\x18\x01 \x01(\v2\x15.larder.type.v1.MoneyR\rexpectedTotal\x12.\n" +
 	"\x06totals\x18\x02 \x01(\v2\x16.larder.type.v1.TotalsR\x06totals\"'\n" +
 	"\x0fPaymentDeclined\x12\x14\n" +
-	"\x05class\x18\x01 \x01(\tR\x05class2\x8e\x02\n" +
+	"\x05class\x18\x01 \x01(\tR\x05class2\x88\x06\n" +
 	"\x0fCheckoutService\x12z\n" +
 	"\x0eCreateCheckout\x12).larder.checkout.v1.CreateCheckoutRequest\x1a\x1c.larder.checkout.v1.Checkout\"\x1f\xaa\xd4\x18\x03\n" +
 	"\x01\x02\x82\xd3\xe4\x93\x02\x12:\x01*\"\r/v1/checkouts\x12\x7f\n" +
 	"\vGetCheckout\x12&.larder.checkout.v1.GetCheckoutRequest\x1a\x1c.larder.checkout.v1.Checkout\"*\xaa\xd4\x18\x03\n" +
-	"\x01\x02\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/checkouts/{checkout_id}B'Z%larder.dev/api/checkout/v1;checkoutpbb\x06proto3"
+	"\x01\x02\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/checkouts/{checkout_id}\x12\x80\x01\n" +
+	"\x0eResumeCheckout\x12).larder.checkout.v1.ResumeCheckoutRequest\x1a*.larder.checkout.v1.ResumeCheckoutResponse\"\x17\xaa\xd4\x18\x13\x12\x11applypaymentevent\x12y\n" +
+	"\rReapCheckouts\x12(.larder.checkout.v1.ReapCheckoutsRequest\x1a).larder.checkout.v1.ReapCheckoutsResponse\"\x13\xaa\xd4\x18\x0f\x12\rreapcheckouts\x12\x8c\x01\n" +
+	"\x12ReconcileCheckouts\x12-.larder.checkout.v1.ReconcileCheckoutsRequest\x1a..larder.checkout.v1.ReconcileCheckoutsResponse\"\x17\xaa\xd4\x18\x13\x12\x11reconcilepayments\x12k\n" +
+	"\vCancelOrder\x12&.larder.checkout.v1.CancelOrderRequest\x1a'.larder.checkout.v1.CancelOrderResponse\"\v\xaa\xd4\x18\a\x12\x05orderB'Z%larder.dev/api/checkout/v1;checkoutpbb\x06proto3"
 
 var (
 	file_checkout_v1_checkout_proto_rawDescOnce sync.Once
@@ -558,40 +1035,60 @@ func file_checkout_v1_checkout_proto_rawDescGZIP() []byte {
 }
 
 var file_checkout_v1_checkout_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_checkout_v1_checkout_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_checkout_v1_checkout_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_checkout_v1_checkout_proto_goTypes = []any{
-	(Checkout_State)(0),           // 0: larder.checkout.v1.Checkout.State
-	(*CreateCheckoutRequest)(nil), // 1: larder.checkout.v1.CreateCheckoutRequest
-	(*GetCheckoutRequest)(nil),    // 2: larder.checkout.v1.GetCheckoutRequest
-	(*Checkout)(nil),              // 3: larder.checkout.v1.Checkout
-	(*OutOfStock)(nil),            // 4: larder.checkout.v1.OutOfStock
-	(*Shortage)(nil),              // 5: larder.checkout.v1.Shortage
-	(*PriceChanged)(nil),          // 6: larder.checkout.v1.PriceChanged
-	(*PaymentDeclined)(nil),       // 7: larder.checkout.v1.PaymentDeclined
-	(*v1.Address)(nil),            // 8: larder.type.v1.Address
-	(*v1.Money)(nil),              // 9: larder.type.v1.Money
-	(*v11.Order)(nil),             // 10: larder.order.v1.Order
-	(*status.Status)(nil),         // 11: google.rpc.Status
-	(*v1.Totals)(nil),             // 12: larder.type.v1.Totals
+	(Checkout_State)(0),                // 0: larder.checkout.v1.Checkout.State
+	(*ResumeCheckoutRequest)(nil),      // 1: larder.checkout.v1.ResumeCheckoutRequest
+	(*ResumeCheckoutResponse)(nil),     // 2: larder.checkout.v1.ResumeCheckoutResponse
+	(*ReapCheckoutsRequest)(nil),       // 3: larder.checkout.v1.ReapCheckoutsRequest
+	(*ReapCheckoutsResponse)(nil),      // 4: larder.checkout.v1.ReapCheckoutsResponse
+	(*ReconcileCheckoutsRequest)(nil),  // 5: larder.checkout.v1.ReconcileCheckoutsRequest
+	(*ReconcileCheckoutsResponse)(nil), // 6: larder.checkout.v1.ReconcileCheckoutsResponse
+	(*CancelOrderRequest)(nil),         // 7: larder.checkout.v1.CancelOrderRequest
+	(*CancelOrderResponse)(nil),        // 8: larder.checkout.v1.CancelOrderResponse
+	(*CreateCheckoutRequest)(nil),      // 9: larder.checkout.v1.CreateCheckoutRequest
+	(*GetCheckoutRequest)(nil),         // 10: larder.checkout.v1.GetCheckoutRequest
+	(*Checkout)(nil),                   // 11: larder.checkout.v1.Checkout
+	(*OutOfStock)(nil),                 // 12: larder.checkout.v1.OutOfStock
+	(*Shortage)(nil),                   // 13: larder.checkout.v1.Shortage
+	(*SlotUnavailable)(nil),            // 14: larder.checkout.v1.SlotUnavailable
+	(*PriceChanged)(nil),               // 15: larder.checkout.v1.PriceChanged
+	(*PaymentDeclined)(nil),            // 16: larder.checkout.v1.PaymentDeclined
+	(*v1.Address)(nil),                 // 17: larder.type.v1.Address
+	(*v1.Money)(nil),                   // 18: larder.type.v1.Money
+	(*v11.Order)(nil),                  // 19: larder.order.v1.Order
+	(*status.Status)(nil),              // 20: google.rpc.Status
+	(*v1.Slot)(nil),                    // 21: larder.type.v1.Slot
+	(*v1.Totals)(nil),                  // 22: larder.type.v1.Totals
 }
 var file_checkout_v1_checkout_proto_depIdxs = []int32{
-	8,  // 0: larder.checkout.v1.CreateCheckoutRequest.address:type_name -> larder.type.v1.Address
-	9,  // 1: larder.checkout.v1.CreateCheckoutRequest.expected_total:type_name -> larder.type.v1.Money
-	0,  // 2: larder.checkout.v1.Checkout.state:type_name -> larder.checkout.v1.Checkout.State
-	10, // 3: larder.checkout.v1.Checkout.order:type_name -> larder.order.v1.Order
-	11, // 4: larder.checkout.v1.Checkout.failure:type_name -> google.rpc.Status
-	5,  // 5: larder.checkout.v1.OutOfStock.shortages:type_name -> larder.checkout.v1.Shortage
-	9,  // 6: larder.checkout.v1.PriceChanged.expected_total:type_name -> larder.type.v1.Money
-	12, // 7: larder.checkout.v1.PriceChanged.totals:type_name -> larder.type.v1.Totals
-	1,  // 8: larder.checkout.v1.CheckoutService.CreateCheckout:input_type -> larder.checkout.v1.CreateCheckoutRequest
-	2,  // 9: larder.checkout.v1.CheckoutService.GetCheckout:input_type -> larder.checkout.v1.GetCheckoutRequest
-	3,  // 10: larder.checkout.v1.CheckoutService.CreateCheckout:output_type -> larder.checkout.v1.Checkout
-	3,  // 11: larder.checkout.v1.CheckoutService.GetCheckout:output_type -> larder.checkout.v1.Checkout
-	10, // [10:12] is the sub-list for method output_type
-	8,  // [8:10] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	0,  // 0: larder.checkout.v1.ResumeCheckoutResponse.state:type_name -> larder.checkout.v1.Checkout.State
+	17, // 1: larder.checkout.v1.CreateCheckoutRequest.address:type_name -> larder.type.v1.Address
+	18, // 2: larder.checkout.v1.CreateCheckoutRequest.expected_total:type_name -> larder.type.v1.Money
+	0,  // 3: larder.checkout.v1.Checkout.state:type_name -> larder.checkout.v1.Checkout.State
+	19, // 4: larder.checkout.v1.Checkout.order:type_name -> larder.order.v1.Order
+	20, // 5: larder.checkout.v1.Checkout.failure:type_name -> google.rpc.Status
+	13, // 6: larder.checkout.v1.OutOfStock.shortages:type_name -> larder.checkout.v1.Shortage
+	21, // 7: larder.checkout.v1.SlotUnavailable.alternatives:type_name -> larder.type.v1.Slot
+	18, // 8: larder.checkout.v1.PriceChanged.expected_total:type_name -> larder.type.v1.Money
+	22, // 9: larder.checkout.v1.PriceChanged.totals:type_name -> larder.type.v1.Totals
+	9,  // 10: larder.checkout.v1.CheckoutService.CreateCheckout:input_type -> larder.checkout.v1.CreateCheckoutRequest
+	10, // 11: larder.checkout.v1.CheckoutService.GetCheckout:input_type -> larder.checkout.v1.GetCheckoutRequest
+	1,  // 12: larder.checkout.v1.CheckoutService.ResumeCheckout:input_type -> larder.checkout.v1.ResumeCheckoutRequest
+	3,  // 13: larder.checkout.v1.CheckoutService.ReapCheckouts:input_type -> larder.checkout.v1.ReapCheckoutsRequest
+	5,  // 14: larder.checkout.v1.CheckoutService.ReconcileCheckouts:input_type -> larder.checkout.v1.ReconcileCheckoutsRequest
+	7,  // 15: larder.checkout.v1.CheckoutService.CancelOrder:input_type -> larder.checkout.v1.CancelOrderRequest
+	11, // 16: larder.checkout.v1.CheckoutService.CreateCheckout:output_type -> larder.checkout.v1.Checkout
+	11, // 17: larder.checkout.v1.CheckoutService.GetCheckout:output_type -> larder.checkout.v1.Checkout
+	2,  // 18: larder.checkout.v1.CheckoutService.ResumeCheckout:output_type -> larder.checkout.v1.ResumeCheckoutResponse
+	4,  // 19: larder.checkout.v1.CheckoutService.ReapCheckouts:output_type -> larder.checkout.v1.ReapCheckoutsResponse
+	6,  // 20: larder.checkout.v1.CheckoutService.ReconcileCheckouts:output_type -> larder.checkout.v1.ReconcileCheckoutsResponse
+	8,  // 21: larder.checkout.v1.CheckoutService.CancelOrder:output_type -> larder.checkout.v1.CancelOrderResponse
+	16, // [16:22] is the sub-list for method output_type
+	10, // [10:16] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_checkout_v1_checkout_proto_init() }
@@ -605,7 +1102,7 @@ func file_checkout_v1_checkout_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_checkout_v1_checkout_proto_rawDesc), len(file_checkout_v1_checkout_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   7,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -21,8 +21,12 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	CheckoutService_CreateCheckout_FullMethodName = "/larder.checkout.v1.CheckoutService/CreateCheckout"
-	CheckoutService_GetCheckout_FullMethodName    = "/larder.checkout.v1.CheckoutService/GetCheckout"
+	CheckoutService_CreateCheckout_FullMethodName     = "/larder.checkout.v1.CheckoutService/CreateCheckout"
+	CheckoutService_GetCheckout_FullMethodName        = "/larder.checkout.v1.CheckoutService/GetCheckout"
+	CheckoutService_ResumeCheckout_FullMethodName     = "/larder.checkout.v1.CheckoutService/ResumeCheckout"
+	CheckoutService_ReapCheckouts_FullMethodName      = "/larder.checkout.v1.CheckoutService/ReapCheckouts"
+	CheckoutService_ReconcileCheckouts_FullMethodName = "/larder.checkout.v1.CheckoutService/ReconcileCheckouts"
+	CheckoutService_CancelOrder_FullMethodName        = "/larder.checkout.v1.CheckoutService/CancelOrder"
 )
 
 // CheckoutServiceClient is the client API for CheckoutService service.
@@ -34,6 +38,14 @@ type CheckoutServiceClient interface {
 	// PROCESSING or REQUIRES_ACTION is not: send the same request and key again, or look with GetCheckout.
 	CreateCheckout(ctx context.Context, in *CreateCheckoutRequest, opts ...grpc.CallOption) (*Checkout, error)
 	GetCheckout(ctx context.Context, in *GetCheckoutRequest, opts ...grpc.CallOption) (*Checkout, error)
+	// Goes on with a checkout that waits for its payment (rule 10, re-entry). One that Spanner knows nothing of is left alone.
+	ResumeCheckout(ctx context.Context, in *ResumeCheckoutRequest, opts ...grpc.CallOption) (*ResumeCheckoutResponse, error)
+	// Looks after a store's holds that are past their deadline (rule 11), and after a virtual stock of another epoch than Spanner's.
+	ReapCheckouts(ctx context.Context, in *ReapCheckoutsRequest, opts ...grpc.CallOption) (*ReapCheckoutsResponse, error)
+	// Looks after payments that are open and past their time (rule 11).
+	ReconcileCheckouts(ctx context.Context, in *ReconcileCheckoutsRequest, opts ...grpc.CallOption) (*ReconcileCheckoutsResponse, error)
+	// Calls an order off: one transaction of state, payment, ledger and event (rule 8). An order that is cancelled already stays as it is.
+	CancelOrder(ctx context.Context, in *CancelOrderRequest, opts ...grpc.CallOption) (*CancelOrderResponse, error)
 }
 
 type checkoutServiceClient struct {
@@ -64,6 +76,46 @@ func (c *checkoutServiceClient) GetCheckout(ctx context.Context, in *GetCheckout
 	return out, nil
 }
 
+func (c *checkoutServiceClient) ResumeCheckout(ctx context.Context, in *ResumeCheckoutRequest, opts ...grpc.CallOption) (*ResumeCheckoutResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ResumeCheckoutResponse)
+	err := c.cc.Invoke(ctx, CheckoutService_ResumeCheckout_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *checkoutServiceClient) ReapCheckouts(ctx context.Context, in *ReapCheckoutsRequest, opts ...grpc.CallOption) (*ReapCheckoutsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReapCheckoutsResponse)
+	err := c.cc.Invoke(ctx, CheckoutService_ReapCheckouts_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *checkoutServiceClient) ReconcileCheckouts(ctx context.Context, in *ReconcileCheckoutsRequest, opts ...grpc.CallOption) (*ReconcileCheckoutsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReconcileCheckoutsResponse)
+	err := c.cc.Invoke(ctx, CheckoutService_ReconcileCheckouts_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *checkoutServiceClient) CancelOrder(ctx context.Context, in *CancelOrderRequest, opts ...grpc.CallOption) (*CancelOrderResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CancelOrderResponse)
+	err := c.cc.Invoke(ctx, CheckoutService_CancelOrder_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // CheckoutServiceServer is the server API for CheckoutService service.
 // All implementations must embed UnimplementedCheckoutServiceServer
 // for forward compatibility.
@@ -73,6 +125,14 @@ type CheckoutServiceServer interface {
 	// PROCESSING or REQUIRES_ACTION is not: send the same request and key again, or look with GetCheckout.
 	CreateCheckout(context.Context, *CreateCheckoutRequest) (*Checkout, error)
 	GetCheckout(context.Context, *GetCheckoutRequest) (*Checkout, error)
+	// Goes on with a checkout that waits for its payment (rule 10, re-entry). One that Spanner knows nothing of is left alone.
+	ResumeCheckout(context.Context, *ResumeCheckoutRequest) (*ResumeCheckoutResponse, error)
+	// Looks after a store's holds that are past their deadline (rule 11), and after a virtual stock of another epoch than Spanner's.
+	ReapCheckouts(context.Context, *ReapCheckoutsRequest) (*ReapCheckoutsResponse, error)
+	// Looks after payments that are open and past their time (rule 11).
+	ReconcileCheckouts(context.Context, *ReconcileCheckoutsRequest) (*ReconcileCheckoutsResponse, error)
+	// Calls an order off: one transaction of state, payment, ledger and event (rule 8). An order that is cancelled already stays as it is.
+	CancelOrder(context.Context, *CancelOrderRequest) (*CancelOrderResponse, error)
 	mustEmbedUnimplementedCheckoutServiceServer()
 }
 
@@ -88,6 +148,18 @@ func (UnimplementedCheckoutServiceServer) CreateCheckout(context.Context, *Creat
 }
 func (UnimplementedCheckoutServiceServer) GetCheckout(context.Context, *GetCheckoutRequest) (*Checkout, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetCheckout not implemented")
+}
+func (UnimplementedCheckoutServiceServer) ResumeCheckout(context.Context, *ResumeCheckoutRequest) (*ResumeCheckoutResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ResumeCheckout not implemented")
+}
+func (UnimplementedCheckoutServiceServer) ReapCheckouts(context.Context, *ReapCheckoutsRequest) (*ReapCheckoutsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReapCheckouts not implemented")
+}
+func (UnimplementedCheckoutServiceServer) ReconcileCheckouts(context.Context, *ReconcileCheckoutsRequest) (*ReconcileCheckoutsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReconcileCheckouts not implemented")
+}
+func (UnimplementedCheckoutServiceServer) CancelOrder(context.Context, *CancelOrderRequest) (*CancelOrderResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CancelOrder not implemented")
 }
 func (UnimplementedCheckoutServiceServer) mustEmbedUnimplementedCheckoutServiceServer() {}
 func (UnimplementedCheckoutServiceServer) testEmbeddedByValue()                         {}
@@ -146,6 +218,78 @@ func _CheckoutService_GetCheckout_Handler(srv interface{}, ctx context.Context, 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _CheckoutService_ResumeCheckout_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ResumeCheckoutRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CheckoutServiceServer).ResumeCheckout(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CheckoutService_ResumeCheckout_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CheckoutServiceServer).ResumeCheckout(ctx, req.(*ResumeCheckoutRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _CheckoutService_ReapCheckouts_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReapCheckoutsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CheckoutServiceServer).ReapCheckouts(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CheckoutService_ReapCheckouts_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CheckoutServiceServer).ReapCheckouts(ctx, req.(*ReapCheckoutsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _CheckoutService_ReconcileCheckouts_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReconcileCheckoutsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CheckoutServiceServer).ReconcileCheckouts(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CheckoutService_ReconcileCheckouts_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CheckoutServiceServer).ReconcileCheckouts(ctx, req.(*ReconcileCheckoutsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _CheckoutService_CancelOrder_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CancelOrderRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CheckoutServiceServer).CancelOrder(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CheckoutService_CancelOrder_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CheckoutServiceServer).CancelOrder(ctx, req.(*CancelOrderRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // CheckoutService_ServiceDesc is the grpc.ServiceDesc for CheckoutService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -160,6 +304,22 @@ var CheckoutService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetCheckout",
 			Handler:    _CheckoutService_GetCheckout_Handler,
+		},
+		{
+			MethodName: "ResumeCheckout",
+			Handler:    _CheckoutService_ResumeCheckout_Handler,
+		},
+		{
+			MethodName: "ReapCheckouts",
+			Handler:    _CheckoutService_ReapCheckouts_Handler,
+		},
+		{
+			MethodName: "ReconcileCheckouts",
+			Handler:    _CheckoutService_ReconcileCheckouts_Handler,
+		},
+		{
+			MethodName: "CancelOrder",
+			Handler:    _CheckoutService_CancelOrder_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

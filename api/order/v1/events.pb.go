@@ -4,11 +4,15 @@
 // 	protoc        (unknown)
 // source: order/v1/events.proto
 
+// Events on the topic order-events. Each is told at least once, in any order; version orders those of one order: the states that it
+// had reached, from 1. ce-subject is "orders/<order_id>".
+
 package orderpb
 
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	v1 "larder.dev/api/type/v1"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -21,13 +25,14 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// On topic order-events, when an order is committed.
+// A checkout became an order.
 type OrderConfirmed struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Order *Order                 `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
 	// The cart that was bought, as it was then.
 	CartId        string `protobuf:"bytes,2,opt,name=cart_id,json=cartId,proto3" json:"cart_id,omitempty"`
 	CartEtag      string `protobuf:"bytes,3,opt,name=cart_etag,json=cartEtag,proto3" json:"cart_etag,omitempty"`
+	Version       int64  `protobuf:"varint,4,opt,name=version,proto3" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -83,15 +88,425 @@ func (x *OrderConfirmed) GetCartEtag() string {
 	return ""
 }
 
+func (x *OrderConfirmed) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// Somebody in the store has begun to pick the order.
+type OrderPicking struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Order         *Order                 `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	Version       int64                  `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OrderPicking) Reset() {
+	*x = OrderPicking{}
+	mi := &file_order_v1_events_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OrderPicking) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OrderPicking) ProtoMessage() {}
+
+func (x *OrderPicking) ProtoReflect() protoreflect.Message {
+	mi := &file_order_v1_events_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OrderPicking.ProtoReflect.Descriptor instead.
+func (*OrderPicking) Descriptor() ([]byte, []int) {
+	return file_order_v1_events_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *OrderPicking) GetOrder() *Order {
+	if x != nil {
+		return x.Order
+	}
+	return nil
+}
+
+func (x *OrderPicking) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// The order is packed; its payment is to be captured.
+type OrderPacked struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Order         *Order                 `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	Version       int64                  `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OrderPacked) Reset() {
+	*x = OrderPacked{}
+	mi := &file_order_v1_events_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OrderPacked) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OrderPacked) ProtoMessage() {}
+
+func (x *OrderPacked) ProtoReflect() protoreflect.Message {
+	mi := &file_order_v1_events_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OrderPacked.ProtoReflect.Descriptor instead.
+func (*OrderPacked) Descriptor() ([]byte, []int) {
+	return file_order_v1_events_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *OrderPacked) GetOrder() *Order {
+	if x != nil {
+		return x.Order
+	}
+	return nil
+}
+
+func (x *OrderPacked) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// The van has left.
+type OrderDispatched struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Order         *Order                 `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	Version       int64                  `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OrderDispatched) Reset() {
+	*x = OrderDispatched{}
+	mi := &file_order_v1_events_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OrderDispatched) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OrderDispatched) ProtoMessage() {}
+
+func (x *OrderDispatched) ProtoReflect() protoreflect.Message {
+	mi := &file_order_v1_events_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OrderDispatched.ProtoReflect.Descriptor instead.
+func (*OrderDispatched) Descriptor() ([]byte, []int) {
+	return file_order_v1_events_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *OrderDispatched) GetOrder() *Order {
+	if x != nil {
+		return x.Order
+	}
+	return nil
+}
+
+func (x *OrderDispatched) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+type OrderDelivered struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Order         *Order                 `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	Version       int64                  `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OrderDelivered) Reset() {
+	*x = OrderDelivered{}
+	mi := &file_order_v1_events_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OrderDelivered) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OrderDelivered) ProtoMessage() {}
+
+func (x *OrderDelivered) ProtoReflect() protoreflect.Message {
+	mi := &file_order_v1_events_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OrderDelivered.ProtoReflect.Descriptor instead.
+func (*OrderDelivered) Descriptor() ([]byte, []int) {
+	return file_order_v1_events_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *OrderDelivered) GetOrder() *Order {
+	if x != nil {
+		return x.Order
+	}
+	return nil
+}
+
+func (x *OrderDelivered) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// The order was called off. Its payment is to be voided, and its goods are on sale again.
+type OrderCancelled struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Order   *Order                 `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	Version int64                  `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	Reason  string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The entry in the stock ledger that gives the goods back, and the epoch that it was entered under, nanoseconds since 1970: what
+	// the virtual stock applies once.
+	StockEntryId  string `protobuf:"bytes,4,opt,name=stock_entry_id,json=stockEntryId,proto3" json:"stock_entry_id,omitempty"`
+	StockEpoch    int64  `protobuf:"varint,5,opt,name=stock_epoch,json=stockEpoch,proto3" json:"stock_epoch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OrderCancelled) Reset() {
+	*x = OrderCancelled{}
+	mi := &file_order_v1_events_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OrderCancelled) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OrderCancelled) ProtoMessage() {}
+
+func (x *OrderCancelled) ProtoReflect() protoreflect.Message {
+	mi := &file_order_v1_events_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OrderCancelled.ProtoReflect.Descriptor instead.
+func (*OrderCancelled) Descriptor() ([]byte, []int) {
+	return file_order_v1_events_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *OrderCancelled) GetOrder() *Order {
+	if x != nil {
+		return x.Order
+	}
+	return nil
+}
+
+func (x *OrderCancelled) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *OrderCancelled) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *OrderCancelled) GetStockEntryId() string {
+	if x != nil {
+		return x.StockEntryId
+	}
+	return ""
+}
+
+func (x *OrderCancelled) GetStockEpoch() int64 {
+	if x != nil {
+		return x.StockEpoch
+	}
+	return 0
+}
+
+// Money of an order was given back. Doesn't change the order's state or version.
+type OrderRefunded struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	OrderId  string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	UserId   string                 `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	RefundId string                 `protobuf:"bytes,3,opt,name=refund_id,json=refundId,proto3" json:"refund_id,omitempty"`
+	Amount   *v1.Money              `protobuf:"bytes,4,opt,name=amount,proto3" json:"amount,omitempty"`
+	// What was refunded; empty: all that was left of the order, the delivery fee included.
+	Lines         []*RefundLine `protobuf:"bytes,5,rep,name=lines,proto3" json:"lines,omitempty"`
+	Reason        string        `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OrderRefunded) Reset() {
+	*x = OrderRefunded{}
+	mi := &file_order_v1_events_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OrderRefunded) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OrderRefunded) ProtoMessage() {}
+
+func (x *OrderRefunded) ProtoReflect() protoreflect.Message {
+	mi := &file_order_v1_events_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OrderRefunded.ProtoReflect.Descriptor instead.
+func (*OrderRefunded) Descriptor() ([]byte, []int) {
+	return file_order_v1_events_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *OrderRefunded) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+func (x *OrderRefunded) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *OrderRefunded) GetRefundId() string {
+	if x != nil {
+		return x.RefundId
+	}
+	return ""
+}
+
+func (x *OrderRefunded) GetAmount() *v1.Money {
+	if x != nil {
+		return x.Amount
+	}
+	return nil
+}
+
+func (x *OrderRefunded) GetLines() []*RefundLine {
+	if x != nil {
+		return x.Lines
+	}
+	return nil
+}
+
+func (x *OrderRefunded) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 var File_order_v1_events_proto protoreflect.FileDescriptor
 
 const file_order_v1_events_proto_rawDesc = "" +
 	"\n" +
-	"\x15order/v1/events.proto\x12\x0flarder.order.v1\x1a\x14order/v1/order.proto\"t\n" +
+	"\x15order/v1/events.proto\x12\x0flarder.order.v1\x1a\x14order/v1/order.proto\x1a\x12type/v1/type.proto\"\x8e\x01\n" +
 	"\x0eOrderConfirmed\x12,\n" +
 	"\x05order\x18\x01 \x01(\v2\x16.larder.order.v1.OrderR\x05order\x12\x17\n" +
 	"\acart_id\x18\x02 \x01(\tR\x06cartId\x12\x1b\n" +
-	"\tcart_etag\x18\x03 \x01(\tR\bcartEtagB!Z\x1flarder.dev/api/order/v1;orderpbb\x06proto3"
+	"\tcart_etag\x18\x03 \x01(\tR\bcartEtag\x12\x18\n" +
+	"\aversion\x18\x04 \x01(\x03R\aversion\"V\n" +
+	"\fOrderPicking\x12,\n" +
+	"\x05order\x18\x01 \x01(\v2\x16.larder.order.v1.OrderR\x05order\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x03R\aversion\"U\n" +
+	"\vOrderPacked\x12,\n" +
+	"\x05order\x18\x01 \x01(\v2\x16.larder.order.v1.OrderR\x05order\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x03R\aversion\"Y\n" +
+	"\x0fOrderDispatched\x12,\n" +
+	"\x05order\x18\x01 \x01(\v2\x16.larder.order.v1.OrderR\x05order\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x03R\aversion\"X\n" +
+	"\x0eOrderDelivered\x12,\n" +
+	"\x05order\x18\x01 \x01(\v2\x16.larder.order.v1.OrderR\x05order\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x03R\aversion\"\xb7\x01\n" +
+	"\x0eOrderCancelled\x12,\n" +
+	"\x05order\x18\x01 \x01(\v2\x16.larder.order.v1.OrderR\x05order\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x03R\aversion\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12$\n" +
+	"\x0estock_entry_id\x18\x04 \x01(\tR\fstockEntryId\x12\x1f\n" +
+	"\vstock_epoch\x18\x05 \x01(\x03R\n" +
+	"stockEpoch\"\xda\x01\n" +
+	"\rOrderRefunded\x12\x19\n" +
+	"\border_id\x18\x01 \x01(\tR\aorderId\x12\x17\n" +
+	"\auser_id\x18\x02 \x01(\tR\x06userId\x12\x1b\n" +
+	"\trefund_id\x18\x03 \x01(\tR\brefundId\x12-\n" +
+	"\x06amount\x18\x04 \x01(\v2\x15.larder.type.v1.MoneyR\x06amount\x121\n" +
+	"\x05lines\x18\x05 \x03(\v2\x1b.larder.order.v1.RefundLineR\x05lines\x12\x16\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reasonB!Z\x1flarder.dev/api/order/v1;orderpbb\x06proto3"
 
 var (
 	file_order_v1_events_proto_rawDescOnce sync.Once
@@ -105,18 +520,33 @@ func file_order_v1_events_proto_rawDescGZIP() []byte {
 	return file_order_v1_events_proto_rawDescData
 }
 
-var file_order_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
+var file_order_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_order_v1_events_proto_goTypes = []any{
-	(*OrderConfirmed)(nil), // 0: larder.order.v1.OrderConfirmed
-	(*Order)(nil),          // 1: larder.order.v1.Order
+	(*OrderConfirmed)(nil),  // 0: larder.order.v1.OrderConfirmed
+	(*OrderPicking)(nil),    // 1: larder.order.v1.OrderPicking
+	(*OrderPacked)(nil),     // 2: larder.order.v1.OrderPacked
+	(*OrderDispatched)(nil), // 3: larder.order.v1.OrderDispatched
+	(*OrderDelivered)(nil),  // 4: larder.order.v1.OrderDelivered
+	(*OrderCancelled)(nil),  // 5: larder.order.v1.OrderCancelled
+	(*OrderRefunded)(nil),   // 6: larder.order.v1.OrderRefunded
+	(*Order)(nil),           // 7: larder.order.v1.Order
+	(*v1.Money)(nil),        // 8: larder.type.v1.Money
+	(*RefundLine)(nil),      // 9: larder.order.v1.RefundLine
 }
 var file_order_v1_events_proto_depIdxs = []int32{
-	1, // 0: larder.order.v1.OrderConfirmed.order:type_name -> larder.order.v1.Order
-	1, // [1:1] is the sub-list for method output_type
-	1, // [1:1] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	7, // 0: larder.order.v1.OrderConfirmed.order:type_name -> larder.order.v1.Order
+	7, // 1: larder.order.v1.OrderPicking.order:type_name -> larder.order.v1.Order
+	7, // 2: larder.order.v1.OrderPacked.order:type_name -> larder.order.v1.Order
+	7, // 3: larder.order.v1.OrderDispatched.order:type_name -> larder.order.v1.Order
+	7, // 4: larder.order.v1.OrderDelivered.order:type_name -> larder.order.v1.Order
+	7, // 5: larder.order.v1.OrderCancelled.order:type_name -> larder.order.v1.Order
+	8, // 6: larder.order.v1.OrderRefunded.amount:type_name -> larder.type.v1.Money
+	9, // 7: larder.order.v1.OrderRefunded.lines:type_name -> larder.order.v1.RefundLine
+	8, // [8:8] is the sub-list for method output_type
+	8, // [8:8] is the sub-list for method input_type
+	8, // [8:8] is the sub-list for extension type_name
+	8, // [8:8] is the sub-list for extension extendee
+	0, // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_order_v1_events_proto_init() }
@@ -131,7 +561,7 @@ func file_order_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_order_v1_events_proto_rawDesc), len(file_order_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   1,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

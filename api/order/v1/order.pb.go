@@ -162,18 +162,21 @@ func (OrderPayment_State) EnumDescriptor() ([]byte, []int) {
 type Order struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUID.
-	OrderId       string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	State         Order_State            `protobuf:"varint,2,opt,name=state,proto3,enum=larder.order.v1.Order_State" json:"state,omitempty"`
-	UserId        string                 `protobuf:"bytes,3,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	StoreId       string                 `protobuf:"bytes,4,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
-	Lines         []*OrderLine           `protobuf:"bytes,5,rep,name=lines,proto3" json:"lines,omitempty"`
-	Totals        *v1.Totals             `protobuf:"bytes,6,opt,name=totals,proto3" json:"totals,omitempty"`
-	Address       *v1.Address            `protobuf:"bytes,7,opt,name=address,proto3" json:"address,omitempty"`
-	Payment       *OrderPayment          `protobuf:"bytes,8,opt,name=payment,proto3" json:"payment,omitempty"`
-	History       []*OrderEvent          `protobuf:"bytes,9,rep,name=history,proto3" json:"history,omitempty"`
-	CreateTime    *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
-	UpdateTime    *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
-	Etag          string                 `protobuf:"bytes,12,opt,name=etag,proto3" json:"etag,omitempty"`
+	OrderId    string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	State      Order_State            `protobuf:"varint,2,opt,name=state,proto3,enum=larder.order.v1.Order_State" json:"state,omitempty"`
+	UserId     string                 `protobuf:"bytes,3,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	StoreId    string                 `protobuf:"bytes,4,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
+	Lines      []*OrderLine           `protobuf:"bytes,5,rep,name=lines,proto3" json:"lines,omitempty"`
+	Totals     *v1.Totals             `protobuf:"bytes,6,opt,name=totals,proto3" json:"totals,omitempty"`
+	Address    *v1.Address            `protobuf:"bytes,7,opt,name=address,proto3" json:"address,omitempty"`
+	Payment    *OrderPayment          `protobuf:"bytes,8,opt,name=payment,proto3" json:"payment,omitempty"`
+	History    []*OrderEvent          `protobuf:"bytes,9,rep,name=history,proto3" json:"history,omitempty"`
+	CreateTime *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	// The order's version: how many states it has reached.
+	Etag string `protobuf:"bytes,12,opt,name=etag,proto3" json:"etag,omitempty"`
+	// The time that was chosen for the delivery; absent: as soon as it can be.
+	DeliverySlot  *v1.Slot `protobuf:"bytes,13,opt,name=delivery_slot,json=deliverySlot,proto3" json:"delivery_slot,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -290,6 +293,13 @@ func (x *Order) GetEtag() string {
 		return x.Etag
 	}
 	return ""
+}
+
+func (x *Order) GetDeliverySlot() *v1.Slot {
+	if x != nil {
+		return x.DeliverySlot
+	}
+	return nil
 }
 
 type OrderLine struct {
@@ -514,6 +524,430 @@ func (x *OrderEvent) GetReason() string {
 	return ""
 }
 
+type PickOrderRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	OrderId string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// The etag that was seen: the order moves only if it still has it. Empty: whatever it is.
+	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Kept in the history.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PickOrderRequest) Reset() {
+	*x = PickOrderRequest{}
+	mi := &file_order_v1_order_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PickOrderRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PickOrderRequest) ProtoMessage() {}
+
+func (x *PickOrderRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_order_v1_order_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PickOrderRequest.ProtoReflect.Descriptor instead.
+func (*PickOrderRequest) Descriptor() ([]byte, []int) {
+	return file_order_v1_order_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *PickOrderRequest) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+func (x *PickOrderRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *PickOrderRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type PackOrderRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	OrderId string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// The etag that was seen: the order moves only if it still has it. Empty: whatever it is.
+	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Kept in the history.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PackOrderRequest) Reset() {
+	*x = PackOrderRequest{}
+	mi := &file_order_v1_order_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PackOrderRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PackOrderRequest) ProtoMessage() {}
+
+func (x *PackOrderRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_order_v1_order_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PackOrderRequest.ProtoReflect.Descriptor instead.
+func (*PackOrderRequest) Descriptor() ([]byte, []int) {
+	return file_order_v1_order_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *PackOrderRequest) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+func (x *PackOrderRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *PackOrderRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type DispatchOrderRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	OrderId string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// The etag that was seen: the order moves only if it still has it. Empty: whatever it is.
+	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Kept in the history.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DispatchOrderRequest) Reset() {
+	*x = DispatchOrderRequest{}
+	mi := &file_order_v1_order_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DispatchOrderRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DispatchOrderRequest) ProtoMessage() {}
+
+func (x *DispatchOrderRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_order_v1_order_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DispatchOrderRequest.ProtoReflect.Descriptor instead.
+func (*DispatchOrderRequest) Descriptor() ([]byte, []int) {
+	return file_order_v1_order_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *DispatchOrderRequest) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+func (x *DispatchOrderRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *DispatchOrderRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type DeliverOrderRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	OrderId string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// The etag that was seen: the order moves only if it still has it. Empty: whatever it is.
+	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Kept in the history.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeliverOrderRequest) Reset() {
+	*x = DeliverOrderRequest{}
+	mi := &file_order_v1_order_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeliverOrderRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeliverOrderRequest) ProtoMessage() {}
+
+func (x *DeliverOrderRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_order_v1_order_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeliverOrderRequest.ProtoReflect.Descriptor instead.
+func (*DeliverOrderRequest) Descriptor() ([]byte, []int) {
+	return file_order_v1_order_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *DeliverOrderRequest) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+func (x *DeliverOrderRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *DeliverOrderRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type CancelOrderRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	OrderId string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// As PickOrderRequest.etag.
+	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Kept in the history.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CancelOrderRequest) Reset() {
+	*x = CancelOrderRequest{}
+	mi := &file_order_v1_order_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CancelOrderRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CancelOrderRequest) ProtoMessage() {}
+
+func (x *CancelOrderRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_order_v1_order_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CancelOrderRequest.ProtoReflect.Descriptor instead.
+func (*CancelOrderRequest) Descriptor() ([]byte, []int) {
+	return file_order_v1_order_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *CancelOrderRequest) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+func (x *CancelOrderRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *CancelOrderRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type RefundOrderRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	OrderId string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// Empty: everything that isn't refunded yet, the delivery fee included.
+	Lines []*RefundLine `protobuf:"bytes,2,rep,name=lines,proto3" json:"lines,omitempty"`
+	// Kept with the refund: "mouldy".
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RefundOrderRequest) Reset() {
+	*x = RefundOrderRequest{}
+	mi := &file_order_v1_order_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RefundOrderRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RefundOrderRequest) ProtoMessage() {}
+
+func (x *RefundOrderRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_order_v1_order_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RefundOrderRequest.ProtoReflect.Descriptor instead.
+func (*RefundOrderRequest) Descriptor() ([]byte, []int) {
+	return file_order_v1_order_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *RefundOrderRequest) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+func (x *RefundOrderRequest) GetLines() []*RefundLine {
+	if x != nil {
+		return x.Lines
+	}
+	return nil
+}
+
+func (x *RefundOrderRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type RefundLine struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ProductId     string                 `protobuf:"bytes,1,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
+	Quantity      int32                  `protobuf:"varint,2,opt,name=quantity,proto3" json:"quantity,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RefundLine) Reset() {
+	*x = RefundLine{}
+	mi := &file_order_v1_order_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RefundLine) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RefundLine) ProtoMessage() {}
+
+func (x *RefundLine) ProtoReflect() protoreflect.Message {
+	mi := &file_order_v1_order_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RefundLine.ProtoReflect.Descriptor instead.
+func (*RefundLine) Descriptor() ([]byte, []int) {
+	return file_order_v1_order_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *RefundLine) GetProductId() string {
+	if x != nil {
+		return x.ProductId
+	}
+	return ""
+}
+
+func (x *RefundLine) GetQuantity() int32 {
+	if x != nil {
+		return x.Quantity
+	}
+	return 0
+}
+
 type GetOrderRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	OrderId       string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
@@ -523,7 +957,7 @@ type GetOrderRequest struct {
 
 func (x *GetOrderRequest) Reset() {
 	*x = GetOrderRequest{}
-	mi := &file_order_v1_order_proto_msgTypes[4]
+	mi := &file_order_v1_order_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -535,7 +969,7 @@ func (x *GetOrderRequest) String() string {
 func (*GetOrderRequest) ProtoMessage() {}
 
 func (x *GetOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[4]
+	mi := &file_order_v1_order_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -548,7 +982,7 @@ func (x *GetOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetOrderRequest.ProtoReflect.Descriptor instead.
 func (*GetOrderRequest) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{4}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *GetOrderRequest) GetOrderId() string {
@@ -569,7 +1003,7 @@ type ListOrdersRequest struct {
 
 func (x *ListOrdersRequest) Reset() {
 	*x = ListOrdersRequest{}
-	mi := &file_order_v1_order_proto_msgTypes[5]
+	mi := &file_order_v1_order_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -581,7 +1015,7 @@ func (x *ListOrdersRequest) String() string {
 func (*ListOrdersRequest) ProtoMessage() {}
 
 func (x *ListOrdersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[5]
+	mi := &file_order_v1_order_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -594,7 +1028,7 @@ func (x *ListOrdersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOrdersRequest.ProtoReflect.Descriptor instead.
 func (*ListOrdersRequest) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{5}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ListOrdersRequest) GetPageSize() int32 {
@@ -621,7 +1055,7 @@ type ListOrdersResponse struct {
 
 func (x *ListOrdersResponse) Reset() {
 	*x = ListOrdersResponse{}
-	mi := &file_order_v1_order_proto_msgTypes[6]
+	mi := &file_order_v1_order_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -633,7 +1067,7 @@ func (x *ListOrdersResponse) String() string {
 func (*ListOrdersResponse) ProtoMessage() {}
 
 func (x *ListOrdersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[6]
+	mi := &file_order_v1_order_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -646,7 +1080,7 @@ func (x *ListOrdersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOrdersResponse.ProtoReflect.Descriptor instead.
 func (*ListOrdersResponse) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{6}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ListOrdersResponse) GetOrders() []*Order {
@@ -667,7 +1101,7 @@ var File_order_v1_order_proto protoreflect.FileDescriptor
 
 const file_order_v1_order_proto_rawDesc = "" +
 	"\n" +
-	"\x14order/v1/order.proto\x12\x0flarder.order.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12type/v1/type.proto\"\x93\x05\n" +
+	"\x14order/v1/order.proto\x12\x0flarder.order.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12type/v1/type.proto\"\xce\x05\n" +
 	"\x05Order\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x122\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x1c.larder.order.v1.Order.StateR\x05state\x12\x17\n" +
@@ -683,7 +1117,8 @@ const file_order_v1_order_proto_rawDesc = "" +
 	"createTime\x12;\n" +
 	"\vupdate_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18\f \x01(\tR\x04etag\"t\n" +
+	"\x04etag\x18\f \x01(\tR\x04etag\x129\n" +
+	"\rdelivery_slot\x18\r \x01(\v2\x14.larder.type.v1.SlotR\fdeliverySlot\"t\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tCONFIRMED\x10\x01\x12\v\n" +
@@ -730,7 +1165,37 @@ const file_order_v1_order_proto_rawDesc = "" +
 	"\x05state\x18\x01 \x01(\x0e2\x1c.larder.order.v1.Order.StateR\x05state\x12.\n" +
 	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x14\n" +
 	"\x05actor\x18\x03 \x01(\tR\x05actor\x12\x16\n" +
-	"\x06reason\x18\x04 \x01(\tR\x06reason\"6\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"v\n" +
+	"\x10PickOrderRequest\x12#\n" +
+	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\x12\x1b\n" +
+	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18\x14R\x04etag\x12 \n" +
+	"\x06reason\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x06reason\"v\n" +
+	"\x10PackOrderRequest\x12#\n" +
+	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\x12\x1b\n" +
+	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18\x14R\x04etag\x12 \n" +
+	"\x06reason\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x06reason\"z\n" +
+	"\x14DispatchOrderRequest\x12#\n" +
+	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\x12\x1b\n" +
+	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18\x14R\x04etag\x12 \n" +
+	"\x06reason\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x06reason\"y\n" +
+	"\x13DeliverOrderRequest\x12#\n" +
+	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\x12\x1b\n" +
+	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18\x14R\x04etag\x12 \n" +
+	"\x06reason\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x06reason\"x\n" +
+	"\x12CancelOrderRequest\x12#\n" +
+	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\x12\x1b\n" +
+	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18\x14R\x04etag\x12 \n" +
+	"\x06reason\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x06reason\"\x9a\x01\n" +
+	"\x12RefundOrderRequest\x12#\n" +
+	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\x12;\n" +
+	"\x05lines\x18\x02 \x03(\v2\x1b.larder.order.v1.RefundLineB\b\xbaH\x05\x92\x01\x02\x10dR\x05lines\x12\"\n" +
+	"\x06reason\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x06reason\"t\n" +
+	"\n" +
+	"RefundLine\x12?\n" +
+	"\n" +
+	"product_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\tproductId\x12%\n" +
+	"\bquantity\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x18c(\x01R\bquantity\"6\n" +
 	"\x0fGetOrderRequest\x12#\n" +
 	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"d\n" +
 	"\x11ListOrdersRequest\x12&\n" +
@@ -739,14 +1204,26 @@ const file_order_v1_order_proto_rawDesc = "" +
 	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\tpageToken\"l\n" +
 	"\x12ListOrdersResponse\x12.\n" +
 	"\x06orders\x18\x01 \x03(\v2\x16.larder.order.v1.OrderR\x06orders\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xec\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xd2\a\n" +
 	"\fOrderService\x12j\n" +
 	"\bGetOrder\x12 .larder.order.v1.GetOrderRequest\x1a\x16.larder.order.v1.Order\"$\xaa\xd4\x18\x03\n" +
 	"\x01\x02\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/orders/{order_id}\x12p\n" +
 	"\n" +
 	"ListOrders\x12\".larder.order.v1.ListOrdersRequest\x1a#.larder.order.v1.ListOrdersResponse\"\x19\xaa\xd4\x18\x03\n" +
 	"\x01\x02\x82\xd3\xe4\x93\x02\f\x12\n" +
-	"/v1/ordersB!Z\x1flarder.dev/api/order/v1;orderpbb\x06proto3"
+	"/v1/orders\x12z\n" +
+	"\vCancelOrder\x12#.larder.order.v1.CancelOrderRequest\x1a\x16.larder.order.v1.Order\".\xaa\xd4\x18\x03\n" +
+	"\x01\x02\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/v1/orders/{order_id}:cancel\x12t\n" +
+	"\tPickOrder\x12!.larder.order.v1.PickOrderRequest\x1a\x16.larder.order.v1.Order\",\xaa\xd4\x18\x03\n" +
+	"\x01\x04\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/orders/{order_id}:pick\x12t\n" +
+	"\tPackOrder\x12!.larder.order.v1.PackOrderRequest\x1a\x16.larder.order.v1.Order\",\xaa\xd4\x18\x03\n" +
+	"\x01\x04\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/orders/{order_id}:pack\x12\x80\x01\n" +
+	"\rDispatchOrder\x12%.larder.order.v1.DispatchOrderRequest\x1a\x16.larder.order.v1.Order\"0\xaa\xd4\x18\x03\n" +
+	"\x01\x04\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/orders/{order_id}:dispatch\x12}\n" +
+	"\fDeliverOrder\x12$.larder.order.v1.DeliverOrderRequest\x1a\x16.larder.order.v1.Order\"/\xaa\xd4\x18\x03\n" +
+	"\x01\x04\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/orders/{order_id}:deliver\x12z\n" +
+	"\vRefundOrder\x12#.larder.order.v1.RefundOrderRequest\x1a\x16.larder.order.v1.Order\".\xaa\xd4\x18\x03\n" +
+	"\x01\x04\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/v1/orders/{order_id}:refundB!Z\x1flarder.dev/api/order/v1;orderpbb\x06proto3"
 
 var (
 	file_order_v1_order_proto_rawDescOnce sync.Once
@@ -761,7 +1238,7 @@ func file_order_v1_order_proto_rawDescGZIP() []byte {
 }
 
 var file_order_v1_order_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_order_v1_order_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_order_v1_order_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_order_v1_order_proto_goTypes = []any{
 	(Order_State)(0),              // 0: larder.order.v1.Order.State
 	(OrderPayment_State)(0),       // 1: larder.order.v1.OrderPayment.State
@@ -769,41 +1246,63 @@ var file_order_v1_order_proto_goTypes = []any{
 	(*OrderLine)(nil),             // 3: larder.order.v1.OrderLine
 	(*OrderPayment)(nil),          // 4: larder.order.v1.OrderPayment
 	(*OrderEvent)(nil),            // 5: larder.order.v1.OrderEvent
-	(*GetOrderRequest)(nil),       // 6: larder.order.v1.GetOrderRequest
-	(*ListOrdersRequest)(nil),     // 7: larder.order.v1.ListOrdersRequest
-	(*ListOrdersResponse)(nil),    // 8: larder.order.v1.ListOrdersResponse
-	(*v1.Totals)(nil),             // 9: larder.type.v1.Totals
-	(*v1.Address)(nil),            // 10: larder.type.v1.Address
-	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
-	(*v1.Money)(nil),              // 12: larder.type.v1.Money
+	(*PickOrderRequest)(nil),      // 6: larder.order.v1.PickOrderRequest
+	(*PackOrderRequest)(nil),      // 7: larder.order.v1.PackOrderRequest
+	(*DispatchOrderRequest)(nil),  // 8: larder.order.v1.DispatchOrderRequest
+	(*DeliverOrderRequest)(nil),   // 9: larder.order.v1.DeliverOrderRequest
+	(*CancelOrderRequest)(nil),    // 10: larder.order.v1.CancelOrderRequest
+	(*RefundOrderRequest)(nil),    // 11: larder.order.v1.RefundOrderRequest
+	(*RefundLine)(nil),            // 12: larder.order.v1.RefundLine
+	(*GetOrderRequest)(nil),       // 13: larder.order.v1.GetOrderRequest
+	(*ListOrdersRequest)(nil),     // 14: larder.order.v1.ListOrdersRequest
+	(*ListOrdersResponse)(nil),    // 15: larder.order.v1.ListOrdersResponse
+	(*v1.Totals)(nil),             // 16: larder.type.v1.Totals
+	(*v1.Address)(nil),            // 17: larder.type.v1.Address
+	(*timestamppb.Timestamp)(nil), // 18: google.protobuf.Timestamp
+	(*v1.Slot)(nil),               // 19: larder.type.v1.Slot
+	(*v1.Money)(nil),              // 20: larder.type.v1.Money
 }
 var file_order_v1_order_proto_depIdxs = []int32{
 	0,  // 0: larder.order.v1.Order.state:type_name -> larder.order.v1.Order.State
 	3,  // 1: larder.order.v1.Order.lines:type_name -> larder.order.v1.OrderLine
-	9,  // 2: larder.order.v1.Order.totals:type_name -> larder.type.v1.Totals
-	10, // 3: larder.order.v1.Order.address:type_name -> larder.type.v1.Address
+	16, // 2: larder.order.v1.Order.totals:type_name -> larder.type.v1.Totals
+	17, // 3: larder.order.v1.Order.address:type_name -> larder.type.v1.Address
 	4,  // 4: larder.order.v1.Order.payment:type_name -> larder.order.v1.OrderPayment
 	5,  // 5: larder.order.v1.Order.history:type_name -> larder.order.v1.OrderEvent
-	11, // 6: larder.order.v1.Order.create_time:type_name -> google.protobuf.Timestamp
-	11, // 7: larder.order.v1.Order.update_time:type_name -> google.protobuf.Timestamp
-	12, // 8: larder.order.v1.OrderLine.unit_price:type_name -> larder.type.v1.Money
-	12, // 9: larder.order.v1.OrderLine.line_total:type_name -> larder.type.v1.Money
-	1,  // 10: larder.order.v1.OrderPayment.state:type_name -> larder.order.v1.OrderPayment.State
-	12, // 11: larder.order.v1.OrderPayment.authorized:type_name -> larder.type.v1.Money
-	12, // 12: larder.order.v1.OrderPayment.captured:type_name -> larder.type.v1.Money
-	12, // 13: larder.order.v1.OrderPayment.refunded:type_name -> larder.type.v1.Money
-	0,  // 14: larder.order.v1.OrderEvent.state:type_name -> larder.order.v1.Order.State
-	11, // 15: larder.order.v1.OrderEvent.time:type_name -> google.protobuf.Timestamp
-	2,  // 16: larder.order.v1.ListOrdersResponse.orders:type_name -> larder.order.v1.Order
-	6,  // 17: larder.order.v1.OrderService.GetOrder:input_type -> larder.order.v1.GetOrderRequest
-	7,  // 18: larder.order.v1.OrderService.ListOrders:input_type -> larder.order.v1.ListOrdersRequest
-	2,  // 19: larder.order.v1.OrderService.GetOrder:output_type -> larder.order.v1.Order
-	8,  // 20: larder.order.v1.OrderService.ListOrders:output_type -> larder.order.v1.ListOrdersResponse
-	19, // [19:21] is the sub-list for method output_type
-	17, // [17:19] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	18, // 6: larder.order.v1.Order.create_time:type_name -> google.protobuf.Timestamp
+	18, // 7: larder.order.v1.Order.update_time:type_name -> google.protobuf.Timestamp
+	19, // 8: larder.order.v1.Order.delivery_slot:type_name -> larder.type.v1.Slot
+	20, // 9: larder.order.v1.OrderLine.unit_price:type_name -> larder.type.v1.Money
+	20, // 10: larder.order.v1.OrderLine.line_total:type_name -> larder.type.v1.Money
+	1,  // 11: larder.order.v1.OrderPayment.state:type_name -> larder.order.v1.OrderPayment.State
+	20, // 12: larder.order.v1.OrderPayment.authorized:type_name -> larder.type.v1.Money
+	20, // 13: larder.order.v1.OrderPayment.captured:type_name -> larder.type.v1.Money
+	20, // 14: larder.order.v1.OrderPayment.refunded:type_name -> larder.type.v1.Money
+	0,  // 15: larder.order.v1.OrderEvent.state:type_name -> larder.order.v1.Order.State
+	18, // 16: larder.order.v1.OrderEvent.time:type_name -> google.protobuf.Timestamp
+	12, // 17: larder.order.v1.RefundOrderRequest.lines:type_name -> larder.order.v1.RefundLine
+	2,  // 18: larder.order.v1.ListOrdersResponse.orders:type_name -> larder.order.v1.Order
+	13, // 19: larder.order.v1.OrderService.GetOrder:input_type -> larder.order.v1.GetOrderRequest
+	14, // 20: larder.order.v1.OrderService.ListOrders:input_type -> larder.order.v1.ListOrdersRequest
+	10, // 21: larder.order.v1.OrderService.CancelOrder:input_type -> larder.order.v1.CancelOrderRequest
+	6,  // 22: larder.order.v1.OrderService.PickOrder:input_type -> larder.order.v1.PickOrderRequest
+	7,  // 23: larder.order.v1.OrderService.PackOrder:input_type -> larder.order.v1.PackOrderRequest
+	8,  // 24: larder.order.v1.OrderService.DispatchOrder:input_type -> larder.order.v1.DispatchOrderRequest
+	9,  // 25: larder.order.v1.OrderService.DeliverOrder:input_type -> larder.order.v1.DeliverOrderRequest
+	11, // 26: larder.order.v1.OrderService.RefundOrder:input_type -> larder.order.v1.RefundOrderRequest
+	2,  // 27: larder.order.v1.OrderService.GetOrder:output_type -> larder.order.v1.Order
+	15, // 28: larder.order.v1.OrderService.ListOrders:output_type -> larder.order.v1.ListOrdersResponse
+	2,  // 29: larder.order.v1.OrderService.CancelOrder:output_type -> larder.order.v1.Order
+	2,  // 30: larder.order.v1.OrderService.PickOrder:output_type -> larder.order.v1.Order
+	2,  // 31: larder.order.v1.OrderService.PackOrder:output_type -> larder.order.v1.Order
+	2,  // 32: larder.order.v1.OrderService.DispatchOrder:output_type -> larder.order.v1.Order
+	2,  // 33: larder.order.v1.OrderService.DeliverOrder:output_type -> larder.order.v1.Order
+	2,  // 34: larder.order.v1.OrderService.RefundOrder:output_type -> larder.order.v1.Order
+	27, // [27:35] is the sub-list for method output_type
+	19, // [19:27] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_order_v1_order_proto_init() }
@@ -817,7 +1316,7 @@ func file_order_v1_order_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_order_v1_order_proto_rawDesc), len(file_order_v1_order_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   7,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

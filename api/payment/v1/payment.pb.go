@@ -4,14 +4,16 @@
 // 	protoc        (unknown)
 // source: payment/v1/payment.proto
 
-// The payment provider, as other services use it. Not public.
+// The payment provider, as other services use it, and what operators see of payments.
 
 package paymentpb
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	_ "larder.dev/api/access/v1"
 	v11 "larder.dev/api/order/v1"
 	v1 "larder.dev/api/type/v1"
@@ -90,6 +92,119 @@ func (x Intent_Status) Number() protoreflect.EnumNumber {
 // Deprecated: Use Intent_Status.Descriptor instead.
 func (Intent_Status) EnumDescriptor() ([]byte, []int) {
 	return file_payment_v1_payment_proto_rawDescGZIP(), []int{0, 0}
+}
+
+type Refund_State int32
+
+const (
+	Refund_STATE_UNSPECIFIED Refund_State = 0
+	// Recorded; the provider may or may not have it yet.
+	Refund_REQUESTED Refund_State = 1
+	Refund_DONE      Refund_State = 2
+	// The provider refused it for good.
+	Refund_FAILED Refund_State = 3
+)
+
+// Enum value maps for Refund_State.
+var (
+	Refund_State_name = map[int32]string{
+		0: "STATE_UNSPECIFIED",
+		1: "REQUESTED",
+		2: "DONE",
+		3: "FAILED",
+	}
+	Refund_State_value = map[string]int32{
+		"STATE_UNSPECIFIED": 0,
+		"REQUESTED":         1,
+		"DONE":              2,
+		"FAILED":            3,
+	}
+)
+
+func (x Refund_State) Enum() *Refund_State {
+	p := new(Refund_State)
+	*p = x
+	return p
+}
+
+func (x Refund_State) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Refund_State) Descriptor() protoreflect.EnumDescriptor {
+	return file_payment_v1_payment_proto_enumTypes[1].Descriptor()
+}
+
+func (Refund_State) Type() protoreflect.EnumType {
+	return &file_payment_v1_payment_proto_enumTypes[1]
+}
+
+func (x Refund_State) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Refund_State.Descriptor instead.
+func (Refund_State) EnumDescriptor() ([]byte, []int) {
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{9, 0}
+}
+
+type PaymentFinding_Kind int32
+
+const (
+	PaymentFinding_KIND_UNSPECIFIED PaymentFinding_Kind = 0
+	// The provider holds or has taken money, and there is no order.
+	PaymentFinding_ORPHANED PaymentFinding_Kind = 1
+	// There is an order, and the provider holds no money for it.
+	PaymentFinding_UNAUTHORIZED PaymentFinding_Kind = 2
+	// Authorised, captured or refunded amounts differ from our books'.
+	PaymentFinding_AMOUNT_DIFFERS PaymentFinding_Kind = 3
+	// Two intents hold money for one order.
+	PaymentFinding_DOUBLED PaymentFinding_Kind = 4
+)
+
+// Enum value maps for PaymentFinding_Kind.
+var (
+	PaymentFinding_Kind_name = map[int32]string{
+		0: "KIND_UNSPECIFIED",
+		1: "ORPHANED",
+		2: "UNAUTHORIZED",
+		3: "AMOUNT_DIFFERS",
+		4: "DOUBLED",
+	}
+	PaymentFinding_Kind_value = map[string]int32{
+		"KIND_UNSPECIFIED": 0,
+		"ORPHANED":         1,
+		"UNAUTHORIZED":     2,
+		"AMOUNT_DIFFERS":   3,
+		"DOUBLED":          4,
+	}
+)
+
+func (x PaymentFinding_Kind) Enum() *PaymentFinding_Kind {
+	p := new(PaymentFinding_Kind)
+	*p = x
+	return p
+}
+
+func (x PaymentFinding_Kind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (PaymentFinding_Kind) Descriptor() protoreflect.EnumDescriptor {
+	return file_payment_v1_payment_proto_enumTypes[2].Descriptor()
+}
+
+func (PaymentFinding_Kind) Type() protoreflect.EnumType {
+	return &file_payment_v1_payment_proto_enumTypes[2]
+}
+
+func (x PaymentFinding_Kind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use PaymentFinding_Kind.Descriptor instead.
+func (PaymentFinding_Kind) EnumDescriptor() ([]byte, []int) {
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{17, 0}
 }
 
 type Intent struct {
@@ -431,6 +546,772 @@ func (x *CapturePaymentRequest) GetOrderId() string {
 	return ""
 }
 
+type VoidPaymentRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	OrderId       string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VoidPaymentRequest) Reset() {
+	*x = VoidPaymentRequest{}
+	mi := &file_payment_v1_payment_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VoidPaymentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VoidPaymentRequest) ProtoMessage() {}
+
+func (x *VoidPaymentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_payment_v1_payment_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VoidPaymentRequest.ProtoReflect.Descriptor instead.
+func (*VoidPaymentRequest) Descriptor() ([]byte, []int) {
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *VoidPaymentRequest) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+type VoidPaymentResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	State         v11.OrderPayment_State `protobuf:"varint,1,opt,name=state,proto3,enum=larder.order.v1.OrderPayment_State" json:"state,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VoidPaymentResponse) Reset() {
+	*x = VoidPaymentResponse{}
+	mi := &file_payment_v1_payment_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VoidPaymentResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VoidPaymentResponse) ProtoMessage() {}
+
+func (x *VoidPaymentResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_payment_v1_payment_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VoidPaymentResponse.ProtoReflect.Descriptor instead.
+func (*VoidPaymentResponse) Descriptor() ([]byte, []int) {
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *VoidPaymentResponse) GetState() v11.OrderPayment_State {
+	if x != nil {
+		return x.State
+	}
+	return v11.OrderPayment_State(0)
+}
+
+type RefundPaymentRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	OrderId string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// Made by the caller of its Idempotency-Key.
+	RefundId string `protobuf:"bytes,2,opt,name=refund_id,json=refundId,proto3" json:"refund_id,omitempty"`
+	// Empty: everything that isn't refunded yet, the delivery fee included.
+	Lines  []*v11.RefundLine `protobuf:"bytes,3,rep,name=lines,proto3" json:"lines,omitempty"`
+	Reason string            `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Who asked for it, for the records: a user's id.
+	Actor         string `protobuf:"bytes,5,opt,name=actor,proto3" json:"actor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RefundPaymentRequest) Reset() {
+	*x = RefundPaymentRequest{}
+	mi := &file_payment_v1_payment_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RefundPaymentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RefundPaymentRequest) ProtoMessage() {}
+
+func (x *RefundPaymentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_payment_v1_payment_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RefundPaymentRequest.ProtoReflect.Descriptor instead.
+func (*RefundPaymentRequest) Descriptor() ([]byte, []int) {
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *RefundPaymentRequest) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+func (x *RefundPaymentRequest) GetRefundId() string {
+	if x != nil {
+		return x.RefundId
+	}
+	return ""
+}
+
+func (x *RefundPaymentRequest) GetLines() []*v11.RefundLine {
+	if x != nil {
+		return x.Lines
+	}
+	return nil
+}
+
+func (x *RefundPaymentRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *RefundPaymentRequest) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+type Refund struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	RefundId      string                 `protobuf:"bytes,1,opt,name=refund_id,json=refundId,proto3" json:"refund_id,omitempty"`
+	State         Refund_State           `protobuf:"varint,2,opt,name=state,proto3,enum=larder.payment.v1.Refund_State" json:"state,omitempty"`
+	Amount        *v1.Money              `protobuf:"bytes,3,opt,name=amount,proto3" json:"amount,omitempty"`
+	Lines         []*v11.RefundLine      `protobuf:"bytes,4,rep,name=lines,proto3" json:"lines,omitempty"`
+	Reason        string                 `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	CreateTime    *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Refund) Reset() {
+	*x = Refund{}
+	mi := &file_payment_v1_payment_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Refund) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Refund) ProtoMessage() {}
+
+func (x *Refund) ProtoReflect() protoreflect.Message {
+	mi := &file_payment_v1_payment_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Refund.ProtoReflect.Descriptor instead.
+func (*Refund) Descriptor() ([]byte, []int) {
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Refund) GetRefundId() string {
+	if x != nil {
+		return x.RefundId
+	}
+	return ""
+}
+
+func (x *Refund) GetState() Refund_State {
+	if x != nil {
+		return x.State
+	}
+	return Refund_STATE_UNSPECIFIED
+}
+
+func (x *Refund) GetAmount() *v1.Money {
+	if x != nil {
+		return x.Amount
+	}
+	return nil
+}
+
+func (x *Refund) GetLines() []*v11.RefundLine {
+	if x != nil {
+		return x.Lines
+	}
+	return nil
+}
+
+func (x *Refund) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Refund) GetCreateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreateTime
+	}
+	return nil
+}
+
+type GetPaymentRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	OrderId       string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetPaymentRequest) Reset() {
+	*x = GetPaymentRequest{}
+	mi := &file_payment_v1_payment_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetPaymentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetPaymentRequest) ProtoMessage() {}
+
+func (x *GetPaymentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_payment_v1_payment_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetPaymentRequest.ProtoReflect.Descriptor instead.
+func (*GetPaymentRequest) Descriptor() ([]byte, []int) {
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *GetPaymentRequest) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+type Payment struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	OrderId string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// The provider's id.
+	IntentId   string                 `protobuf:"bytes,2,opt,name=intent_id,json=intentId,proto3" json:"intent_id,omitempty"`
+	State      v11.OrderPayment_State `protobuf:"varint,3,opt,name=state,proto3,enum=larder.order.v1.OrderPayment_State" json:"state,omitempty"`
+	Authorized *v1.Money              `protobuf:"bytes,4,opt,name=authorized,proto3" json:"authorized,omitempty"`
+	Captured   *v1.Money              `protobuf:"bytes,5,opt,name=captured,proto3" json:"captured,omitempty"`
+	Refunded   *v1.Money              `protobuf:"bytes,6,opt,name=refunded,proto3" json:"refunded,omitempty"`
+	Refunds    []*Refund              `protobuf:"bytes,7,rep,name=refunds,proto3" json:"refunds,omitempty"`
+	// Oldest first, by the time they came; at most 100.
+	Events        []*ReceivedEvent `protobuf:"bytes,8,rep,name=events,proto3" json:"events,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Payment) Reset() {
+	*x = Payment{}
+	mi := &file_payment_v1_payment_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Payment) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Payment) ProtoMessage() {}
+
+func (x *Payment) ProtoReflect() protoreflect.Message {
+	mi := &file_payment_v1_payment_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Payment.ProtoReflect.Descriptor instead.
+func (*Payment) Descriptor() ([]byte, []int) {
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Payment) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+func (x *Payment) GetIntentId() string {
+	if x != nil {
+		return x.IntentId
+	}
+	return ""
+}
+
+func (x *Payment) GetState() v11.OrderPayment_State {
+	if x != nil {
+		return x.State
+	}
+	return v11.OrderPayment_State(0)
+}
+
+func (x *Payment) GetAuthorized() *v1.Money {
+	if x != nil {
+		return x.Authorized
+	}
+	return nil
+}
+
+func (x *Payment) GetCaptured() *v1.Money {
+	if x != nil {
+		return x.Captured
+	}
+	return nil
+}
+
+func (x *Payment) GetRefunded() *v1.Money {
+	if x != nil {
+		return x.Refunded
+	}
+	return nil
+}
+
+func (x *Payment) GetRefunds() []*Refund {
+	if x != nil {
+		return x.Refunds
+	}
+	return nil
+}
+
+func (x *Payment) GetEvents() []*ReceivedEvent {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+// An event of the provider's that was taken in.
+type ReceivedEvent struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	EventId string                 `protobuf:"bytes,1,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
+	// The provider's own name: "payment_intent.amount_capturable_updated".
+	Type          string                 `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
+	CreateTime    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	ReceiveTime   *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=receive_time,json=receiveTime,proto3" json:"receive_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReceivedEvent) Reset() {
+	*x = ReceivedEvent{}
+	mi := &file_payment_v1_payment_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReceivedEvent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReceivedEvent) ProtoMessage() {}
+
+func (x *ReceivedEvent) ProtoReflect() protoreflect.Message {
+	mi := &file_payment_v1_payment_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReceivedEvent.ProtoReflect.Descriptor instead.
+func (*ReceivedEvent) Descriptor() ([]byte, []int) {
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ReceivedEvent) GetEventId() string {
+	if x != nil {
+		return x.EventId
+	}
+	return ""
+}
+
+func (x *ReceivedEvent) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *ReceivedEvent) GetCreateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreateTime
+	}
+	return nil
+}
+
+func (x *ReceivedEvent) GetReceiveTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ReceiveTime
+	}
+	return nil
+}
+
+type ApplyProviderEventRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Event         *ProviderEvent         `protobuf:"bytes,1,opt,name=event,proto3" json:"event,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApplyProviderEventRequest) Reset() {
+	*x = ApplyProviderEventRequest{}
+	mi := &file_payment_v1_payment_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApplyProviderEventRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApplyProviderEventRequest) ProtoMessage() {}
+
+func (x *ApplyProviderEventRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_payment_v1_payment_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApplyProviderEventRequest.ProtoReflect.Descriptor instead.
+func (*ApplyProviderEventRequest) Descriptor() ([]byte, []int) {
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ApplyProviderEventRequest) GetEvent() *ProviderEvent {
+	if x != nil {
+		return x.Event
+	}
+	return nil
+}
+
+type ApplyProviderEventResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// False: it had been taken in before.
+	Applied bool `protobuf:"varint,1,opt,name=applied,proto3" json:"applied,omitempty"`
+	// The order isn't committed yet, and the intent tells news: its checkout is to go on.
+	ResumeCheckout bool `protobuf:"varint,2,opt,name=resume_checkout,json=resumeCheckout,proto3" json:"resume_checkout,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *ApplyProviderEventResponse) Reset() {
+	*x = ApplyProviderEventResponse{}
+	mi := &file_payment_v1_payment_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApplyProviderEventResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApplyProviderEventResponse) ProtoMessage() {}
+
+func (x *ApplyProviderEventResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_payment_v1_payment_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApplyProviderEventResponse.ProtoReflect.Descriptor instead.
+func (*ApplyProviderEventResponse) Descriptor() ([]byte, []int) {
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ApplyProviderEventResponse) GetApplied() bool {
+	if x != nil {
+		return x.Applied
+	}
+	return false
+}
+
+func (x *ApplyProviderEventResponse) GetResumeCheckout() bool {
+	if x != nil {
+		return x.ResumeCheckout
+	}
+	return false
+}
+
+type AuditPaymentsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Intents younger than this are left out: they may be under way. 0 means 60.
+	SettledSeconds int32 `protobuf:"varint,1,opt,name=settled_seconds,json=settledSeconds,proto3" json:"settled_seconds,omitempty"`
+	// 1 to 100; 0 means 100.
+	PageSize  int32  `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// How far back: intents created in the last so many hours; 0 means 48.
+	Hours         int32 `protobuf:"varint,4,opt,name=hours,proto3" json:"hours,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AuditPaymentsRequest) Reset() {
+	*x = AuditPaymentsRequest{}
+	mi := &file_payment_v1_payment_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AuditPaymentsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AuditPaymentsRequest) ProtoMessage() {}
+
+func (x *AuditPaymentsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_payment_v1_payment_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AuditPaymentsRequest.ProtoReflect.Descriptor instead.
+func (*AuditPaymentsRequest) Descriptor() ([]byte, []int) {
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *AuditPaymentsRequest) GetSettledSeconds() int32 {
+	if x != nil {
+		return x.SettledSeconds
+	}
+	return 0
+}
+
+func (x *AuditPaymentsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *AuditPaymentsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *AuditPaymentsRequest) GetHours() int32 {
+	if x != nil {
+		return x.Hours
+	}
+	return 0
+}
+
+type AuditPaymentsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many intents were compared.
+	Checked       int32             `protobuf:"varint,1,opt,name=checked,proto3" json:"checked,omitempty"`
+	Findings      []*PaymentFinding `protobuf:"bytes,2,rep,name=findings,proto3" json:"findings,omitempty"`
+	NextPageToken string            `protobuf:"bytes,3,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AuditPaymentsResponse) Reset() {
+	*x = AuditPaymentsResponse{}
+	mi := &file_payment_v1_payment_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AuditPaymentsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AuditPaymentsResponse) ProtoMessage() {}
+
+func (x *AuditPaymentsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_payment_v1_payment_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AuditPaymentsResponse.ProtoReflect.Descriptor instead.
+func (*AuditPaymentsResponse) Descriptor() ([]byte, []int) {
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *AuditPaymentsResponse) GetChecked() int32 {
+	if x != nil {
+		return x.Checked
+	}
+	return 0
+}
+
+func (x *AuditPaymentsResponse) GetFindings() []*PaymentFinding {
+	if x != nil {
+		return x.Findings
+	}
+	return nil
+}
+
+func (x *AuditPaymentsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+type PaymentFinding struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Kind     PaymentFinding_Kind    `protobuf:"varint,1,opt,name=kind,proto3,enum=larder.payment.v1.PaymentFinding_Kind" json:"kind,omitempty"`
+	OrderId  string                 `protobuf:"bytes,2,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	IntentId string                 `protobuf:"bytes,3,opt,name=intent_id,json=intentId,proto3" json:"intent_id,omitempty"`
+	// What differs, for people.
+	Detail        string `protobuf:"bytes,4,opt,name=detail,proto3" json:"detail,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PaymentFinding) Reset() {
+	*x = PaymentFinding{}
+	mi := &file_payment_v1_payment_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PaymentFinding) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PaymentFinding) ProtoMessage() {}
+
+func (x *PaymentFinding) ProtoReflect() protoreflect.Message {
+	mi := &file_payment_v1_payment_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PaymentFinding.ProtoReflect.Descriptor instead.
+func (*PaymentFinding) Descriptor() ([]byte, []int) {
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *PaymentFinding) GetKind() PaymentFinding_Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return PaymentFinding_KIND_UNSPECIFIED
+}
+
+func (x *PaymentFinding) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+func (x *PaymentFinding) GetIntentId() string {
+	if x != nil {
+		return x.IntentId
+	}
+	return ""
+}
+
+func (x *PaymentFinding) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
+}
+
 type CapturePaymentResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	State         v11.OrderPayment_State `protobuf:"varint,1,opt,name=state,proto3,enum=larder.order.v1.OrderPayment_State" json:"state,omitempty"`
@@ -440,7 +1321,7 @@ type CapturePaymentResponse struct {
 
 func (x *CapturePaymentResponse) Reset() {
 	*x = CapturePaymentResponse{}
-	mi := &file_payment_v1_payment_proto_msgTypes[6]
+	mi := &file_payment_v1_payment_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -452,7 +1333,7 @@ func (x *CapturePaymentResponse) String() string {
 func (*CapturePaymentResponse) ProtoMessage() {}
 
 func (x *CapturePaymentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[6]
+	mi := &file_payment_v1_payment_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -465,7 +1346,7 @@ func (x *CapturePaymentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CapturePaymentResponse.ProtoReflect.Descriptor instead.
 func (*CapturePaymentResponse) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{6}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *CapturePaymentResponse) GetState() v11.OrderPayment_State {
@@ -479,7 +1360,7 @@ var File_payment_v1_payment_proto protoreflect.FileDescriptor
 
 const file_payment_v1_payment_proto_rawDesc = "" +
 	"\n" +
-	"\x18payment/v1/payment.proto\x12\x11larder.payment.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x14order/v1/order.proto\x1a\x12type/v1/type.proto\"\xa1\x03\n" +
+	"\x18payment/v1/payment.proto\x12\x11larder.payment.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14order/v1/order.proto\x1a\x17payment/v1/events.proto\x1a\x12type/v1/type.proto\"\xa1\x03\n" +
 	"\x06Intent\x12\x1b\n" +
 	"\tintent_id\x18\x01 \x01(\tR\bintentId\x128\n" +
 	"\x06status\x18\x02 \x01(\x0e2 .larder.payment.v1.Intent.StatusR\x06status\x12-\n" +
@@ -513,9 +1394,80 @@ const file_payment_v1_payment_proto_rawDesc = "" +
 	"\tintent_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\bintentId\x12#\n" +
 	"\border_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"<\n" +
 	"\x15CapturePaymentRequest\x12#\n" +
-	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"S\n" +
+	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"9\n" +
+	"\x12VoidPaymentRequest\x12#\n" +
+	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"P\n" +
+	"\x13VoidPaymentResponse\x129\n" +
+	"\x05state\x18\x01 \x01(\x0e2#.larder.order.v1.OrderPayment.StateR\x05state\"\xe2\x01\n" +
+	"\x14RefundPaymentRequest\x12#\n" +
+	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\x12%\n" +
+	"\trefund_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\brefundId\x12;\n" +
+	"\x05lines\x18\x03 \x03(\v2\x1b.larder.order.v1.RefundLineB\b\xbaH\x05\x92\x01\x02\x10dR\x05lines\x12\"\n" +
+	"\x06reason\x18\x04 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x06reason\x12\x1d\n" +
+	"\x05actor\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\x05actor\"\xd8\x02\n" +
+	"\x06Refund\x12\x1b\n" +
+	"\trefund_id\x18\x01 \x01(\tR\brefundId\x125\n" +
+	"\x05state\x18\x02 \x01(\x0e2\x1f.larder.payment.v1.Refund.StateR\x05state\x12-\n" +
+	"\x06amount\x18\x03 \x01(\v2\x15.larder.type.v1.MoneyR\x06amount\x121\n" +
+	"\x05lines\x18\x04 \x03(\v2\x1b.larder.order.v1.RefundLineR\x05lines\x12\x16\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\x12;\n" +
+	"\vcreate_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"createTime\"C\n" +
+	"\x05State\x12\x15\n" +
+	"\x11STATE_UNSPECIFIED\x10\x00\x12\r\n" +
+	"\tREQUESTED\x10\x01\x12\b\n" +
+	"\x04DONE\x10\x02\x12\n" +
+	"\n" +
+	"\x06FAILED\x10\x03\"8\n" +
+	"\x11GetPaymentRequest\x12#\n" +
+	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"\x88\x03\n" +
+	"\aPayment\x12\x19\n" +
+	"\border_id\x18\x01 \x01(\tR\aorderId\x12\x1b\n" +
+	"\tintent_id\x18\x02 \x01(\tR\bintentId\x129\n" +
+	"\x05state\x18\x03 \x01(\x0e2#.larder.order.v1.OrderPayment.StateR\x05state\x125\n" +
+	"\n" +
+	"authorized\x18\x04 \x01(\v2\x15.larder.type.v1.MoneyR\n" +
+	"authorized\x121\n" +
+	"\bcaptured\x18\x05 \x01(\v2\x15.larder.type.v1.MoneyR\bcaptured\x121\n" +
+	"\brefunded\x18\x06 \x01(\v2\x15.larder.type.v1.MoneyR\brefunded\x123\n" +
+	"\arefunds\x18\a \x03(\v2\x19.larder.payment.v1.RefundR\arefunds\x128\n" +
+	"\x06events\x18\b \x03(\v2 .larder.payment.v1.ReceivedEventR\x06events\"\xba\x01\n" +
+	"\rReceivedEvent\x12\x19\n" +
+	"\bevent_id\x18\x01 \x01(\tR\aeventId\x12\x12\n" +
+	"\x04type\x18\x02 \x01(\tR\x04type\x12;\n" +
+	"\vcreate_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"createTime\x12=\n" +
+	"\freceive_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\vreceiveTime\"[\n" +
+	"\x19ApplyProviderEventRequest\x12>\n" +
+	"\x05event\x18\x01 \x01(\v2 .larder.payment.v1.ProviderEventB\x06\xbaH\x03\xc8\x01\x01R\x05event\"_\n" +
+	"\x1aApplyProviderEventResponse\x12\x18\n" +
+	"\aapplied\x18\x01 \x01(\bR\aapplied\x12'\n" +
+	"\x0fresume_checkout\x18\x02 \x01(\bR\x0eresumeCheckout\"\xbf\x01\n" +
+	"\x14AuditPaymentsRequest\x124\n" +
+	"\x0fsettled_seconds\x18\x01 \x01(\x05B\v\xbaH\b\x1a\x06\x18\x80\xa3\x05(\x00R\x0esettledSeconds\x12&\n" +
+	"\tpage_size\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\tpageToken\x12 \n" +
+	"\x05hours\x18\x04 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xd0\x05(\x00R\x05hours\"\x98\x01\n" +
+	"\x15AuditPaymentsResponse\x12\x18\n" +
+	"\achecked\x18\x01 \x01(\x05R\achecked\x12=\n" +
+	"\bfindings\x18\x02 \x03(\v2!.larder.payment.v1.PaymentFindingR\bfindings\x12&\n" +
+	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\"\xfb\x01\n" +
+	"\x0ePaymentFinding\x12:\n" +
+	"\x04kind\x18\x01 \x01(\x0e2&.larder.payment.v1.PaymentFinding.KindR\x04kind\x12\x19\n" +
+	"\border_id\x18\x02 \x01(\tR\aorderId\x12\x1b\n" +
+	"\tintent_id\x18\x03 \x01(\tR\bintentId\x12\x16\n" +
+	"\x06detail\x18\x04 \x01(\tR\x06detail\"]\n" +
+	"\x04Kind\x12\x14\n" +
+	"\x10KIND_UNSPECIFIED\x10\x00\x12\f\n" +
+	"\bORPHANED\x10\x01\x12\x10\n" +
+	"\fUNAUTHORIZED\x10\x02\x12\x12\n" +
+	"\x0eAMOUNT_DIFFERS\x10\x03\x12\v\n" +
+	"\aDOUBLED\x10\x04\"S\n" +
 	"\x16CapturePaymentResponse\x129\n" +
-	"\x05state\x18\x01 \x01(\x0e2#.larder.order.v1.OrderPayment.StateR\x05state2\x8f\x04\n" +
+	"\x05state\x18\x01 \x01(\x0e2#.larder.order.v1.OrderPayment.StateR\x05state2\x9e\t\n" +
 	"\x0ePaymentService\x12a\n" +
 	"\fCreateIntent\x12&.larder.payment.v1.CreateIntentRequest\x1a\x19.larder.payment.v1.Intent\"\x0e\xaa\xd4\x18\n" +
 	"\x12\bcheckout\x12c\n" +
@@ -524,10 +1476,17 @@ const file_payment_v1_payment_proto_rawDesc = "" +
 	"\tGetIntent\x12#.larder.payment.v1.GetIntentRequest\x1a\x19.larder.payment.v1.Intent\"\x0e\xaa\xd4\x18\n" +
 	"\x12\bcheckout\x12a\n" +
 	"\fCancelIntent\x12&.larder.payment.v1.CancelIntentRequest\x1a\x19.larder.payment.v1.Intent\"\x0e\xaa\xd4\x18\n" +
-	"\x12\bcheckout\x12u\n" +
-	"\x0eCapturePayment\x12(.larder.payment.v1.CapturePaymentRequest\x1a).larder.payment.v1.CapturePaymentResponse\"\x0e\xaa\xd4\x18\n" +
+	"\x12\bcheckout\x12~\n" +
+	"\x0eCapturePayment\x12(.larder.payment.v1.CapturePaymentRequest\x1a).larder.payment.v1.CapturePaymentResponse\"\x17\xaa\xd4\x18\x13\n" +
+	"\x01\x04\x12\x0ecapturepayment\x12y\n" +
+	"\vVoidPayment\x12%.larder.payment.v1.VoidPaymentRequest\x1a&.larder.payment.v1.VoidPaymentResponse\"\x1b\xaa\xd4\x18\x17\x12\bcheckout\x12\vvoidpayment\x12`\n" +
+	"\rRefundPayment\x12'.larder.payment.v1.RefundPaymentRequest\x1a\x19.larder.payment.v1.Refund\"\v\xaa\xd4\x18\a\x12\x05order\x12|\n" +
 	"\n" +
-	"\x01\x04\x12\x05orderB%Z#larder.dev/api/payment/v1;paymentpbb\x06proto3"
+	"GetPayment\x12$.larder.payment.v1.GetPaymentRequest\x1a\x1a.larder.payment.v1.Payment\",\xaa\xd4\x18\x03\n" +
+	"\x01\x04\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/orders/{order_id}/payment\x12\x8a\x01\n" +
+	"\x12ApplyProviderEvent\x12,.larder.payment.v1.ApplyProviderEventRequest\x1a-.larder.payment.v1.ApplyProviderEventResponse\"\x17\xaa\xd4\x18\x13\x12\x11applypaymentevent\x12\x9b\x01\n" +
+	"\rAuditPayments\x12'.larder.payment.v1.AuditPaymentsRequest\x1a(.larder.payment.v1.AuditPaymentsResponse\"7\xaa\xd4\x18\x16\n" +
+	"\x01\x04\x12\x11reconcilepayments\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/payments:auditB%Z#larder.dev/api/payment/v1;paymentpbb\x06proto3"
 
 var (
 	file_payment_v1_payment_proto_rawDescOnce sync.Once
@@ -541,41 +1500,85 @@ func file_payment_v1_payment_proto_rawDescGZIP() []byte {
 	return file_payment_v1_payment_proto_rawDescData
 }
 
-var file_payment_v1_payment_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_payment_v1_payment_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_payment_v1_payment_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_payment_v1_payment_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_payment_v1_payment_proto_goTypes = []any{
-	(Intent_Status)(0),             // 0: larder.payment.v1.Intent.Status
-	(*Intent)(nil),                 // 1: larder.payment.v1.Intent
-	(*CreateIntentRequest)(nil),    // 2: larder.payment.v1.CreateIntentRequest
-	(*ConfirmIntentRequest)(nil),   // 3: larder.payment.v1.ConfirmIntentRequest
-	(*GetIntentRequest)(nil),       // 4: larder.payment.v1.GetIntentRequest
-	(*CancelIntentRequest)(nil),    // 5: larder.payment.v1.CancelIntentRequest
-	(*CapturePaymentRequest)(nil),  // 6: larder.payment.v1.CapturePaymentRequest
-	(*CapturePaymentResponse)(nil), // 7: larder.payment.v1.CapturePaymentResponse
-	(*v1.Money)(nil),               // 8: larder.type.v1.Money
-	(v11.OrderPayment_State)(0),    // 9: larder.order.v1.OrderPayment.State
+	(Intent_Status)(0),                 // 0: larder.payment.v1.Intent.Status
+	(Refund_State)(0),                  // 1: larder.payment.v1.Refund.State
+	(PaymentFinding_Kind)(0),           // 2: larder.payment.v1.PaymentFinding.Kind
+	(*Intent)(nil),                     // 3: larder.payment.v1.Intent
+	(*CreateIntentRequest)(nil),        // 4: larder.payment.v1.CreateIntentRequest
+	(*ConfirmIntentRequest)(nil),       // 5: larder.payment.v1.ConfirmIntentRequest
+	(*GetIntentRequest)(nil),           // 6: larder.payment.v1.GetIntentRequest
+	(*CancelIntentRequest)(nil),        // 7: larder.payment.v1.CancelIntentRequest
+	(*CapturePaymentRequest)(nil),      // 8: larder.payment.v1.CapturePaymentRequest
+	(*VoidPaymentRequest)(nil),         // 9: larder.payment.v1.VoidPaymentRequest
+	(*VoidPaymentResponse)(nil),        // 10: larder.payment.v1.VoidPaymentResponse
+	(*RefundPaymentRequest)(nil),       // 11: larder.payment.v1.RefundPaymentRequest
+	(*Refund)(nil),                     // 12: larder.payment.v1.Refund
+	(*GetPaymentRequest)(nil),          // 13: larder.payment.v1.GetPaymentRequest
+	(*Payment)(nil),                    // 14: larder.payment.v1.Payment
+	(*ReceivedEvent)(nil),              // 15: larder.payment.v1.ReceivedEvent
+	(*ApplyProviderEventRequest)(nil),  // 16: larder.payment.v1.ApplyProviderEventRequest
+	(*ApplyProviderEventResponse)(nil), // 17: larder.payment.v1.ApplyProviderEventResponse
+	(*AuditPaymentsRequest)(nil),       // 18: larder.payment.v1.AuditPaymentsRequest
+	(*AuditPaymentsResponse)(nil),      // 19: larder.payment.v1.AuditPaymentsResponse
+	(*PaymentFinding)(nil),             // 20: larder.payment.v1.PaymentFinding
+	(*CapturePaymentResponse)(nil),     // 21: larder.payment.v1.CapturePaymentResponse
+	(*v1.Money)(nil),                   // 22: larder.type.v1.Money
+	(v11.OrderPayment_State)(0),        // 23: larder.order.v1.OrderPayment.State
+	(*v11.RefundLine)(nil),             // 24: larder.order.v1.RefundLine
+	(*timestamppb.Timestamp)(nil),      // 25: google.protobuf.Timestamp
+	(*ProviderEvent)(nil),              // 26: larder.payment.v1.ProviderEvent
 }
 var file_payment_v1_payment_proto_depIdxs = []int32{
 	0,  // 0: larder.payment.v1.Intent.status:type_name -> larder.payment.v1.Intent.Status
-	8,  // 1: larder.payment.v1.Intent.amount:type_name -> larder.type.v1.Money
-	8,  // 2: larder.payment.v1.Intent.refunded:type_name -> larder.type.v1.Money
-	8,  // 3: larder.payment.v1.CreateIntentRequest.amount:type_name -> larder.type.v1.Money
-	9,  // 4: larder.payment.v1.CapturePaymentResponse.state:type_name -> larder.order.v1.OrderPayment.State
-	2,  // 5: larder.payment.v1.PaymentService.CreateIntent:input_type -> larder.payment.v1.CreateIntentRequest
-	3,  // 6: larder.payment.v1.PaymentService.ConfirmIntent:input_type -> larder.payment.v1.ConfirmIntentRequest
-	4,  // 7: larder.payment.v1.PaymentService.GetIntent:input_type -> larder.payment.v1.GetIntentRequest
-	5,  // 8: larder.payment.v1.PaymentService.CancelIntent:input_type -> larder.payment.v1.CancelIntentRequest
-	6,  // 9: larder.payment.v1.PaymentService.CapturePayment:input_type -> larder.payment.v1.CapturePaymentRequest
-	1,  // 10: larder.payment.v1.PaymentService.CreateIntent:output_type -> larder.payment.v1.Intent
-	1,  // 11: larder.payment.v1.PaymentService.ConfirmIntent:output_type -> larder.payment.v1.Intent
-	1,  // 12: larder.payment.v1.PaymentService.GetIntent:output_type -> larder.payment.v1.Intent
-	1,  // 13: larder.payment.v1.PaymentService.CancelIntent:output_type -> larder.payment.v1.Intent
-	7,  // 14: larder.payment.v1.PaymentService.CapturePayment:output_type -> larder.payment.v1.CapturePaymentResponse
-	10, // [10:15] is the sub-list for method output_type
-	5,  // [5:10] is the sub-list for method input_type
-	5,  // [5:5] is the sub-list for extension type_name
-	5,  // [5:5] is the sub-list for extension extendee
-	0,  // [0:5] is the sub-list for field type_name
+	22, // 1: larder.payment.v1.Intent.amount:type_name -> larder.type.v1.Money
+	22, // 2: larder.payment.v1.Intent.refunded:type_name -> larder.type.v1.Money
+	22, // 3: larder.payment.v1.CreateIntentRequest.amount:type_name -> larder.type.v1.Money
+	23, // 4: larder.payment.v1.VoidPaymentResponse.state:type_name -> larder.order.v1.OrderPayment.State
+	24, // 5: larder.payment.v1.RefundPaymentRequest.lines:type_name -> larder.order.v1.RefundLine
+	1,  // 6: larder.payment.v1.Refund.state:type_name -> larder.payment.v1.Refund.State
+	22, // 7: larder.payment.v1.Refund.amount:type_name -> larder.type.v1.Money
+	24, // 8: larder.payment.v1.Refund.lines:type_name -> larder.order.v1.RefundLine
+	25, // 9: larder.payment.v1.Refund.create_time:type_name -> google.protobuf.Timestamp
+	23, // 10: larder.payment.v1.Payment.state:type_name -> larder.order.v1.OrderPayment.State
+	22, // 11: larder.payment.v1.Payment.authorized:type_name -> larder.type.v1.Money
+	22, // 12: larder.payment.v1.Payment.captured:type_name -> larder.type.v1.Money
+	22, // 13: larder.payment.v1.Payment.refunded:type_name -> larder.type.v1.Money
+	12, // 14: larder.payment.v1.Payment.refunds:type_name -> larder.payment.v1.Refund
+	15, // 15: larder.payment.v1.Payment.events:type_name -> larder.payment.v1.ReceivedEvent
+	25, // 16: larder.payment.v1.ReceivedEvent.create_time:type_name -> google.protobuf.Timestamp
+	25, // 17: larder.payment.v1.ReceivedEvent.receive_time:type_name -> google.protobuf.Timestamp
+	26, // 18: larder.payment.v1.ApplyProviderEventRequest.event:type_name -> larder.payment.v1.ProviderEvent
+	20, // 19: larder.payment.v1.AuditPaymentsResponse.findings:type_name -> larder.payment.v1.PaymentFinding
+	2,  // 20: larder.payment.v1.PaymentFinding.kind:type_name -> larder.payment.v1.PaymentFinding.Kind
+	23, // 21: larder.payment.v1.CapturePaymentResponse.state:type_name -> larder.order.v1.OrderPayment.State
+	4,  // 22: larder.payment.v1.PaymentService.CreateIntent:input_type -> larder.payment.v1.CreateIntentRequest
+	5,  // 23: larder.payment.v1.PaymentService.ConfirmIntent:input_type -> larder.payment.v1.ConfirmIntentRequest
+	6,  // 24: larder.payment.v1.PaymentService.GetIntent:input_type -> larder.payment.v1.GetIntentRequest
+	7,  // 25: larder.payment.v1.PaymentService.CancelIntent:input_type -> larder.payment.v1.CancelIntentRequest
+	8,  // 26: larder.payment.v1.PaymentService.CapturePayment:input_type -> larder.payment.v1.CapturePaymentRequest
+	9,  // 27: larder.payment.v1.PaymentService.VoidPayment:input_type -> larder.payment.v1.VoidPaymentRequest
+	11, // 28: larder.payment.v1.PaymentService.RefundPayment:input_type -> larder.payment.v1.RefundPaymentRequest
+	13, // 29: larder.payment.v1.PaymentService.GetPayment:input_type -> larder.payment.v1.GetPaymentRequest
+	16, // 30: larder.payment.v1.PaymentService.ApplyProviderEvent:input_type -> larder.payment.v1.ApplyProviderEventRequest
+	18, // 31: larder.payment.v1.PaymentService.AuditPayments:input_type -> larder.payment.v1.AuditPaymentsRequest
+	3,  // 32: larder.payment.v1.PaymentService.CreateIntent:output_type -> larder.payment.v1.Intent
+	3,  // 33: larder.payment.v1.PaymentService.ConfirmIntent:output_type -> larder.payment.v1.Intent
+	3,  // 34: larder.payment.v1.PaymentService.GetIntent:output_type -> larder.payment.v1.Intent
+	3,  // 35: larder.payment.v1.PaymentService.CancelIntent:output_type -> larder.payment.v1.Intent
+	21, // 36: larder.payment.v1.PaymentService.CapturePayment:output_type -> larder.payment.v1.CapturePaymentResponse
+	10, // 37: larder.payment.v1.PaymentService.VoidPayment:output_type -> larder.payment.v1.VoidPaymentResponse
+	12, // 38: larder.payment.v1.PaymentService.RefundPayment:output_type -> larder.payment.v1.Refund
+	14, // 39: larder.payment.v1.PaymentService.GetPayment:output_type -> larder.payment.v1.Payment
+	17, // 40: larder.payment.v1.PaymentService.ApplyProviderEvent:output_type -> larder.payment.v1.ApplyProviderEventResponse
+	19, // 41: larder.payment.v1.PaymentService.AuditPayments:output_type -> larder.payment.v1.AuditPaymentsResponse
+	32, // [32:42] is the sub-list for method output_type
+	22, // [22:32] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_payment_v1_payment_proto_init() }
@@ -583,13 +1586,14 @@ func file_payment_v1_payment_proto_init() {
 	if File_payment_v1_payment_proto != nil {
 		return
 	}
+	file_payment_v1_events_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_payment_v1_payment_proto_rawDesc), len(file_payment_v1_payment_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   7,
+			NumEnums:      3,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

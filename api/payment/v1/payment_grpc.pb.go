@@ -4,7 +4,7 @@
 // - protoc             (unknown)
 // source: payment/v1/payment.proto
 
-// The payment provider, as other services use it. Not public.
+// The payment provider, as other services use it, and what operators see of payments.
 
 package paymentpb
 
@@ -21,11 +21,16 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	PaymentService_CreateIntent_FullMethodName   = "/larder.payment.v1.PaymentService/CreateIntent"
-	PaymentService_ConfirmIntent_FullMethodName  = "/larder.payment.v1.PaymentService/ConfirmIntent"
-	PaymentService_GetIntent_FullMethodName      = "/larder.payment.v1.PaymentService/GetIntent"
-	PaymentService_CancelIntent_FullMethodName   = "/larder.payment.v1.PaymentService/CancelIntent"
-	PaymentService_CapturePayment_FullMethodName = "/larder.payment.v1.PaymentService/CapturePayment"
+	PaymentService_CreateIntent_FullMethodName       = "/larder.payment.v1.PaymentService/CreateIntent"
+	PaymentService_ConfirmIntent_FullMethodName      = "/larder.payment.v1.PaymentService/ConfirmIntent"
+	PaymentService_GetIntent_FullMethodName          = "/larder.payment.v1.PaymentService/GetIntent"
+	PaymentService_CancelIntent_FullMethodName       = "/larder.payment.v1.PaymentService/CancelIntent"
+	PaymentService_CapturePayment_FullMethodName     = "/larder.payment.v1.PaymentService/CapturePayment"
+	PaymentService_VoidPayment_FullMethodName        = "/larder.payment.v1.PaymentService/VoidPayment"
+	PaymentService_RefundPayment_FullMethodName      = "/larder.payment.v1.PaymentService/RefundPayment"
+	PaymentService_GetPayment_FullMethodName         = "/larder.payment.v1.PaymentService/GetPayment"
+	PaymentService_ApplyProviderEvent_FullMethodName = "/larder.payment.v1.PaymentService/ApplyProviderEvent"
+	PaymentService_AuditPayments_FullMethodName      = "/larder.payment.v1.PaymentService/AuditPayments"
 )
 
 // PaymentServiceClient is the client API for PaymentService service.
@@ -43,6 +48,18 @@ type PaymentServiceClient interface {
 	CancelIntent(ctx context.Context, in *CancelIntentRequest, opts ...grpc.CallOption) (*Intent, error)
 	// Takes the money of an authorised order (rule 12).
 	CapturePayment(ctx context.Context, in *CapturePaymentRequest, opts ...grpc.CallOption) (*CapturePaymentResponse, error)
+	// Ends the payment of an order that is cancelled or abandoned, VOIDING: cancelled at the provider, or refunded in full where it was
+	// captured (rules 7b and 7c). In any other state it does nothing. PAYMENT_PROCESSING: ask again later.
+	VoidPayment(ctx context.Context, in *VoidPaymentRequest, opts ...grpc.CallOption) (*VoidPaymentResponse, error)
+	// Gives money of a captured order back. Repeated with the same refund_id and content, it answers the same refund.
+	RefundPayment(ctx context.Context, in *RefundPaymentRequest, opts ...grpc.CallOption) (*Refund, error)
+	// What happened to an order's money, with the provider's own events as they came.
+	GetPayment(ctx context.Context, in *GetPaymentRequest, opts ...grpc.CallOption) (*Payment, error)
+	// Takes in an event of the provider's, once (the inbox). The provider is asked for the intent as it is now, so late and reordered
+	// events do no harm.
+	ApplyProviderEvent(ctx context.Context, in *ApplyProviderEventRequest, opts ...grpc.CallOption) (*ApplyProviderEventResponse, error)
+	// Compares the provider's own list with our books: one page of intents, newest first. Changes nothing.
+	AuditPayments(ctx context.Context, in *AuditPaymentsRequest, opts ...grpc.CallOption) (*AuditPaymentsResponse, error)
 }
 
 type paymentServiceClient struct {
@@ -103,6 +120,56 @@ func (c *paymentServiceClient) CapturePayment(ctx context.Context, in *CapturePa
 	return out, nil
 }
 
+func (c *paymentServiceClient) VoidPayment(ctx context.Context, in *VoidPaymentRequest, opts ...grpc.CallOption) (*VoidPaymentResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(VoidPaymentResponse)
+	err := c.cc.Invoke(ctx, PaymentService_VoidPayment_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *paymentServiceClient) RefundPayment(ctx context.Context, in *RefundPaymentRequest, opts ...grpc.CallOption) (*Refund, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Refund)
+	err := c.cc.Invoke(ctx, PaymentService_RefundPayment_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *paymentServiceClient) GetPayment(ctx context.Context, in *GetPaymentRequest, opts ...grpc.CallOption) (*Payment, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Payment)
+	err := c.cc.Invoke(ctx, PaymentService_GetPayment_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *paymentServiceClient) ApplyProviderEvent(ctx context.Context, in *ApplyProviderEventRequest, opts ...grpc.CallOption) (*ApplyProviderEventResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ApplyProviderEventResponse)
+	err := c.cc.Invoke(ctx, PaymentService_ApplyProviderEvent_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *paymentServiceClient) AuditPayments(ctx context.Context, in *AuditPaymentsRequest, opts ...grpc.CallOption) (*AuditPaymentsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AuditPaymentsResponse)
+	err := c.cc.Invoke(ctx, PaymentService_AuditPayments_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // PaymentServiceServer is the server API for PaymentService service.
 // All implementations must embed UnimplementedPaymentServiceServer
 // for forward compatibility.
@@ -118,6 +185,18 @@ type PaymentServiceServer interface {
 	CancelIntent(context.Context, *CancelIntentRequest) (*Intent, error)
 	// Takes the money of an authorised order (rule 12).
 	CapturePayment(context.Context, *CapturePaymentRequest) (*CapturePaymentResponse, error)
+	// Ends the payment of an order that is cancelled or abandoned, VOIDING: cancelled at the provider, or refunded in full where it was
+	// captured (rules 7b and 7c). In any other state it does nothing. PAYMENT_PROCESSING: ask again later.
+	VoidPayment(context.Context, *VoidPaymentRequest) (*VoidPaymentResponse, error)
+	// Gives money of a captured order back. Repeated with the same refund_id and content, it answers the same refund.
+	RefundPayment(context.Context, *RefundPaymentRequest) (*Refund, error)
+	// What happened to an order's money, with the provider's own events as they came.
+	GetPayment(context.Context, *GetPaymentRequest) (*Payment, error)
+	// Takes in an event of the provider's, once (the inbox). The provider is asked for the intent as it is now, so late and reordered
+	// events do no harm.
+	ApplyProviderEvent(context.Context, *ApplyProviderEventRequest) (*ApplyProviderEventResponse, error)
+	// Compares the provider's own list with our books: one page of intents, newest first. Changes nothing.
+	AuditPayments(context.Context, *AuditPaymentsRequest) (*AuditPaymentsResponse, error)
 	mustEmbedUnimplementedPaymentServiceServer()
 }
 
@@ -142,6 +221,21 @@ func (UnimplementedPaymentServiceServer) CancelIntent(context.Context, *CancelIn
 }
 func (UnimplementedPaymentServiceServer) CapturePayment(context.Context, *CapturePaymentRequest) (*CapturePaymentResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CapturePayment not implemented")
+}
+func (UnimplementedPaymentServiceServer) VoidPayment(context.Context, *VoidPaymentRequest) (*VoidPaymentResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method VoidPayment not implemented")
+}
+func (UnimplementedPaymentServiceServer) RefundPayment(context.Context, *RefundPaymentRequest) (*Refund, error) {
+	return nil, status.Error(codes.Unimplemented, "method RefundPayment not implemented")
+}
+func (UnimplementedPaymentServiceServer) GetPayment(context.Context, *GetPaymentRequest) (*Payment, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetPayment not implemented")
+}
+func (UnimplementedPaymentServiceServer) ApplyProviderEvent(context.Context, *ApplyProviderEventRequest) (*ApplyProviderEventResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ApplyProviderEvent not implemented")
+}
+func (UnimplementedPaymentServiceServer) AuditPayments(context.Context, *AuditPaymentsRequest) (*AuditPaymentsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method AuditPayments not implemented")
 }
 func (UnimplementedPaymentServiceServer) mustEmbedUnimplementedPaymentServiceServer() {}
 func (UnimplementedPaymentServiceServer) testEmbeddedByValue()                        {}
@@ -254,6 +348,96 @@ func _PaymentService_CapturePayment_Handler(srv interface{}, ctx context.Context
 	return interceptor(ctx, in, info, handler)
 }
 
+func _PaymentService_VoidPayment_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(VoidPaymentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PaymentServiceServer).VoidPayment(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PaymentService_VoidPayment_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PaymentServiceServer).VoidPayment(ctx, req.(*VoidPaymentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PaymentService_RefundPayment_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RefundPaymentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PaymentServiceServer).RefundPayment(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PaymentService_RefundPayment_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PaymentServiceServer).RefundPayment(ctx, req.(*RefundPaymentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PaymentService_GetPayment_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetPaymentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PaymentServiceServer).GetPayment(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PaymentService_GetPayment_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PaymentServiceServer).GetPayment(ctx, req.(*GetPaymentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PaymentService_ApplyProviderEvent_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ApplyProviderEventRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PaymentServiceServer).ApplyProviderEvent(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PaymentService_ApplyProviderEvent_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PaymentServiceServer).ApplyProviderEvent(ctx, req.(*ApplyProviderEventRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PaymentService_AuditPayments_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AuditPaymentsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PaymentServiceServer).AuditPayments(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PaymentService_AuditPayments_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PaymentServiceServer).AuditPayments(ctx, req.(*AuditPaymentsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // PaymentService_ServiceDesc is the grpc.ServiceDesc for PaymentService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -280,6 +464,26 @@ var PaymentService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "CapturePayment",
 			Handler:    _PaymentService_CapturePayment_Handler,
+		},
+		{
+			MethodName: "VoidPayment",
+			Handler:    _PaymentService_VoidPayment_Handler,
+		},
+		{
+			MethodName: "RefundPayment",
+			Handler:    _PaymentService_RefundPayment_Handler,
+		},
+		{
+			MethodName: "GetPayment",
+			Handler:    _PaymentService_GetPayment_Handler,
+		},
+		{
+			MethodName: "ApplyProviderEvent",
+			Handler:    _PaymentService_ApplyProviderEvent_Handler,
+		},
+		{
+			MethodName: "AuditPayments",
+			Handler:    _PaymentService_AuditPayments_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

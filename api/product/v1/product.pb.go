@@ -30,6 +30,65 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type IndexFinding_Kind int32
+
+const (
+	IndexFinding_KIND_UNSPECIFIED IndexFinding_Kind = 0
+	// In the catalogue, not in the index.
+	IndexFinding_MISSING IndexFinding_Kind = 1
+	// The index holds an older revision, or other content.
+	IndexFinding_STALE IndexFinding_Kind = 2
+	// In the index, not in the catalogue.
+	IndexFinding_EXTRA IndexFinding_Kind = 3
+	// The document that is kept isn't what the tables give.
+	IndexFinding_MISCOMPUTED IndexFinding_Kind = 4
+)
+
+// Enum value maps for IndexFinding_Kind.
+var (
+	IndexFinding_Kind_name = map[int32]string{
+		0: "KIND_UNSPECIFIED",
+		1: "MISSING",
+		2: "STALE",
+		3: "EXTRA",
+		4: "MISCOMPUTED",
+	}
+	IndexFinding_Kind_value = map[string]int32{
+		"KIND_UNSPECIFIED": 0,
+		"MISSING":          1,
+		"STALE":            2,
+		"EXTRA":            3,
+		"MISCOMPUTED":      4,
+	}
+)
+
+func (x IndexFinding_Kind) Enum() *IndexFinding_Kind {
+	p := new(IndexFinding_Kind)
+	*p = x
+	return p
+}
+
+func (x IndexFinding_Kind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (IndexFinding_Kind) Descriptor() protoreflect.EnumDescriptor {
+	return file_product_v1_product_proto_enumTypes[0].Descriptor()
+}
+
+func (IndexFinding_Kind) Type() protoreflect.EnumType {
+	return &file_product_v1_product_proto_enumTypes[0]
+}
+
+func (x IndexFinding_Kind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use IndexFinding_Kind.Descriptor instead.
+func (IndexFinding_Kind) EnumDescriptor() ([]byte, []int) {
+	return file_product_v1_product_proto_rawDescGZIP(), []int{11, 0}
+}
+
 type Product_Status int32
 
 const (
@@ -68,11 +127,11 @@ func (x Product_Status) String() string {
 }
 
 func (Product_Status) Descriptor() protoreflect.EnumDescriptor {
-	return file_product_v1_product_proto_enumTypes[0].Descriptor()
+	return file_product_v1_product_proto_enumTypes[1].Descriptor()
 }
 
 func (Product_Status) Type() protoreflect.EnumType {
-	return &file_product_v1_product_proto_enumTypes[0]
+	return &file_product_v1_product_proto_enumTypes[1]
 }
 
 func (x Product_Status) Number() protoreflect.EnumNumber {
@@ -81,7 +140,669 @@ func (x Product_Status) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Product_Status.Descriptor instead.
 func (Product_Status) EnumDescriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{0, 0}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{12, 0}
+}
+
+type PlanPriceRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ProductId     string                 `protobuf:"bytes,1,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
+	Price         *PlannedPrice          `protobuf:"bytes,2,opt,name=price,proto3" json:"price,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PlanPriceRequest) Reset() {
+	*x = PlanPriceRequest{}
+	mi := &file_product_v1_product_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PlanPriceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PlanPriceRequest) ProtoMessage() {}
+
+func (x *PlanPriceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_product_v1_product_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PlanPriceRequest.ProtoReflect.Descriptor instead.
+func (*PlanPriceRequest) Descriptor() ([]byte, []int) {
+	return file_product_v1_product_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *PlanPriceRequest) GetProductId() string {
+	if x != nil {
+		return x.ProductId
+	}
+	return ""
+}
+
+func (x *PlanPriceRequest) GetPrice() *PlannedPrice {
+	if x != nil {
+		return x.Price
+	}
+	return nil
+}
+
+type PlannedPrice struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty: the everyday price.
+	StoreId string `protobuf:"bytes,1,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
+	// Tax included.
+	Price *v1.Money `protobuf:"bytes,2,opt,name=price,proto3" json:"price,omitempty"`
+	// Not in the past.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// Exclusive. Absent: until another one begins.
+	EndTime       *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PlannedPrice) Reset() {
+	*x = PlannedPrice{}
+	mi := &file_product_v1_product_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PlannedPrice) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PlannedPrice) ProtoMessage() {}
+
+func (x *PlannedPrice) ProtoReflect() protoreflect.Message {
+	mi := &file_product_v1_product_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PlannedPrice.ProtoReflect.Descriptor instead.
+func (*PlannedPrice) Descriptor() ([]byte, []int) {
+	return file_product_v1_product_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *PlannedPrice) GetStoreId() string {
+	if x != nil {
+		return x.StoreId
+	}
+	return ""
+}
+
+func (x *PlannedPrice) GetPrice() *v1.Money {
+	if x != nil {
+		return x.Price
+	}
+	return nil
+}
+
+func (x *PlannedPrice) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *PlannedPrice) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
+}
+
+type ListPricesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ProductId     string                 `protobuf:"bytes,1,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPricesRequest) Reset() {
+	*x = ListPricesRequest{}
+	mi := &file_product_v1_product_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPricesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPricesRequest) ProtoMessage() {}
+
+func (x *ListPricesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_product_v1_product_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPricesRequest.ProtoReflect.Descriptor instead.
+func (*ListPricesRequest) Descriptor() ([]byte, []int) {
+	return file_product_v1_product_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ListPricesRequest) GetProductId() string {
+	if x != nil {
+		return x.ProductId
+	}
+	return ""
+}
+
+type ListPricesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Prices        []*PlannedPrice        `protobuf:"bytes,1,rep,name=prices,proto3" json:"prices,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPricesResponse) Reset() {
+	*x = ListPricesResponse{}
+	mi := &file_product_v1_product_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPricesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPricesResponse) ProtoMessage() {}
+
+func (x *ListPricesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_product_v1_product_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPricesResponse.ProtoReflect.Descriptor instead.
+func (*ListPricesResponse) Descriptor() ([]byte, []int) {
+	return file_product_v1_product_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ListPricesResponse) GetPrices() []*PlannedPrice {
+	if x != nil {
+		return x.Prices
+	}
+	return nil
+}
+
+type ActivatePricesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many products at most; 0 means 500.
+	Limit         int32 `protobuf:"varint,1,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ActivatePricesRequest) Reset() {
+	*x = ActivatePricesRequest{}
+	mi := &file_product_v1_product_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ActivatePricesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ActivatePricesRequest) ProtoMessage() {}
+
+func (x *ActivatePricesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_product_v1_product_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ActivatePricesRequest.ProtoReflect.Descriptor instead.
+func (*ActivatePricesRequest) Descriptor() ([]byte, []int) {
+	return file_product_v1_product_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ActivatePricesRequest) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type ActivatePricesResponse struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Products int32                  `protobuf:"varint,1,opt,name=products,proto3" json:"products,omitempty"`
+	// There may be more to bring up to date.
+	More          bool `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ActivatePricesResponse) Reset() {
+	*x = ActivatePricesResponse{}
+	mi := &file_product_v1_product_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ActivatePricesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ActivatePricesResponse) ProtoMessage() {}
+
+func (x *ActivatePricesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_product_v1_product_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ActivatePricesResponse.ProtoReflect.Descriptor instead.
+func (*ActivatePricesResponse) Descriptor() ([]byte, []int) {
+	return file_product_v1_product_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ActivatePricesResponse) GetProducts() int32 {
+	if x != nil {
+		return x.Products
+	}
+	return 0
+}
+
+func (x *ActivatePricesResponse) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+type UpdatePopularityRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Products      []*Popularity          `protobuf:"bytes,1,rep,name=products,proto3" json:"products,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdatePopularityRequest) Reset() {
+	*x = UpdatePopularityRequest{}
+	mi := &file_product_v1_product_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdatePopularityRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdatePopularityRequest) ProtoMessage() {}
+
+func (x *UpdatePopularityRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_product_v1_product_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdatePopularityRequest.ProtoReflect.Descriptor instead.
+func (*UpdatePopularityRequest) Descriptor() ([]byte, []int) {
+	return file_product_v1_product_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *UpdatePopularityRequest) GetProducts() []*Popularity {
+	if x != nil {
+		return x.Products
+	}
+	return nil
+}
+
+type Popularity struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	ProductId string                 `protobuf:"bytes,1,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
+	// 0 to 1000.
+	Popularity    int32 `protobuf:"varint,2,opt,name=popularity,proto3" json:"popularity,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Popularity) Reset() {
+	*x = Popularity{}
+	mi := &file_product_v1_product_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Popularity) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Popularity) ProtoMessage() {}
+
+func (x *Popularity) ProtoReflect() protoreflect.Message {
+	mi := &file_product_v1_product_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Popularity.ProtoReflect.Descriptor instead.
+func (*Popularity) Descriptor() ([]byte, []int) {
+	return file_product_v1_product_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Popularity) GetProductId() string {
+	if x != nil {
+		return x.ProductId
+	}
+	return ""
+}
+
+func (x *Popularity) GetPopularity() int32 {
+	if x != nil {
+		return x.Popularity
+	}
+	return 0
+}
+
+type UpdatePopularityResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many were changed.
+	Changed       int32 `protobuf:"varint,1,opt,name=changed,proto3" json:"changed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdatePopularityResponse) Reset() {
+	*x = UpdatePopularityResponse{}
+	mi := &file_product_v1_product_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdatePopularityResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdatePopularityResponse) ProtoMessage() {}
+
+func (x *UpdatePopularityResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_product_v1_product_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdatePopularityResponse.ProtoReflect.Descriptor instead.
+func (*UpdatePopularityResponse) Descriptor() ([]byte, []int) {
+	return file_product_v1_product_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *UpdatePopularityResponse) GetChanged() int32 {
+	if x != nil {
+		return x.Changed
+	}
+	return 0
+}
+
+type AuditIndexRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 to 1000; 0 means 500.
+	PageSize      int32  `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken     string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	Repair        bool   `protobuf:"varint,3,opt,name=repair,proto3" json:"repair,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AuditIndexRequest) Reset() {
+	*x = AuditIndexRequest{}
+	mi := &file_product_v1_product_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AuditIndexRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AuditIndexRequest) ProtoMessage() {}
+
+func (x *AuditIndexRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_product_v1_product_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AuditIndexRequest.ProtoReflect.Descriptor instead.
+func (*AuditIndexRequest) Descriptor() ([]byte, []int) {
+	return file_product_v1_product_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *AuditIndexRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *AuditIndexRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *AuditIndexRequest) GetRepair() bool {
+	if x != nil {
+		return x.Repair
+	}
+	return false
+}
+
+type AuditIndexResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many documents were compared.
+	Checked  int32           `protobuf:"varint,1,opt,name=checked,proto3" json:"checked,omitempty"`
+	Findings []*IndexFinding `protobuf:"bytes,2,rep,name=findings,proto3" json:"findings,omitempty"`
+	// How many differ because they are on their way: they were changed a moment ago.
+	InFlight int32 `protobuf:"varint,3,opt,name=in_flight,json=inFlight,proto3" json:"in_flight,omitempty"`
+	// How many rows were touched.
+	Repaired int32 `protobuf:"varint,4,opt,name=repaired,proto3" json:"repaired,omitempty"`
+	// Empty: that was the last range.
+	NextPageToken string `protobuf:"bytes,5,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AuditIndexResponse) Reset() {
+	*x = AuditIndexResponse{}
+	mi := &file_product_v1_product_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AuditIndexResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AuditIndexResponse) ProtoMessage() {}
+
+func (x *AuditIndexResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_product_v1_product_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AuditIndexResponse.ProtoReflect.Descriptor instead.
+func (*AuditIndexResponse) Descriptor() ([]byte, []int) {
+	return file_product_v1_product_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *AuditIndexResponse) GetChecked() int32 {
+	if x != nil {
+		return x.Checked
+	}
+	return 0
+}
+
+func (x *AuditIndexResponse) GetFindings() []*IndexFinding {
+	if x != nil {
+		return x.Findings
+	}
+	return nil
+}
+
+func (x *AuditIndexResponse) GetInFlight() int32 {
+	if x != nil {
+		return x.InFlight
+	}
+	return 0
+}
+
+func (x *AuditIndexResponse) GetRepaired() int32 {
+	if x != nil {
+		return x.Repaired
+	}
+	return 0
+}
+
+func (x *AuditIndexResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+type IndexFinding struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Kind      IndexFinding_Kind      `protobuf:"varint,1,opt,name=kind,proto3,enum=larder.product.v1.IndexFinding_Kind" json:"kind,omitempty"`
+	ProductId string                 `protobuf:"bytes,2,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
+	// Of the catalogue's document and of the index's; 0 where there is none.
+	Revision        int64 `protobuf:"varint,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	IndexedRevision int64 `protobuf:"varint,4,opt,name=indexed_revision,json=indexedRevision,proto3" json:"indexed_revision,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *IndexFinding) Reset() {
+	*x = IndexFinding{}
+	mi := &file_product_v1_product_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IndexFinding) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IndexFinding) ProtoMessage() {}
+
+func (x *IndexFinding) ProtoReflect() protoreflect.Message {
+	mi := &file_product_v1_product_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IndexFinding.ProtoReflect.Descriptor instead.
+func (*IndexFinding) Descriptor() ([]byte, []int) {
+	return file_product_v1_product_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *IndexFinding) GetKind() IndexFinding_Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return IndexFinding_KIND_UNSPECIFIED
+}
+
+func (x *IndexFinding) GetProductId() string {
+	if x != nil {
+		return x.ProductId
+	}
+	return ""
+}
+
+func (x *IndexFinding) GetRevision() int64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *IndexFinding) GetIndexedRevision() int64 {
+	if x != nil {
+		return x.IndexedRevision
+	}
+	return 0
 }
 
 type Product struct {
@@ -118,7 +839,7 @@ type Product struct {
 
 func (x *Product) Reset() {
 	*x = Product{}
-	mi := &file_product_v1_product_proto_msgTypes[0]
+	mi := &file_product_v1_product_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -130,7 +851,7 @@ func (x *Product) String() string {
 func (*Product) ProtoMessage() {}
 
 func (x *Product) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[0]
+	mi := &file_product_v1_product_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -143,7 +864,7 @@ func (x *Product) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Product.ProtoReflect.Descriptor instead.
 func (*Product) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{0}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Product) GetProductId() string {
@@ -281,7 +1002,7 @@ type GetProductRequest struct {
 
 func (x *GetProductRequest) Reset() {
 	*x = GetProductRequest{}
-	mi := &file_product_v1_product_proto_msgTypes[1]
+	mi := &file_product_v1_product_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -293,7 +1014,7 @@ func (x *GetProductRequest) String() string {
 func (*GetProductRequest) ProtoMessage() {}
 
 func (x *GetProductRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[1]
+	mi := &file_product_v1_product_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -306,7 +1027,7 @@ func (x *GetProductRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetProductRequest.ProtoReflect.Descriptor instead.
 func (*GetProductRequest) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{1}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GetProductRequest) GetProductId() string {
@@ -328,7 +1049,7 @@ type ListProductsRequest struct {
 
 func (x *ListProductsRequest) Reset() {
 	*x = ListProductsRequest{}
-	mi := &file_product_v1_product_proto_msgTypes[2]
+	mi := &file_product_v1_product_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -340,7 +1061,7 @@ func (x *ListProductsRequest) String() string {
 func (*ListProductsRequest) ProtoMessage() {}
 
 func (x *ListProductsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[2]
+	mi := &file_product_v1_product_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -353,7 +1074,7 @@ func (x *ListProductsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProductsRequest.ProtoReflect.Descriptor instead.
 func (*ListProductsRequest) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{2}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListProductsRequest) GetCategoryId() string {
@@ -387,7 +1108,7 @@ type ListProductsResponse struct {
 
 func (x *ListProductsResponse) Reset() {
 	*x = ListProductsResponse{}
-	mi := &file_product_v1_product_proto_msgTypes[3]
+	mi := &file_product_v1_product_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -399,7 +1120,7 @@ func (x *ListProductsResponse) String() string {
 func (*ListProductsResponse) ProtoMessage() {}
 
 func (x *ListProductsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[3]
+	mi := &file_product_v1_product_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -412,7 +1133,7 @@ func (x *ListProductsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProductsResponse.ProtoReflect.Descriptor instead.
 func (*ListProductsResponse) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{3}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListProductsResponse) GetProducts() []*Product {
@@ -439,7 +1160,7 @@ type BatchGetOffersRequest struct {
 
 func (x *BatchGetOffersRequest) Reset() {
 	*x = BatchGetOffersRequest{}
-	mi := &file_product_v1_product_proto_msgTypes[4]
+	mi := &file_product_v1_product_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -451,7 +1172,7 @@ func (x *BatchGetOffersRequest) String() string {
 func (*BatchGetOffersRequest) ProtoMessage() {}
 
 func (x *BatchGetOffersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[4]
+	mi := &file_product_v1_product_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -464,7 +1185,7 @@ func (x *BatchGetOffersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchGetOffersRequest.ProtoReflect.Descriptor instead.
 func (*BatchGetOffersRequest) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{4}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *BatchGetOffersRequest) GetStoreId() string {
@@ -491,7 +1212,7 @@ type BatchGetOffersResponse struct {
 
 func (x *BatchGetOffersResponse) Reset() {
 	*x = BatchGetOffersResponse{}
-	mi := &file_product_v1_product_proto_msgTypes[5]
+	mi := &file_product_v1_product_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -503,7 +1224,7 @@ func (x *BatchGetOffersResponse) String() string {
 func (*BatchGetOffersResponse) ProtoMessage() {}
 
 func (x *BatchGetOffersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[5]
+	mi := &file_product_v1_product_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -516,7 +1237,7 @@ func (x *BatchGetOffersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchGetOffersResponse.ProtoReflect.Descriptor instead.
 func (*BatchGetOffersResponse) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{5}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *BatchGetOffersResponse) GetStore() *Store {
@@ -553,7 +1274,7 @@ type Offer struct {
 
 func (x *Offer) Reset() {
 	*x = Offer{}
-	mi := &file_product_v1_product_proto_msgTypes[6]
+	mi := &file_product_v1_product_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -565,7 +1286,7 @@ func (x *Offer) String() string {
 func (*Offer) ProtoMessage() {}
 
 func (x *Offer) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[6]
+	mi := &file_product_v1_product_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -578,7 +1299,7 @@ func (x *Offer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Offer.ProtoReflect.Descriptor instead.
 func (*Offer) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{6}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Offer) GetProductId() string {
@@ -646,7 +1367,7 @@ type CreateProductRequest struct {
 
 func (x *CreateProductRequest) Reset() {
 	*x = CreateProductRequest{}
-	mi := &file_product_v1_product_proto_msgTypes[7]
+	mi := &file_product_v1_product_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -658,7 +1379,7 @@ func (x *CreateProductRequest) String() string {
 func (*CreateProductRequest) ProtoMessage() {}
 
 func (x *CreateProductRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[7]
+	mi := &file_product_v1_product_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -671,7 +1392,7 @@ func (x *CreateProductRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateProductRequest.ProtoReflect.Descriptor instead.
 func (*CreateProductRequest) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{7}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CreateProductRequest) GetProduct() *Product {
@@ -693,7 +1414,7 @@ type UpdateProductRequest struct {
 
 func (x *UpdateProductRequest) Reset() {
 	*x = UpdateProductRequest{}
-	mi := &file_product_v1_product_proto_msgTypes[8]
+	mi := &file_product_v1_product_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -705,7 +1426,7 @@ func (x *UpdateProductRequest) String() string {
 func (*UpdateProductRequest) ProtoMessage() {}
 
 func (x *UpdateProductRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[8]
+	mi := &file_product_v1_product_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -718,7 +1439,7 @@ func (x *UpdateProductRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateProductRequest.ProtoReflect.Descriptor instead.
 func (*UpdateProductRequest) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{8}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *UpdateProductRequest) GetProduct() *Product {
@@ -745,7 +1466,7 @@ type DeleteProductRequest struct {
 
 func (x *DeleteProductRequest) Reset() {
 	*x = DeleteProductRequest{}
-	mi := &file_product_v1_product_proto_msgTypes[9]
+	mi := &file_product_v1_product_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -757,7 +1478,7 @@ func (x *DeleteProductRequest) String() string {
 func (*DeleteProductRequest) ProtoMessage() {}
 
 func (x *DeleteProductRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[9]
+	mi := &file_product_v1_product_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -770,7 +1491,7 @@ func (x *DeleteProductRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteProductRequest.ProtoReflect.Descriptor instead.
 func (*DeleteProductRequest) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{9}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *DeleteProductRequest) GetProductId() string {
@@ -799,7 +1520,7 @@ type Category struct {
 
 func (x *Category) Reset() {
 	*x = Category{}
-	mi := &file_product_v1_product_proto_msgTypes[10]
+	mi := &file_product_v1_product_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -811,7 +1532,7 @@ func (x *Category) String() string {
 func (*Category) ProtoMessage() {}
 
 func (x *Category) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[10]
+	mi := &file_product_v1_product_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -824,7 +1545,7 @@ func (x *Category) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Category.ProtoReflect.Descriptor instead.
 func (*Category) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{10}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Category) GetCategoryId() string {
@@ -856,7 +1577,7 @@ type ListCategoriesRequest struct {
 
 func (x *ListCategoriesRequest) Reset() {
 	*x = ListCategoriesRequest{}
-	mi := &file_product_v1_product_proto_msgTypes[11]
+	mi := &file_product_v1_product_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -868,7 +1589,7 @@ func (x *ListCategoriesRequest) String() string {
 func (*ListCategoriesRequest) ProtoMessage() {}
 
 func (x *ListCategoriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[11]
+	mi := &file_product_v1_product_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -881,7 +1602,7 @@ func (x *ListCategoriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCategoriesRequest.ProtoReflect.Descriptor instead.
 func (*ListCategoriesRequest) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{11}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{23}
 }
 
 // The whole tree, parents before children, in display order; at most 2,000.
@@ -894,7 +1615,7 @@ type ListCategoriesResponse struct {
 
 func (x *ListCategoriesResponse) Reset() {
 	*x = ListCategoriesResponse{}
-	mi := &file_product_v1_product_proto_msgTypes[12]
+	mi := &file_product_v1_product_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -906,7 +1627,7 @@ func (x *ListCategoriesResponse) String() string {
 func (*ListCategoriesResponse) ProtoMessage() {}
 
 func (x *ListCategoriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[12]
+	mi := &file_product_v1_product_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -919,7 +1640,7 @@ func (x *ListCategoriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCategoriesResponse.ProtoReflect.Descriptor instead.
 func (*ListCategoriesResponse) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{12}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ListCategoriesResponse) GetCategories() []*Category {
@@ -946,7 +1667,7 @@ type Store struct {
 
 func (x *Store) Reset() {
 	*x = Store{}
-	mi := &file_product_v1_product_proto_msgTypes[13]
+	mi := &file_product_v1_product_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -958,7 +1679,7 @@ func (x *Store) String() string {
 func (*Store) ProtoMessage() {}
 
 func (x *Store) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[13]
+	mi := &file_product_v1_product_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -971,7 +1692,7 @@ func (x *Store) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Store.ProtoReflect.Descriptor instead.
 func (*Store) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{13}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Store) GetStoreId() string {
@@ -1025,7 +1746,7 @@ type ListStoresRequest struct {
 
 func (x *ListStoresRequest) Reset() {
 	*x = ListStoresRequest{}
-	mi := &file_product_v1_product_proto_msgTypes[14]
+	mi := &file_product_v1_product_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1037,7 +1758,7 @@ func (x *ListStoresRequest) String() string {
 func (*ListStoresRequest) ProtoMessage() {}
 
 func (x *ListStoresRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[14]
+	mi := &file_product_v1_product_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1050,7 +1771,7 @@ func (x *ListStoresRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListStoresRequest.ProtoReflect.Descriptor instead.
 func (*ListStoresRequest) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{14}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ListStoresRequest) GetPostcode() string {
@@ -1069,7 +1790,7 @@ type ListStoresResponse struct {
 
 func (x *ListStoresResponse) Reset() {
 	*x = ListStoresResponse{}
-	mi := &file_product_v1_product_proto_msgTypes[15]
+	mi := &file_product_v1_product_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1081,7 +1802,7 @@ func (x *ListStoresResponse) String() string {
 func (*ListStoresResponse) ProtoMessage() {}
 
 func (x *ListStoresResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[15]
+	mi := &file_product_v1_product_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1094,7 +1815,7 @@ func (x *ListStoresResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListStoresResponse.ProtoReflect.Descriptor instead.
 func (*ListStoresResponse) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{15}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ListStoresResponse) GetStores() []*Store {
@@ -1116,7 +1837,7 @@ type UpdateAvailabilityRequest struct {
 
 func (x *UpdateAvailabilityRequest) Reset() {
 	*x = UpdateAvailabilityRequest{}
-	mi := &file_product_v1_product_proto_msgTypes[16]
+	mi := &file_product_v1_product_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1128,7 +1849,7 @@ func (x *UpdateAvailabilityRequest) String() string {
 func (*UpdateAvailabilityRequest) ProtoMessage() {}
 
 func (x *UpdateAvailabilityRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[16]
+	mi := &file_product_v1_product_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1141,7 +1862,7 @@ func (x *UpdateAvailabilityRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateAvailabilityRequest.ProtoReflect.Descriptor instead.
 func (*UpdateAvailabilityRequest) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{16}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *UpdateAvailabilityRequest) GetStoreId() string {
@@ -1177,7 +1898,7 @@ type Availability struct {
 
 func (x *Availability) Reset() {
 	*x = Availability{}
-	mi := &file_product_v1_product_proto_msgTypes[17]
+	mi := &file_product_v1_product_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1189,7 +1910,7 @@ func (x *Availability) String() string {
 func (*Availability) ProtoMessage() {}
 
 func (x *Availability) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[17]
+	mi := &file_product_v1_product_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1202,7 +1923,7 @@ func (x *Availability) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Availability.ProtoReflect.Descriptor instead.
 func (*Availability) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{17}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Availability) GetProductId() string {
@@ -1236,7 +1957,7 @@ type UpdateAvailabilityResponse struct {
 
 func (x *UpdateAvailabilityResponse) Reset() {
 	*x = UpdateAvailabilityResponse{}
-	mi := &file_product_v1_product_proto_msgTypes[18]
+	mi := &file_product_v1_product_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1248,7 +1969,7 @@ func (x *UpdateAvailabilityResponse) String() string {
 func (*UpdateAvailabilityResponse) ProtoMessage() {}
 
 func (x *UpdateAvailabilityResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[18]
+	mi := &file_product_v1_product_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1261,7 +1982,7 @@ func (x *UpdateAvailabilityResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateAvailabilityResponse.ProtoReflect.Descriptor instead.
 func (*UpdateAvailabilityResponse) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{18}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *UpdateAvailabilityResponse) GetChanged() int32 {
@@ -1275,7 +1996,64 @@ var File_product_v1_product_proto protoreflect.FileDescriptor
 
 const file_product_v1_product_proto_rawDesc = "" +
 	"\n" +
-	"\x18product/v1/product.proto\x12\x11larder.product.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12type/v1/type.proto\"\xec\a\n" +
+	"\x18product/v1/product.proto\x12\x11larder.product.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12type/v1/type.proto\"\x92\x01\n" +
+	"\x10PlanPriceRequest\x12?\n" +
+	"\n" +
+	"product_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\tproductId\x12=\n" +
+	"\x05price\x18\x02 \x01(\v2\x1f.larder.product.v1.PlannedPriceB\x06\xbaH\x03\xc8\x01\x01R\x05price\"\xfd\x01\n" +
+	"\fPlannedPrice\x12>\n" +
+	"\bstore_id\x18\x01 \x01(\tB#\xbaH r\x1e2\x1c^([a-z0-9][a-z0-9-]{1,62})?$R\astoreId\x123\n" +
+	"\x05price\x18\x02 \x01(\v2\x15.larder.type.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\x05price\x12A\n" +
+	"\n" +
+	"start_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\tstartTime\x125\n" +
+	"\bend_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\"T\n" +
+	"\x11ListPricesRequest\x12?\n" +
+	"\n" +
+	"product_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\tproductId\"M\n" +
+	"\x12ListPricesResponse\x127\n" +
+	"\x06prices\x18\x01 \x03(\v2\x1f.larder.product.v1.PlannedPriceR\x06prices\"9\n" +
+	"\x15ActivatePricesRequest\x12 \n" +
+	"\x05limit\x18\x01 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\x88'(\x00R\x05limit\"H\n" +
+	"\x16ActivatePricesResponse\x12\x1a\n" +
+	"\bproducts\x18\x01 \x01(\x05R\bproducts\x12\x12\n" +
+	"\x04more\x18\x02 \x01(\bR\x04more\"a\n" +
+	"\x17UpdatePopularityRequest\x12F\n" +
+	"\bproducts\x18\x01 \x03(\v2\x1d.larder.product.v1.PopularityB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\bproducts\"y\n" +
+	"\n" +
+	"Popularity\x12?\n" +
+	"\n" +
+	"product_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\tproductId\x12*\n" +
+	"\n" +
+	"popularity\x18\x02 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\n" +
+	"popularity\"4\n" +
+	"\x18UpdatePopularityResponse\x12\x18\n" +
+	"\achanged\x18\x01 \x01(\x05R\achanged\"}\n" +
+	"\x11AuditIndexRequest\x12'\n" +
+	"\tpage_size\x18\x01 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\tpageToken\x12\x16\n" +
+	"\x06repair\x18\x03 \x01(\bR\x06repair\"\xcc\x01\n" +
+	"\x12AuditIndexResponse\x12\x18\n" +
+	"\achecked\x18\x01 \x01(\x05R\achecked\x12;\n" +
+	"\bfindings\x18\x02 \x03(\v2\x1f.larder.product.v1.IndexFindingR\bfindings\x12\x1b\n" +
+	"\tin_flight\x18\x03 \x01(\x05R\binFlight\x12\x1a\n" +
+	"\brepaired\x18\x04 \x01(\x05R\brepaired\x12&\n" +
+	"\x0fnext_page_token\x18\x05 \x01(\tR\rnextPageToken\"\x80\x02\n" +
+	"\fIndexFinding\x128\n" +
+	"\x04kind\x18\x01 \x01(\x0e2$.larder.product.v1.IndexFinding.KindR\x04kind\x12\x1d\n" +
+	"\n" +
+	"product_id\x18\x02 \x01(\tR\tproductId\x12\x1a\n" +
+	"\brevision\x18\x03 \x01(\x03R\brevision\x12)\n" +
+	"\x10indexed_revision\x18\x04 \x01(\x03R\x0findexedRevision\"P\n" +
+	"\x04Kind\x12\x14\n" +
+	"\x10KIND_UNSPECIFIED\x10\x00\x12\v\n" +
+	"\aMISSING\x10\x01\x12\t\n" +
+	"\x05STALE\x10\x02\x12\t\n" +
+	"\x05EXTRA\x10\x03\x12\x0f\n" +
+	"\vMISCOMPUTED\x10\x04\"\xec\a\n" +
 	"\aProduct\x12?\n" +
 	"\n" +
 	"product_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\tproductId\x12\x1e\n" +
@@ -1381,7 +2159,7 @@ const file_product_v1_product_proto_rawDesc = "" +
 	"\tavailable\x18\x02 \x01(\bR\tavailable\x12\x1a\n" +
 	"\bsequence\x18\x03 \x01(\x03R\bsequence\"6\n" +
 	"\x1aUpdateAvailabilityResponse\x12\x18\n" +
-	"\achanged\x18\x01 \x01(\x05R\achanged2\x90\t\n" +
+	"\achanged\x18\x01 \x01(\x05R\achanged2\xc5\x0e\n" +
 	"\x0eProductService\x12x\n" +
 	"\n" +
 	"GetProduct\x12$.larder.product.v1.GetProductRequest\x1a\x1a.larder.product.v1.Product\"(\xaa\xd4\x18\x03\n" +
@@ -1400,9 +2178,19 @@ const file_product_v1_product_proto_rawDesc = "" +
 	"\n" +
 	"ListStores\x12$.larder.product.v1.ListStoresRequest\x1a%.larder.product.v1.ListStoresResponse\"\x19\xaa\xd4\x18\x03\n" +
 	"\x01\x01\x82\xd3\xe4\x93\x02\f\x12\n" +
-	"/v1/stores\x12\x81\x01\n" +
-	"\x12UpdateAvailability\x12,.larder.product.v1.UpdateAvailabilityRequest\x1a-.larder.product.v1.UpdateAvailabilityResponse\"\x0e\xaa\xd4\x18\n" +
-	"\x12\bcheckoutB%Z#larder.dev/api/product/v1;productpbb\x06proto3"
+	"/v1/stores\x12\x8b\x01\n" +
+	"\x12UpdateAvailability\x12,.larder.product.v1.UpdateAvailabilityRequest\x1a-.larder.product.v1.UpdateAvailabilityResponse\"\x18\xaa\xd4\x18\x14\x12\x12updateavailability\x12\x89\x01\n" +
+	"\tPlanPrice\x12#.larder.product.v1.PlanPriceRequest\x1a\x1f.larder.product.v1.PlannedPrice\"6\xaa\xd4\x18\x03\n" +
+	"\x01\x03\x82\xd3\xe4\x93\x02):\x05price\" /v1/products/{product_id}/prices\x12\x8a\x01\n" +
+	"\n" +
+	"ListPrices\x12$.larder.product.v1.ListPricesRequest\x1a%.larder.product.v1.ListPricesResponse\"/\xaa\xd4\x18\x03\n" +
+	"\x01\x03\x82\xd3\xe4\x93\x02\"\x12 /v1/products/{product_id}/prices\x12{\n" +
+	"\x0eActivatePrices\x12(.larder.product.v1.ActivatePricesRequest\x1a).larder.product.v1.ActivatePricesResponse\"\x14\xaa\xd4\x18\x10\x12\x0eactivateprices\x12\x83\x01\n" +
+	"\x10UpdatePopularity\x12*.larder.product.v1.UpdatePopularityRequest\x1a+.larder.product.v1.UpdatePopularityResponse\"\x16\xaa\xd4\x18\x12\x12\x10updatepopularity\x12\x8c\x01\n" +
+	"\n" +
+	"AuditIndex\x12$.larder.product.v1.AuditIndexRequest\x1a%.larder.product.v1.AuditIndexResponse\"1\xaa\xd4\x18\x10\n" +
+	"\x02\x03\x04\x12\n" +
+	"auditindex\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/products:auditB%Z#larder.dev/api/product/v1;productpbb\x06proto3"
 
 var (
 	file_product_v1_product_proto_rawDescOnce sync.Once
@@ -1416,75 +2204,106 @@ func file_product_v1_product_proto_rawDescGZIP() []byte {
 	return file_product_v1_product_proto_rawDescData
 }
 
-var file_product_v1_product_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_product_v1_product_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_product_v1_product_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_product_v1_product_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_product_v1_product_proto_goTypes = []any{
-	(Product_Status)(0),                // 0: larder.product.v1.Product.Status
-	(*Product)(nil),                    // 1: larder.product.v1.Product
-	(*GetProductRequest)(nil),          // 2: larder.product.v1.GetProductRequest
-	(*ListProductsRequest)(nil),        // 3: larder.product.v1.ListProductsRequest
-	(*ListProductsResponse)(nil),       // 4: larder.product.v1.ListProductsResponse
-	(*BatchGetOffersRequest)(nil),      // 5: larder.product.v1.BatchGetOffersRequest
-	(*BatchGetOffersResponse)(nil),     // 6: larder.product.v1.BatchGetOffersResponse
-	(*Offer)(nil),                      // 7: larder.product.v1.Offer
-	(*CreateProductRequest)(nil),       // 8: larder.product.v1.CreateProductRequest
-	(*UpdateProductRequest)(nil),       // 9: larder.product.v1.UpdateProductRequest
-	(*DeleteProductRequest)(nil),       // 10: larder.product.v1.DeleteProductRequest
-	(*Category)(nil),                   // 11: larder.product.v1.Category
-	(*ListCategoriesRequest)(nil),      // 12: larder.product.v1.ListCategoriesRequest
-	(*ListCategoriesResponse)(nil),     // 13: larder.product.v1.ListCategoriesResponse
-	(*Store)(nil),                      // 14: larder.product.v1.Store
-	(*ListStoresRequest)(nil),          // 15: larder.product.v1.ListStoresRequest
-	(*ListStoresResponse)(nil),         // 16: larder.product.v1.ListStoresResponse
-	(*UpdateAvailabilityRequest)(nil),  // 17: larder.product.v1.UpdateAvailabilityRequest
-	(*Availability)(nil),               // 18: larder.product.v1.Availability
-	(*UpdateAvailabilityResponse)(nil), // 19: larder.product.v1.UpdateAvailabilityResponse
-	(*v1.Money)(nil),                   // 20: larder.type.v1.Money
-	(*timestamppb.Timestamp)(nil),      // 21: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil),      // 22: google.protobuf.FieldMask
-	(*emptypb.Empty)(nil),              // 23: google.protobuf.Empty
+	(IndexFinding_Kind)(0),             // 0: larder.product.v1.IndexFinding.Kind
+	(Product_Status)(0),                // 1: larder.product.v1.Product.Status
+	(*PlanPriceRequest)(nil),           // 2: larder.product.v1.PlanPriceRequest
+	(*PlannedPrice)(nil),               // 3: larder.product.v1.PlannedPrice
+	(*ListPricesRequest)(nil),          // 4: larder.product.v1.ListPricesRequest
+	(*ListPricesResponse)(nil),         // 5: larder.product.v1.ListPricesResponse
+	(*ActivatePricesRequest)(nil),      // 6: larder.product.v1.ActivatePricesRequest
+	(*ActivatePricesResponse)(nil),     // 7: larder.product.v1.ActivatePricesResponse
+	(*UpdatePopularityRequest)(nil),    // 8: larder.product.v1.UpdatePopularityRequest
+	(*Popularity)(nil),                 // 9: larder.product.v1.Popularity
+	(*UpdatePopularityResponse)(nil),   // 10: larder.product.v1.UpdatePopularityResponse
+	(*AuditIndexRequest)(nil),          // 11: larder.product.v1.AuditIndexRequest
+	(*AuditIndexResponse)(nil),         // 12: larder.product.v1.AuditIndexResponse
+	(*IndexFinding)(nil),               // 13: larder.product.v1.IndexFinding
+	(*Product)(nil),                    // 14: larder.product.v1.Product
+	(*GetProductRequest)(nil),          // 15: larder.product.v1.GetProductRequest
+	(*ListProductsRequest)(nil),        // 16: larder.product.v1.ListProductsRequest
+	(*ListProductsResponse)(nil),       // 17: larder.product.v1.ListProductsResponse
+	(*BatchGetOffersRequest)(nil),      // 18: larder.product.v1.BatchGetOffersRequest
+	(*BatchGetOffersResponse)(nil),     // 19: larder.product.v1.BatchGetOffersResponse
+	(*Offer)(nil),                      // 20: larder.product.v1.Offer
+	(*CreateProductRequest)(nil),       // 21: larder.product.v1.CreateProductRequest
+	(*UpdateProductRequest)(nil),       // 22: larder.product.v1.UpdateProductRequest
+	(*DeleteProductRequest)(nil),       // 23: larder.product.v1.DeleteProductRequest
+	(*Category)(nil),                   // 24: larder.product.v1.Category
+	(*ListCategoriesRequest)(nil),      // 25: larder.product.v1.ListCategoriesRequest
+	(*ListCategoriesResponse)(nil),     // 26: larder.product.v1.ListCategoriesResponse
+	(*Store)(nil),                      // 27: larder.product.v1.Store
+	(*ListStoresRequest)(nil),          // 28: larder.product.v1.ListStoresRequest
+	(*ListStoresResponse)(nil),         // 29: larder.product.v1.ListStoresResponse
+	(*UpdateAvailabilityRequest)(nil),  // 30: larder.product.v1.UpdateAvailabilityRequest
+	(*Availability)(nil),               // 31: larder.product.v1.Availability
+	(*UpdateAvailabilityResponse)(nil), // 32: larder.product.v1.UpdateAvailabilityResponse
+	(*v1.Money)(nil),                   // 33: larder.type.v1.Money
+	(*timestamppb.Timestamp)(nil),      // 34: google.protobuf.Timestamp
+	(*fieldmaskpb.FieldMask)(nil),      // 35: google.protobuf.FieldMask
+	(*emptypb.Empty)(nil),              // 36: google.protobuf.Empty
 }
 var file_product_v1_product_proto_depIdxs = []int32{
-	0,  // 0: larder.product.v1.Product.status:type_name -> larder.product.v1.Product.Status
-	20, // 1: larder.product.v1.Product.price:type_name -> larder.type.v1.Money
-	20, // 2: larder.product.v1.Product.cost:type_name -> larder.type.v1.Money
-	21, // 3: larder.product.v1.Product.create_time:type_name -> google.protobuf.Timestamp
-	21, // 4: larder.product.v1.Product.update_time:type_name -> google.protobuf.Timestamp
-	1,  // 5: larder.product.v1.ListProductsResponse.products:type_name -> larder.product.v1.Product
-	14, // 6: larder.product.v1.BatchGetOffersResponse.store:type_name -> larder.product.v1.Store
-	7,  // 7: larder.product.v1.BatchGetOffersResponse.offers:type_name -> larder.product.v1.Offer
-	20, // 8: larder.product.v1.Offer.price:type_name -> larder.type.v1.Money
-	1,  // 9: larder.product.v1.CreateProductRequest.product:type_name -> larder.product.v1.Product
-	1,  // 10: larder.product.v1.UpdateProductRequest.product:type_name -> larder.product.v1.Product
-	22, // 11: larder.product.v1.UpdateProductRequest.update_mask:type_name -> google.protobuf.FieldMask
-	11, // 12: larder.product.v1.ListCategoriesResponse.categories:type_name -> larder.product.v1.Category
-	20, // 13: larder.product.v1.Store.delivery_fee:type_name -> larder.type.v1.Money
-	20, // 14: larder.product.v1.Store.free_delivery_from:type_name -> larder.type.v1.Money
-	14, // 15: larder.product.v1.ListStoresResponse.stores:type_name -> larder.product.v1.Store
-	18, // 16: larder.product.v1.UpdateAvailabilityRequest.changes:type_name -> larder.product.v1.Availability
-	2,  // 17: larder.product.v1.ProductService.GetProduct:input_type -> larder.product.v1.GetProductRequest
-	3,  // 18: larder.product.v1.ProductService.ListProducts:input_type -> larder.product.v1.ListProductsRequest
-	5,  // 19: larder.product.v1.ProductService.BatchGetOffers:input_type -> larder.product.v1.BatchGetOffersRequest
-	8,  // 20: larder.product.v1.ProductService.CreateProduct:input_type -> larder.product.v1.CreateProductRequest
-	9,  // 21: larder.product.v1.ProductService.UpdateProduct:input_type -> larder.product.v1.UpdateProductRequest
-	10, // 22: larder.product.v1.ProductService.DeleteProduct:input_type -> larder.product.v1.DeleteProductRequest
-	12, // 23: larder.product.v1.ProductService.ListCategories:input_type -> larder.product.v1.ListCategoriesRequest
-	15, // 24: larder.product.v1.ProductService.ListStores:input_type -> larder.product.v1.ListStoresRequest
-	17, // 25: larder.product.v1.ProductService.UpdateAvailability:input_type -> larder.product.v1.UpdateAvailabilityRequest
-	1,  // 26: larder.product.v1.ProductService.GetProduct:output_type -> larder.product.v1.Product
-	4,  // 27: larder.product.v1.ProductService.ListProducts:output_type -> larder.product.v1.ListProductsResponse
-	6,  // 28: larder.product.v1.ProductService.BatchGetOffers:output_type -> larder.product.v1.BatchGetOffersResponse
-	1,  // 29: larder.product.v1.ProductService.CreateProduct:output_type -> larder.product.v1.Product
-	1,  // 30: larder.product.v1.ProductService.UpdateProduct:output_type -> larder.product.v1.Product
-	23, // 31: larder.product.v1.ProductService.DeleteProduct:output_type -> google.protobuf.Empty
-	13, // 32: larder.product.v1.ProductService.ListCategories:output_type -> larder.product.v1.ListCategoriesResponse
-	16, // 33: larder.product.v1.ProductService.ListStores:output_type -> larder.product.v1.ListStoresResponse
-	19, // 34: larder.product.v1.ProductService.UpdateAvailability:output_type -> larder.product.v1.UpdateAvailabilityResponse
-	26, // [26:35] is the sub-list for method output_type
-	17, // [17:26] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	3,  // 0: larder.product.v1.PlanPriceRequest.price:type_name -> larder.product.v1.PlannedPrice
+	33, // 1: larder.product.v1.PlannedPrice.price:type_name -> larder.type.v1.Money
+	34, // 2: larder.product.v1.PlannedPrice.start_time:type_name -> google.protobuf.Timestamp
+	34, // 3: larder.product.v1.PlannedPrice.end_time:type_name -> google.protobuf.Timestamp
+	3,  // 4: larder.product.v1.ListPricesResponse.prices:type_name -> larder.product.v1.PlannedPrice
+	9,  // 5: larder.product.v1.UpdatePopularityRequest.products:type_name -> larder.product.v1.Popularity
+	13, // 6: larder.product.v1.AuditIndexResponse.findings:type_name -> larder.product.v1.IndexFinding
+	0,  // 7: larder.product.v1.IndexFinding.kind:type_name -> larder.product.v1.IndexFinding.Kind
+	1,  // 8: larder.product.v1.Product.status:type_name -> larder.product.v1.Product.Status
+	33, // 9: larder.product.v1.Product.price:type_name -> larder.type.v1.Money
+	33, // 10: larder.product.v1.Product.cost:type_name -> larder.type.v1.Money
+	34, // 11: larder.product.v1.Product.create_time:type_name -> google.protobuf.Timestamp
+	34, // 12: larder.product.v1.Product.update_time:type_name -> google.protobuf.Timestamp
+	14, // 13: larder.product.v1.ListProductsResponse.products:type_name -> larder.product.v1.Product
+	27, // 14: larder.product.v1.BatchGetOffersResponse.store:type_name -> larder.product.v1.Store
+	20, // 15: larder.product.v1.BatchGetOffersResponse.offers:type_name -> larder.product.v1.Offer
+	33, // 16: larder.product.v1.Offer.price:type_name -> larder.type.v1.Money
+	14, // 17: larder.product.v1.CreateProductRequest.product:type_name -> larder.product.v1.Product
+	14, // 18: larder.product.v1.UpdateProductRequest.product:type_name -> larder.product.v1.Product
+	35, // 19: larder.product.v1.UpdateProductRequest.update_mask:type_name -> google.protobuf.FieldMask
+	24, // 20: larder.product.v1.ListCategoriesResponse.categories:type_name -> larder.product.v1.Category
+	33, // 21: larder.product.v1.Store.delivery_fee:type_name -> larder.type.v1.Money
+	33, // 22: larder.product.v1.Store.free_delivery_from:type_name -> larder.type.v1.Money
+	27, // 23: larder.product.v1.ListStoresResponse.stores:type_name -> larder.product.v1.Store
+	31, // 24: larder.product.v1.UpdateAvailabilityRequest.changes:type_name -> larder.product.v1.Availability
+	15, // 25: larder.product.v1.ProductService.GetProduct:input_type -> larder.product.v1.GetProductRequest
+	16, // 26: larder.product.v1.ProductService.ListProducts:input_type -> larder.product.v1.ListProductsRequest
+	18, // 27: larder.product.v1.ProductService.BatchGetOffers:input_type -> larder.product.v1.BatchGetOffersRequest
+	21, // 28: larder.product.v1.ProductService.CreateProduct:input_type -> larder.product.v1.CreateProductRequest
+	22, // 29: larder.product.v1.ProductService.UpdateProduct:input_type -> larder.product.v1.UpdateProductRequest
+	23, // 30: larder.product.v1.ProductService.DeleteProduct:input_type -> larder.product.v1.DeleteProductRequest
+	25, // 31: larder.product.v1.ProductService.ListCategories:input_type -> larder.product.v1.ListCategoriesRequest
+	28, // 32: larder.product.v1.ProductService.ListStores:input_type -> larder.product.v1.ListStoresRequest
+	30, // 33: larder.product.v1.ProductService.UpdateAvailability:input_type -> larder.product.v1.UpdateAvailabilityRequest
+	2,  // 34: larder.product.v1.ProductService.PlanPrice:input_type -> larder.product.v1.PlanPriceRequest
+	4,  // 35: larder.product.v1.ProductService.ListPrices:input_type -> larder.product.v1.ListPricesRequest
+	6,  // 36: larder.product.v1.ProductService.ActivatePrices:input_type -> larder.product.v1.ActivatePricesRequest
+	8,  // 37: larder.product.v1.ProductService.UpdatePopularity:input_type -> larder.product.v1.UpdatePopularityRequest
+	11, // 38: larder.product.v1.ProductService.AuditIndex:input_type -> larder.product.v1.AuditIndexRequest
+	14, // 39: larder.product.v1.ProductService.GetProduct:output_type -> larder.product.v1.Product
+	17, // 40: larder.product.v1.ProductService.ListProducts:output_type -> larder.product.v1.ListProductsResponse
+	19, // 41: larder.product.v1.ProductService.BatchGetOffers:output_type -> larder.product.v1.BatchGetOffersResponse
+	14, // 42: larder.product.v1.ProductService.CreateProduct:output_type -> larder.product.v1.Product
+	14, // 43: larder.product.v1.ProductService.UpdateProduct:output_type -> larder.product.v1.Product
+	36, // 44: larder.product.v1.ProductService.DeleteProduct:output_type -> google.protobuf.Empty
+	26, // 45: larder.product.v1.ProductService.ListCategories:output_type -> larder.product.v1.ListCategoriesResponse
+	29, // 46: larder.product.v1.ProductService.ListStores:output_type -> larder.product.v1.ListStoresResponse
+	32, // 47: larder.product.v1.ProductService.UpdateAvailability:output_type -> larder.product.v1.UpdateAvailabilityResponse
+	3,  // 48: larder.product.v1.ProductService.PlanPrice:output_type -> larder.product.v1.PlannedPrice
+	5,  // 49: larder.product.v1.ProductService.ListPrices:output_type -> larder.product.v1.ListPricesResponse
+	7,  // 50: larder.product.v1.ProductService.ActivatePrices:output_type -> larder.product.v1.ActivatePricesResponse
+	10, // 51: larder.product.v1.ProductService.UpdatePopularity:output_type -> larder.product.v1.UpdatePopularityResponse
+	12, // 52: larder.product.v1.ProductService.AuditIndex:output_type -> larder.product.v1.AuditIndexResponse
+	39, // [39:53] is the sub-list for method output_type
+	25, // [25:39] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_product_v1_product_proto_init() }
@@ -1497,8 +2316,8 @@ func file_product_v1_product_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_product_v1_product_proto_rawDesc), len(file_product_v1_product_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   19,
+			NumEnums:      2,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

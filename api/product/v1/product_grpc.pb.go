@@ -31,6 +31,11 @@ const (
 	ProductService_ListCategories_FullMethodName     = "/larder.product.v1.ProductService/ListCategories"
 	ProductService_ListStores_FullMethodName         = "/larder.product.v1.ProductService/ListStores"
 	ProductService_UpdateAvailability_FullMethodName = "/larder.product.v1.ProductService/UpdateAvailability"
+	ProductService_PlanPrice_FullMethodName          = "/larder.product.v1.ProductService/PlanPrice"
+	ProductService_ListPrices_FullMethodName         = "/larder.product.v1.ProductService/ListPrices"
+	ProductService_ActivatePrices_FullMethodName     = "/larder.product.v1.ProductService/ActivatePrices"
+	ProductService_UpdatePopularity_FullMethodName   = "/larder.product.v1.ProductService/UpdatePopularity"
+	ProductService_AuditIndex_FullMethodName         = "/larder.product.v1.ProductService/AuditIndex"
 )
 
 // ProductServiceClient is the client API for ProductService service.
@@ -52,6 +57,17 @@ type ProductServiceClient interface {
 	ListStores(ctx context.Context, in *ListStoresRequest, opts ...grpc.CallOption) (*ListStoresResponse, error)
 	// Tells which products turned available or unavailable in a store. An older version never wins.
 	UpdateAvailability(ctx context.Context, in *UpdateAvailabilityRequest, opts ...grpc.CallOption) (*UpdateAvailabilityResponse, error)
+	// Plans a price: the everyday one or a store's, from a time on, until another begins or until its end. Repeated, it changes nothing.
+	PlanPrice(ctx context.Context, in *PlanPriceRequest, opts ...grpc.CallOption) (*PlannedPrice, error)
+	// The prices of a product that are in force or planned, by store and time; at most 1,000.
+	ListPrices(ctx context.Context, in *ListPricesRequest, opts ...grpc.CallOption) (*ListPricesResponse, error)
+	// Brings the documents of products up to date whose prices began or ended since the last time; one batch.
+	ActivatePrices(ctx context.Context, in *ActivatePricesRequest, opts ...grpc.CallOption) (*ActivatePricesResponse, error)
+	// Sets how popular products are, for ranking. Unknown ones are left out.
+	UpdatePopularity(ctx context.Context, in *UpdatePopularityRequest, opts ...grpc.CallOption) (*UpdatePopularityResponse, error)
+	// Compares documents, recomputed from the catalogue's tables, with those in the search index: one range of product ids. What is
+	// missing, stale or extra is sent to the index again by touching its row, if repair is set.
+	AuditIndex(ctx context.Context, in *AuditIndexRequest, opts ...grpc.CallOption) (*AuditIndexResponse, error)
 }
 
 type productServiceClient struct {
@@ -152,6 +168,56 @@ func (c *productServiceClient) UpdateAvailability(ctx context.Context, in *Updat
 	return out, nil
 }
 
+func (c *productServiceClient) PlanPrice(ctx context.Context, in *PlanPriceRequest, opts ...grpc.CallOption) (*PlannedPrice, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PlannedPrice)
+	err := c.cc.Invoke(ctx, ProductService_PlanPrice_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *productServiceClient) ListPrices(ctx context.Context, in *ListPricesRequest, opts ...grpc.CallOption) (*ListPricesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListPricesResponse)
+	err := c.cc.Invoke(ctx, ProductService_ListPrices_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *productServiceClient) ActivatePrices(ctx context.Context, in *ActivatePricesRequest, opts ...grpc.CallOption) (*ActivatePricesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ActivatePricesResponse)
+	err := c.cc.Invoke(ctx, ProductService_ActivatePrices_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *productServiceClient) UpdatePopularity(ctx context.Context, in *UpdatePopularityRequest, opts ...grpc.CallOption) (*UpdatePopularityResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UpdatePopularityResponse)
+	err := c.cc.Invoke(ctx, ProductService_UpdatePopularity_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *productServiceClient) AuditIndex(ctx context.Context, in *AuditIndexRequest, opts ...grpc.CallOption) (*AuditIndexResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AuditIndexResponse)
+	err := c.cc.Invoke(ctx, ProductService_AuditIndex_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ProductServiceServer is the server API for ProductService service.
 // All implementations must embed UnimplementedProductServiceServer
 // for forward compatibility.
@@ -171,6 +237,17 @@ type ProductServiceServer interface {
 	ListStores(context.Context, *ListStoresRequest) (*ListStoresResponse, error)
 	// Tells which products turned available or unavailable in a store. An older version never wins.
 	UpdateAvailability(context.Context, *UpdateAvailabilityRequest) (*UpdateAvailabilityResponse, error)
+	// Plans a price: the everyday one or a store's, from a time on, until another begins or until its end. Repeated, it changes nothing.
+	PlanPrice(context.Context, *PlanPriceRequest) (*PlannedPrice, error)
+	// The prices of a product that are in force or planned, by store and time; at most 1,000.
+	ListPrices(context.Context, *ListPricesRequest) (*ListPricesResponse, error)
+	// Brings the documents of products up to date whose prices began or ended since the last time; one batch.
+	ActivatePrices(context.Context, *ActivatePricesRequest) (*ActivatePricesResponse, error)
+	// Sets how popular products are, for ranking. Unknown ones are left out.
+	UpdatePopularity(context.Context, *UpdatePopularityRequest) (*UpdatePopularityResponse, error)
+	// Compares documents, recomputed from the catalogue's tables, with those in the search index: one range of product ids. What is
+	// missing, stale or extra is sent to the index again by touching its row, if repair is set.
+	AuditIndex(context.Context, *AuditIndexRequest) (*AuditIndexResponse, error)
 	mustEmbedUnimplementedProductServiceServer()
 }
 
@@ -207,6 +284,21 @@ func (UnimplementedProductServiceServer) ListStores(context.Context, *ListStores
 }
 func (UnimplementedProductServiceServer) UpdateAvailability(context.Context, *UpdateAvailabilityRequest) (*UpdateAvailabilityResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpdateAvailability not implemented")
+}
+func (UnimplementedProductServiceServer) PlanPrice(context.Context, *PlanPriceRequest) (*PlannedPrice, error) {
+	return nil, status.Error(codes.Unimplemented, "method PlanPrice not implemented")
+}
+func (UnimplementedProductServiceServer) ListPrices(context.Context, *ListPricesRequest) (*ListPricesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListPrices not implemented")
+}
+func (UnimplementedProductServiceServer) ActivatePrices(context.Context, *ActivatePricesRequest) (*ActivatePricesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ActivatePrices not implemented")
+}
+func (UnimplementedProductServiceServer) UpdatePopularity(context.Context, *UpdatePopularityRequest) (*UpdatePopularityResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdatePopularity not implemented")
+}
+func (UnimplementedProductServiceServer) AuditIndex(context.Context, *AuditIndexRequest) (*AuditIndexResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method AuditIndex not implemented")
 }
 func (UnimplementedProductServiceServer) mustEmbedUnimplementedProductServiceServer() {}
 func (UnimplementedProductServiceServer) testEmbeddedByValue()                        {}
@@ -391,6 +483,96 @@ func _ProductService_UpdateAvailability_Handler(srv interface{}, ctx context.Con
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ProductService_PlanPrice_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PlanPriceRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ProductServiceServer).PlanPrice(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ProductService_PlanPrice_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ProductServiceServer).PlanPrice(ctx, req.(*PlanPriceRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ProductService_ListPrices_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListPricesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ProductServiceServer).ListPrices(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ProductService_ListPrices_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ProductServiceServer).ListPrices(ctx, req.(*ListPricesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ProductService_ActivatePrices_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ActivatePricesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ProductServiceServer).ActivatePrices(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ProductService_ActivatePrices_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ProductServiceServer).ActivatePrices(ctx, req.(*ActivatePricesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ProductService_UpdatePopularity_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpdatePopularityRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ProductServiceServer).UpdatePopularity(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ProductService_UpdatePopularity_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ProductServiceServer).UpdatePopularity(ctx, req.(*UpdatePopularityRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ProductService_AuditIndex_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AuditIndexRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ProductServiceServer).AuditIndex(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ProductService_AuditIndex_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ProductServiceServer).AuditIndex(ctx, req.(*AuditIndexRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // ProductService_ServiceDesc is the grpc.ServiceDesc for ProductService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -433,6 +615,26 @@ var ProductService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "UpdateAvailability",
 			Handler:    _ProductService_UpdateAvailability_Handler,
+		},
+		{
+			MethodName: "PlanPrice",
+			Handler:    _ProductService_PlanPrice_Handler,
+		},
+		{
+			MethodName: "ListPrices",
+			Handler:    _ProductService_ListPrices_Handler,
+		},
+		{
+			MethodName: "ActivatePrices",
+			Handler:    _ProductService_ActivatePrices_Handler,
+		},
+		{
+			MethodName: "UpdatePopularity",
+			Handler:    _ProductService_UpdatePopularity_Handler,
+		},
+		{
+			MethodName: "AuditIndex",
+			Handler:    _ProductService_AuditIndex_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -13,8 +13,10 @@ import (
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	emptypb "google.golang.org/protobuf/types/known/emptypb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	_ "larder.dev/api/access/v1"
+	v1 "larder.dev/api/type/v1"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -26,6 +28,1125 @@ const (
 	// Verify that runtime/protoimpl is sufficiently up-to-date.
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
+
+type ListStockEntriesRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	StoreId   string                 `protobuf:"bytes,1,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
+	ProductId string                 `protobuf:"bytes,2,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
+	// 1 to 100; 0 means 50.
+	PageSize      int32  `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken     string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListStockEntriesRequest) Reset() {
+	*x = ListStockEntriesRequest{}
+	mi := &file_stock_v1_stock_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListStockEntriesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListStockEntriesRequest) ProtoMessage() {}
+
+func (x *ListStockEntriesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_stock_v1_stock_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListStockEntriesRequest.ProtoReflect.Descriptor instead.
+func (*ListStockEntriesRequest) Descriptor() ([]byte, []int) {
+	return file_stock_v1_stock_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *ListStockEntriesRequest) GetStoreId() string {
+	if x != nil {
+		return x.StoreId
+	}
+	return ""
+}
+
+func (x *ListStockEntriesRequest) GetProductId() string {
+	if x != nil {
+		return x.ProductId
+	}
+	return ""
+}
+
+func (x *ListStockEntriesRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListStockEntriesRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type ListStockEntriesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Entries       []*StockEntry          `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
+	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListStockEntriesResponse) Reset() {
+	*x = ListStockEntriesResponse{}
+	mi := &file_stock_v1_stock_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListStockEntriesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListStockEntriesResponse) ProtoMessage() {}
+
+func (x *ListStockEntriesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_stock_v1_stock_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListStockEntriesResponse.ProtoReflect.Descriptor instead.
+func (*ListStockEntriesResponse) Descriptor() ([]byte, []int) {
+	return file_stock_v1_stock_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ListStockEntriesResponse) GetEntries() []*StockEntry {
+	if x != nil {
+		return x.Entries
+	}
+	return nil
+}
+
+func (x *ListStockEntriesResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// One change of a product's stock.
+type StockEntry struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	EntryId string                 `protobuf:"bytes,1,opt,name=entry_id,json=entryId,proto3" json:"entry_id,omitempty"`
+	// Negative: taken away.
+	Quantity int64 `protobuf:"varint,2,opt,name=quantity,proto3" json:"quantity,omitempty"`
+	// "sale", "cancellation", "adjustment".
+	Kind string `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
+	// The order, or the adjustment, that it belongs to.
+	Reference string `protobuf:"bytes,4,opt,name=reference,proto3" json:"reference,omitempty"`
+	// Who: a user's id, or a part of the platform.
+	Actor         string                 `protobuf:"bytes,5,opt,name=actor,proto3" json:"actor,omitempty"`
+	Reason        string                 `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	Time          *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=time,proto3" json:"time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StockEntry) Reset() {
+	*x = StockEntry{}
+	mi := &file_stock_v1_stock_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StockEntry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StockEntry) ProtoMessage() {}
+
+func (x *StockEntry) ProtoReflect() protoreflect.Message {
+	mi := &file_stock_v1_stock_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StockEntry.ProtoReflect.Descriptor instead.
+func (*StockEntry) Descriptor() ([]byte, []int) {
+	return file_stock_v1_stock_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *StockEntry) GetEntryId() string {
+	if x != nil {
+		return x.EntryId
+	}
+	return ""
+}
+
+func (x *StockEntry) GetQuantity() int64 {
+	if x != nil {
+		return x.Quantity
+	}
+	return 0
+}
+
+func (x *StockEntry) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *StockEntry) GetReference() string {
+	if x != nil {
+		return x.Reference
+	}
+	return ""
+}
+
+func (x *StockEntry) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+func (x *StockEntry) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *StockEntry) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+type ReconcileStockRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	StoreId       string                 `protobuf:"bytes,1,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReconcileStockRequest) Reset() {
+	*x = ReconcileStockRequest{}
+	mi := &file_stock_v1_stock_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReconcileStockRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReconcileStockRequest) ProtoMessage() {}
+
+func (x *ReconcileStockRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_stock_v1_stock_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReconcileStockRequest.ProtoReflect.Descriptor instead.
+func (*ReconcileStockRequest) Descriptor() ([]byte, []int) {
+	return file_stock_v1_stock_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ReconcileStockRequest) GetStoreId() string {
+	if x != nil {
+		return x.StoreId
+	}
+	return ""
+}
+
+type ReconcileStockResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many products were compared.
+	Products int64 `protobuf:"varint,1,opt,name=products,proto3" json:"products,omitempty"`
+	// How many holds are open.
+	Holds int64 `protobuf:"varint,2,opt,name=holds,proto3" json:"holds,omitempty"`
+	// At most 1,000.
+	Drifts []*StockDrift `protobuf:"bytes,3,rep,name=drifts,proto3" json:"drifts,omitempty"`
+	// The new epoch, if there was drift and it was mended.
+	Epoch         *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReconcileStockResponse) Reset() {
+	*x = ReconcileStockResponse{}
+	mi := &file_stock_v1_stock_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReconcileStockResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReconcileStockResponse) ProtoMessage() {}
+
+func (x *ReconcileStockResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_stock_v1_stock_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReconcileStockResponse.ProtoReflect.Descriptor instead.
+func (*ReconcileStockResponse) Descriptor() ([]byte, []int) {
+	return file_stock_v1_stock_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ReconcileStockResponse) GetProducts() int64 {
+	if x != nil {
+		return x.Products
+	}
+	return 0
+}
+
+func (x *ReconcileStockResponse) GetHolds() int64 {
+	if x != nil {
+		return x.Holds
+	}
+	return 0
+}
+
+func (x *ReconcileStockResponse) GetDrifts() []*StockDrift {
+	if x != nil {
+		return x.Drifts
+	}
+	return nil
+}
+
+func (x *ReconcileStockResponse) GetEpoch() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Epoch
+	}
+	return nil
+}
+
+// A product whose virtual stock and open holds aren't what the ledger has.
+type StockDrift struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ProductId     string                 `protobuf:"bytes,1,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
+	Ledger        int64                  `protobuf:"varint,2,opt,name=ledger,proto3" json:"ledger,omitempty"`
+	Available     int64                  `protobuf:"varint,3,opt,name=available,proto3" json:"available,omitempty"`
+	Held          int64                  `protobuf:"varint,4,opt,name=held,proto3" json:"held,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StockDrift) Reset() {
+	*x = StockDrift{}
+	mi := &file_stock_v1_stock_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StockDrift) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StockDrift) ProtoMessage() {}
+
+func (x *StockDrift) ProtoReflect() protoreflect.Message {
+	mi := &file_stock_v1_stock_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StockDrift.ProtoReflect.Descriptor instead.
+func (*StockDrift) Descriptor() ([]byte, []int) {
+	return file_stock_v1_stock_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *StockDrift) GetProductId() string {
+	if x != nil {
+		return x.ProductId
+	}
+	return ""
+}
+
+func (x *StockDrift) GetLedger() int64 {
+	if x != nil {
+		return x.Ledger
+	}
+	return 0
+}
+
+func (x *StockDrift) GetAvailable() int64 {
+	if x != nil {
+		return x.Available
+	}
+	return 0
+}
+
+func (x *StockDrift) GetHeld() int64 {
+	if x != nil {
+		return x.Held
+	}
+	return 0
+}
+
+type ListStockedStoresRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListStockedStoresRequest) Reset() {
+	*x = ListStockedStoresRequest{}
+	mi := &file_stock_v1_stock_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListStockedStoresRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListStockedStoresRequest) ProtoMessage() {}
+
+func (x *ListStockedStoresRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_stock_v1_stock_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListStockedStoresRequest.ProtoReflect.Descriptor instead.
+func (*ListStockedStoresRequest) Descriptor() ([]byte, []int) {
+	return file_stock_v1_stock_proto_rawDescGZIP(), []int{6}
+}
+
+type ListStockedStoresResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	StoreIds      []string               `protobuf:"bytes,1,rep,name=store_ids,json=storeIds,proto3" json:"store_ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListStockedStoresResponse) Reset() {
+	*x = ListStockedStoresResponse{}
+	mi := &file_stock_v1_stock_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListStockedStoresResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListStockedStoresResponse) ProtoMessage() {}
+
+func (x *ListStockedStoresResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_stock_v1_stock_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListStockedStoresResponse.ProtoReflect.Descriptor instead.
+func (*ListStockedStoresResponse) Descriptor() ([]byte, []int) {
+	return file_stock_v1_stock_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ListStockedStoresResponse) GetStoreIds() []string {
+	if x != nil {
+		return x.StoreIds
+	}
+	return nil
+}
+
+type ApplyStockEntryRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	StoreId string                 `protobuf:"bytes,1,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
+	EntryId string                 `protobuf:"bytes,2,opt,name=entry_id,json=entryId,proto3" json:"entry_id,omitempty"`
+	// That the entry was entered under, nanoseconds since 1970.
+	Epoch         int64          `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Changes       []*StockChange `protobuf:"bytes,4,rep,name=changes,proto3" json:"changes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApplyStockEntryRequest) Reset() {
+	*x = ApplyStockEntryRequest{}
+	mi := &file_stock_v1_stock_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApplyStockEntryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApplyStockEntryRequest) ProtoMessage() {}
+
+func (x *ApplyStockEntryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_stock_v1_stock_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApplyStockEntryRequest.ProtoReflect.Descriptor instead.
+func (*ApplyStockEntryRequest) Descriptor() ([]byte, []int) {
+	return file_stock_v1_stock_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ApplyStockEntryRequest) GetStoreId() string {
+	if x != nil {
+		return x.StoreId
+	}
+	return ""
+}
+
+func (x *ApplyStockEntryRequest) GetEntryId() string {
+	if x != nil {
+		return x.EntryId
+	}
+	return ""
+}
+
+func (x *ApplyStockEntryRequest) GetEpoch() int64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *ApplyStockEntryRequest) GetChanges() []*StockChange {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+type StockChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A product, or a slot ("slot:<slot_id>").
+	ProductId     string `protobuf:"bytes,1,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
+	Quantity      int64  `protobuf:"varint,2,opt,name=quantity,proto3" json:"quantity,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StockChange) Reset() {
+	*x = StockChange{}
+	mi := &file_stock_v1_stock_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StockChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StockChange) ProtoMessage() {}
+
+func (x *StockChange) ProtoReflect() protoreflect.Message {
+	mi := &file_stock_v1_stock_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StockChange.ProtoReflect.Descriptor instead.
+func (*StockChange) Descriptor() ([]byte, []int) {
+	return file_stock_v1_stock_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *StockChange) GetProductId() string {
+	if x != nil {
+		return x.ProductId
+	}
+	return ""
+}
+
+func (x *StockChange) GetQuantity() int64 {
+	if x != nil {
+		return x.Quantity
+	}
+	return 0
+}
+
+type FoldLedgerRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	StoreId string                 `protobuf:"bytes,1,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
+	// How many products at most; 0 means 200.
+	Limit         int32 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FoldLedgerRequest) Reset() {
+	*x = FoldLedgerRequest{}
+	mi := &file_stock_v1_stock_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FoldLedgerRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FoldLedgerRequest) ProtoMessage() {}
+
+func (x *FoldLedgerRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_stock_v1_stock_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FoldLedgerRequest.ProtoReflect.Descriptor instead.
+func (*FoldLedgerRequest) Descriptor() ([]byte, []int) {
+	return file_stock_v1_stock_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *FoldLedgerRequest) GetStoreId() string {
+	if x != nil {
+		return x.StoreId
+	}
+	return ""
+}
+
+func (x *FoldLedgerRequest) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type FoldLedgerResponse struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Products int32                  `protobuf:"varint,1,opt,name=products,proto3" json:"products,omitempty"`
+	Entries  int64                  `protobuf:"varint,2,opt,name=entries,proto3" json:"entries,omitempty"`
+	// There may be more to fold.
+	More          bool `protobuf:"varint,3,opt,name=more,proto3" json:"more,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FoldLedgerResponse) Reset() {
+	*x = FoldLedgerResponse{}
+	mi := &file_stock_v1_stock_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FoldLedgerResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FoldLedgerResponse) ProtoMessage() {}
+
+func (x *FoldLedgerResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_stock_v1_stock_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FoldLedgerResponse.ProtoReflect.Descriptor instead.
+func (*FoldLedgerResponse) Descriptor() ([]byte, []int) {
+	return file_stock_v1_stock_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *FoldLedgerResponse) GetProducts() int32 {
+	if x != nil {
+		return x.Products
+	}
+	return 0
+}
+
+func (x *FoldLedgerResponse) GetEntries() int64 {
+	if x != nil {
+		return x.Entries
+	}
+	return 0
+}
+
+func (x *FoldLedgerResponse) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+type SummarizeSalesRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	StoreId string                 `protobuf:"bytes,1,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
+	Since   *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=since,proto3" json:"since,omitempty"`
+	// 1 to 10,000; 0 means 1,000.
+	Limit         int32 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SummarizeSalesRequest) Reset() {
+	*x = SummarizeSalesRequest{}
+	mi := &file_stock_v1_stock_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SummarizeSalesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SummarizeSalesRequest) ProtoMessage() {}
+
+func (x *SummarizeSalesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_stock_v1_stock_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SummarizeSalesRequest.ProtoReflect.Descriptor instead.
+func (*SummarizeSalesRequest) Descriptor() ([]byte, []int) {
+	return file_stock_v1_stock_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *SummarizeSalesRequest) GetStoreId() string {
+	if x != nil {
+		return x.StoreId
+	}
+	return ""
+}
+
+func (x *SummarizeSalesRequest) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *SummarizeSalesRequest) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type SummarizeSalesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Sales         []*ProductSales        `protobuf:"bytes,1,rep,name=sales,proto3" json:"sales,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SummarizeSalesResponse) Reset() {
+	*x = SummarizeSalesResponse{}
+	mi := &file_stock_v1_stock_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SummarizeSalesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SummarizeSalesResponse) ProtoMessage() {}
+
+func (x *SummarizeSalesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_stock_v1_stock_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SummarizeSalesResponse.ProtoReflect.Descriptor instead.
+func (*SummarizeSalesResponse) Descriptor() ([]byte, []int) {
+	return file_stock_v1_stock_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *SummarizeSalesResponse) GetSales() []*ProductSales {
+	if x != nil {
+		return x.Sales
+	}
+	return nil
+}
+
+type ProductSales struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ProductId     string                 `protobuf:"bytes,1,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
+	Quantity      int64                  `protobuf:"varint,2,opt,name=quantity,proto3" json:"quantity,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProductSales) Reset() {
+	*x = ProductSales{}
+	mi := &file_stock_v1_stock_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProductSales) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProductSales) ProtoMessage() {}
+
+func (x *ProductSales) ProtoReflect() protoreflect.Message {
+	mi := &file_stock_v1_stock_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProductSales.ProtoReflect.Descriptor instead.
+func (*ProductSales) Descriptor() ([]byte, []int) {
+	return file_stock_v1_stock_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ProductSales) GetProductId() string {
+	if x != nil {
+		return x.ProductId
+	}
+	return ""
+}
+
+func (x *ProductSales) GetQuantity() int64 {
+	if x != nil {
+		return x.Quantity
+	}
+	return 0
+}
+
+type PutSlotRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	StoreId   string                 `protobuf:"bytes,1,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
+	SlotId    string                 `protobuf:"bytes,2,opt,name=slot_id,json=slotId,proto3" json:"slot_id,omitempty"`
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	EndTime   *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	// How many orders it takes in all, those booked included.
+	Capacity      int32 `protobuf:"varint,5,opt,name=capacity,proto3" json:"capacity,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PutSlotRequest) Reset() {
+	*x = PutSlotRequest{}
+	mi := &file_stock_v1_stock_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PutSlotRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PutSlotRequest) ProtoMessage() {}
+
+func (x *PutSlotRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_stock_v1_stock_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PutSlotRequest.ProtoReflect.Descriptor instead.
+func (*PutSlotRequest) Descriptor() ([]byte, []int) {
+	return file_stock_v1_stock_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *PutSlotRequest) GetStoreId() string {
+	if x != nil {
+		return x.StoreId
+	}
+	return ""
+}
+
+func (x *PutSlotRequest) GetSlotId() string {
+	if x != nil {
+		return x.SlotId
+	}
+	return ""
+}
+
+func (x *PutSlotRequest) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *PutSlotRequest) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
+}
+
+func (x *PutSlotRequest) GetCapacity() int32 {
+	if x != nil {
+		return x.Capacity
+	}
+	return 0
+}
+
+type DeliverySlot struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	StoreId  string                 `protobuf:"bytes,1,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
+	Slot     *v1.Slot               `protobuf:"bytes,2,opt,name=slot,proto3" json:"slot,omitempty"`
+	Capacity int32                  `protobuf:"varint,3,opt,name=capacity,proto3" json:"capacity,omitempty"`
+	// Not booked yet.
+	Available     int32 `protobuf:"varint,4,opt,name=available,proto3" json:"available,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeliverySlot) Reset() {
+	*x = DeliverySlot{}
+	mi := &file_stock_v1_stock_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeliverySlot) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeliverySlot) ProtoMessage() {}
+
+func (x *DeliverySlot) ProtoReflect() protoreflect.Message {
+	mi := &file_stock_v1_stock_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeliverySlot.ProtoReflect.Descriptor instead.
+func (*DeliverySlot) Descriptor() ([]byte, []int) {
+	return file_stock_v1_stock_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *DeliverySlot) GetStoreId() string {
+	if x != nil {
+		return x.StoreId
+	}
+	return ""
+}
+
+func (x *DeliverySlot) GetSlot() *v1.Slot {
+	if x != nil {
+		return x.Slot
+	}
+	return nil
+}
+
+func (x *DeliverySlot) GetCapacity() int32 {
+	if x != nil {
+		return x.Capacity
+	}
+	return 0
+}
+
+func (x *DeliverySlot) GetAvailable() int32 {
+	if x != nil {
+		return x.Available
+	}
+	return 0
+}
+
+type ListSlotsRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	StoreId string                 `protobuf:"bytes,1,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
+	// 1 to 200; 0 means 50.
+	PageSize      int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSlotsRequest) Reset() {
+	*x = ListSlotsRequest{}
+	mi := &file_stock_v1_stock_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSlotsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSlotsRequest) ProtoMessage() {}
+
+func (x *ListSlotsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_stock_v1_stock_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSlotsRequest.ProtoReflect.Descriptor instead.
+func (*ListSlotsRequest) Descriptor() ([]byte, []int) {
+	return file_stock_v1_stock_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ListSlotsRequest) GetStoreId() string {
+	if x != nil {
+		return x.StoreId
+	}
+	return ""
+}
+
+func (x *ListSlotsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+type ListSlotsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Slots         []*DeliverySlot        `protobuf:"bytes,1,rep,name=slots,proto3" json:"slots,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSlotsResponse) Reset() {
+	*x = ListSlotsResponse{}
+	mi := &file_stock_v1_stock_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSlotsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSlotsResponse) ProtoMessage() {}
+
+func (x *ListSlotsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_stock_v1_stock_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSlotsResponse.ProtoReflect.Descriptor instead.
+func (*ListSlotsResponse) Descriptor() ([]byte, []int) {
+	return file_stock_v1_stock_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ListSlotsResponse) GetSlots() []*DeliverySlot {
+	if x != nil {
+		return x.Slots
+	}
+	return nil
+}
 
 type Stock struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
@@ -39,7 +1160,7 @@ type Stock struct {
 
 func (x *Stock) Reset() {
 	*x = Stock{}
-	mi := &file_stock_v1_stock_proto_msgTypes[0]
+	mi := &file_stock_v1_stock_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -51,7 +1172,7 @@ func (x *Stock) String() string {
 func (*Stock) ProtoMessage() {}
 
 func (x *Stock) ProtoReflect() protoreflect.Message {
-	mi := &file_stock_v1_stock_proto_msgTypes[0]
+	mi := &file_stock_v1_stock_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -64,7 +1185,7 @@ func (x *Stock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stock.ProtoReflect.Descriptor instead.
 func (*Stock) Descriptor() ([]byte, []int) {
-	return file_stock_v1_stock_proto_rawDescGZIP(), []int{0}
+	return file_stock_v1_stock_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Stock) GetStoreId() string {
@@ -98,7 +1219,7 @@ type GetStockRequest struct {
 
 func (x *GetStockRequest) Reset() {
 	*x = GetStockRequest{}
-	mi := &file_stock_v1_stock_proto_msgTypes[1]
+	mi := &file_stock_v1_stock_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -110,7 +1231,7 @@ func (x *GetStockRequest) String() string {
 func (*GetStockRequest) ProtoMessage() {}
 
 func (x *GetStockRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stock_v1_stock_proto_msgTypes[1]
+	mi := &file_stock_v1_stock_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -123,7 +1244,7 @@ func (x *GetStockRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStockRequest.ProtoReflect.Descriptor instead.
 func (*GetStockRequest) Descriptor() ([]byte, []int) {
-	return file_stock_v1_stock_proto_rawDescGZIP(), []int{1}
+	return file_stock_v1_stock_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *GetStockRequest) GetStoreId() string {
@@ -152,7 +1273,7 @@ type ListStockRequest struct {
 
 func (x *ListStockRequest) Reset() {
 	*x = ListStockRequest{}
-	mi := &file_stock_v1_stock_proto_msgTypes[2]
+	mi := &file_stock_v1_stock_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -164,7 +1285,7 @@ func (x *ListStockRequest) String() string {
 func (*ListStockRequest) ProtoMessage() {}
 
 func (x *ListStockRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stock_v1_stock_proto_msgTypes[2]
+	mi := &file_stock_v1_stock_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -177,7 +1298,7 @@ func (x *ListStockRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListStockRequest.ProtoReflect.Descriptor instead.
 func (*ListStockRequest) Descriptor() ([]byte, []int) {
-	return file_stock_v1_stock_proto_rawDescGZIP(), []int{2}
+	return file_stock_v1_stock_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ListStockRequest) GetStoreId() string {
@@ -212,7 +1333,7 @@ type ListStockResponse struct {
 
 func (x *ListStockResponse) Reset() {
 	*x = ListStockResponse{}
-	mi := &file_stock_v1_stock_proto_msgTypes[3]
+	mi := &file_stock_v1_stock_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -224,7 +1345,7 @@ func (x *ListStockResponse) String() string {
 func (*ListStockResponse) ProtoMessage() {}
 
 func (x *ListStockResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stock_v1_stock_proto_msgTypes[3]
+	mi := &file_stock_v1_stock_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -237,7 +1358,7 @@ func (x *ListStockResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListStockResponse.ProtoReflect.Descriptor instead.
 func (*ListStockResponse) Descriptor() ([]byte, []int) {
-	return file_stock_v1_stock_proto_rawDescGZIP(), []int{3}
+	return file_stock_v1_stock_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListStockResponse) GetStock() []*Stock {
@@ -266,7 +1387,7 @@ type AdjustStockRequest struct {
 
 func (x *AdjustStockRequest) Reset() {
 	*x = AdjustStockRequest{}
-	mi := &file_stock_v1_stock_proto_msgTypes[4]
+	mi := &file_stock_v1_stock_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -278,7 +1399,7 @@ func (x *AdjustStockRequest) String() string {
 func (*AdjustStockRequest) ProtoMessage() {}
 
 func (x *AdjustStockRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stock_v1_stock_proto_msgTypes[4]
+	mi := &file_stock_v1_stock_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -291,7 +1412,7 @@ func (x *AdjustStockRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdjustStockRequest.ProtoReflect.Descriptor instead.
 func (*AdjustStockRequest) Descriptor() ([]byte, []int) {
-	return file_stock_v1_stock_proto_rawDescGZIP(), []int{4}
+	return file_stock_v1_stock_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *AdjustStockRequest) GetStoreId() string {
@@ -326,7 +1447,7 @@ type Adjustment struct {
 
 func (x *Adjustment) Reset() {
 	*x = Adjustment{}
-	mi := &file_stock_v1_stock_proto_msgTypes[5]
+	mi := &file_stock_v1_stock_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -338,7 +1459,7 @@ func (x *Adjustment) String() string {
 func (*Adjustment) ProtoMessage() {}
 
 func (x *Adjustment) ProtoReflect() protoreflect.Message {
-	mi := &file_stock_v1_stock_proto_msgTypes[5]
+	mi := &file_stock_v1_stock_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -351,7 +1472,7 @@ func (x *Adjustment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Adjustment.ProtoReflect.Descriptor instead.
 func (*Adjustment) Descriptor() ([]byte, []int) {
-	return file_stock_v1_stock_proto_rawDescGZIP(), []int{5}
+	return file_stock_v1_stock_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Adjustment) GetProductId() string {
@@ -378,7 +1499,7 @@ type AdjustStockResponse struct {
 
 func (x *AdjustStockResponse) Reset() {
 	*x = AdjustStockResponse{}
-	mi := &file_stock_v1_stock_proto_msgTypes[6]
+	mi := &file_stock_v1_stock_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -390,7 +1511,7 @@ func (x *AdjustStockResponse) String() string {
 func (*AdjustStockResponse) ProtoMessage() {}
 
 func (x *AdjustStockResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stock_v1_stock_proto_msgTypes[6]
+	mi := &file_stock_v1_stock_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -403,7 +1524,7 @@ func (x *AdjustStockResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdjustStockResponse.ProtoReflect.Descriptor instead.
 func (*AdjustStockResponse) Descriptor() ([]byte, []int) {
-	return file_stock_v1_stock_proto_rawDescGZIP(), []int{6}
+	return file_stock_v1_stock_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *AdjustStockResponse) GetStock() []*Stock {
@@ -422,7 +1543,7 @@ type RebuildStockRequest struct {
 
 func (x *RebuildStockRequest) Reset() {
 	*x = RebuildStockRequest{}
-	mi := &file_stock_v1_stock_proto_msgTypes[7]
+	mi := &file_stock_v1_stock_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -434,7 +1555,7 @@ func (x *RebuildStockRequest) String() string {
 func (*RebuildStockRequest) ProtoMessage() {}
 
 func (x *RebuildStockRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_stock_v1_stock_proto_msgTypes[7]
+	mi := &file_stock_v1_stock_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -447,7 +1568,7 @@ func (x *RebuildStockRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RebuildStockRequest.ProtoReflect.Descriptor instead.
 func (*RebuildStockRequest) Descriptor() ([]byte, []int) {
-	return file_stock_v1_stock_proto_rawDescGZIP(), []int{7}
+	return file_stock_v1_stock_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *RebuildStockRequest) GetStoreId() string {
@@ -468,7 +1589,7 @@ type RebuildStockResponse struct {
 
 func (x *RebuildStockResponse) Reset() {
 	*x = RebuildStockResponse{}
-	mi := &file_stock_v1_stock_proto_msgTypes[8]
+	mi := &file_stock_v1_stock_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -480,7 +1601,7 @@ func (x *RebuildStockResponse) String() string {
 func (*RebuildStockResponse) ProtoMessage() {}
 
 func (x *RebuildStockResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_stock_v1_stock_proto_msgTypes[8]
+	mi := &file_stock_v1_stock_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -493,7 +1614,7 @@ func (x *RebuildStockResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RebuildStockResponse.ProtoReflect.Descriptor instead.
 func (*RebuildStockResponse) Descriptor() ([]byte, []int) {
-	return file_stock_v1_stock_proto_rawDescGZIP(), []int{8}
+	return file_stock_v1_stock_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *RebuildStockResponse) GetEpoch() *timestamppb.Timestamp {
@@ -514,7 +1635,91 @@ var File_stock_v1_stock_proto protoreflect.FileDescriptor
 
 const file_stock_v1_stock_proto_rawDesc = "" +
 	"\n" +
-	"\x14stock/v1/stock.proto\x12\x0flarder.stock.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"_\n" +
+	"\x14stock/v1/stock.proto\x12\x0flarder.stock.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12type/v1/type.proto\"\xe8\x01\n" +
+	"\x17ListStockEntriesRequest\x12;\n" +
+	"\bstore_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\astoreId\x12?\n" +
+	"\n" +
+	"product_id\x18\x02 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\tproductId\x12&\n" +
+	"\tpage_size\x18\x03 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\tpageToken\"y\n" +
+	"\x18ListStockEntriesResponse\x125\n" +
+	"\aentries\x18\x01 \x03(\v2\x1b.larder.stock.v1.StockEntryR\aentries\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xd3\x01\n" +
+	"\n" +
+	"StockEntry\x12\x19\n" +
+	"\bentry_id\x18\x01 \x01(\tR\aentryId\x12\x1a\n" +
+	"\bquantity\x18\x02 \x01(\x03R\bquantity\x12\x12\n" +
+	"\x04kind\x18\x03 \x01(\tR\x04kind\x12\x1c\n" +
+	"\treference\x18\x04 \x01(\tR\treference\x12\x14\n" +
+	"\x05actor\x18\x05 \x01(\tR\x05actor\x12\x16\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\x12.\n" +
+	"\x04time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"T\n" +
+	"\x15ReconcileStockRequest\x12;\n" +
+	"\bstore_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\astoreId\"\xb1\x01\n" +
+	"\x16ReconcileStockResponse\x12\x1a\n" +
+	"\bproducts\x18\x01 \x01(\x03R\bproducts\x12\x14\n" +
+	"\x05holds\x18\x02 \x01(\x03R\x05holds\x123\n" +
+	"\x06drifts\x18\x03 \x03(\v2\x1b.larder.stock.v1.StockDriftR\x06drifts\x120\n" +
+	"\x05epoch\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05epoch\"u\n" +
+	"\n" +
+	"StockDrift\x12\x1d\n" +
+	"\n" +
+	"product_id\x18\x01 \x01(\tR\tproductId\x12\x16\n" +
+	"\x06ledger\x18\x02 \x01(\x03R\x06ledger\x12\x1c\n" +
+	"\tavailable\x18\x03 \x01(\x03R\tavailable\x12\x12\n" +
+	"\x04held\x18\x04 \x01(\x03R\x04held\"\x1a\n" +
+	"\x18ListStockedStoresRequest\"8\n" +
+	"\x19ListStockedStoresResponse\x12\x1b\n" +
+	"\tstore_ids\x18\x01 \x03(\tR\bstoreIds\"\xe0\x01\n" +
+	"\x16ApplyStockEntryRequest\x12;\n" +
+	"\bstore_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\astoreId\x12%\n" +
+	"\bentry_id\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\aentryId\x12\x1d\n" +
+	"\x05epoch\x18\x03 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x05epoch\x12C\n" +
+	"\achanges\x18\x04 \x03(\v2\x1c.larder.stock.v1.StockChangeB\v\xbaH\b\x92\x01\x05\b\x01\x10\xc8\x01R\achanges\"{\n" +
+	"\vStockChange\x12G\n" +
+	"\n" +
+	"product_id\x18\x01 \x01(\tB(\xbaH%r#2!^(slot:)?[a-z0-9][a-z0-9-]{1,62}$R\tproductId\x12#\n" +
+	"\bquantity\x18\x02 \x01(\x03B\a\xbaH\x04\"\x028\x00R\bquantity\"r\n" +
+	"\x11FoldLedgerRequest\x12;\n" +
+	"\bstore_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\astoreId\x12 \n" +
+	"\x05limit\x18\x02 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\x05limit\"^\n" +
+	"\x12FoldLedgerResponse\x12\x1a\n" +
+	"\bproducts\x18\x01 \x01(\x05R\bproducts\x12\x18\n" +
+	"\aentries\x18\x02 \x01(\x03R\aentries\x12\x12\n" +
+	"\x04more\x18\x03 \x01(\bR\x04more\"\xb0\x01\n" +
+	"\x15SummarizeSalesRequest\x12;\n" +
+	"\bstore_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\astoreId\x128\n" +
+	"\x05since\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05since\x12 \n" +
+	"\x05limit\x18\x03 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\x90N(\x00R\x05limit\"M\n" +
+	"\x16SummarizeSalesResponse\x123\n" +
+	"\x05sales\x18\x01 \x03(\v2\x1d.larder.stock.v1.ProductSalesR\x05sales\"I\n" +
+	"\fProductSales\x12\x1d\n" +
+	"\n" +
+	"product_id\x18\x01 \x01(\tR\tproductId\x12\x1a\n" +
+	"\bquantity\x18\x02 \x01(\x03R\bquantity\"\xb2\x02\n" +
+	"\x0ePutSlotRequest\x12;\n" +
+	"\bstore_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\astoreId\x129\n" +
+	"\aslot_id\x18\x02 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\x06slotId\x12A\n" +
+	"\n" +
+	"start_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\tstartTime\x12=\n" +
+	"\bend_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\aendTime\x12&\n" +
+	"\bcapacity\x18\x05 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\x90N(\x00R\bcapacity\"\x8d\x01\n" +
+	"\fDeliverySlot\x12\x19\n" +
+	"\bstore_id\x18\x01 \x01(\tR\astoreId\x12(\n" +
+	"\x04slot\x18\x02 \x01(\v2\x14.larder.type.v1.SlotR\x04slot\x12\x1a\n" +
+	"\bcapacity\x18\x03 \x01(\x05R\bcapacity\x12\x1c\n" +
+	"\tavailable\x18\x04 \x01(\x05R\tavailable\"x\n" +
+	"\x10ListSlotsRequest\x12;\n" +
+	"\bstore_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\astoreId\x12'\n" +
+	"\tpage_size\x18\x02 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xc8\x01(\x00R\bpageSize\"H\n" +
+	"\x11ListSlotsResponse\x123\n" +
+	"\x05slots\x18\x01 \x03(\v2\x1d.larder.stock.v1.DeliverySlotR\x05slots\"_\n" +
 	"\x05Stock\x12\x19\n" +
 	"\bstore_id\x18\x01 \x01(\tR\astoreId\x12\x1d\n" +
 	"\n" +
@@ -550,16 +1755,32 @@ const file_stock_v1_stock_proto_rawDesc = "" +
 	"\bstore_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\astoreId\"d\n" +
 	"\x14RebuildStockResponse\x120\n" +
 	"\x05epoch\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05epoch\x12\x1a\n" +
-	"\bproducts\x18\x02 \x01(\x03R\bproducts2\xb3\x04\n" +
+	"\bproducts\x18\x02 \x01(\x03R\bproducts2\x97\r\n" +
 	"\fStockService\x12}\n" +
 	"\bGetStock\x12 .larder.stock.v1.GetStockRequest\x1a\x16.larder.stock.v1.Stock\"7\xaa\xd4\x18\x03\n" +
 	"\x01\x04\x82\xd3\xe4\x93\x02*\x12(/v1/stores/{store_id}/stock/{product_id}\x12~\n" +
 	"\tListStock\x12!.larder.stock.v1.ListStockRequest\x1a\".larder.stock.v1.ListStockResponse\"*\xaa\xd4\x18\x03\n" +
-	"\x01\x04\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/stores/{store_id}/stock\x12\x8e\x01\n" +
-	"\vAdjustStock\x12#.larder.stock.v1.AdjustStockRequest\x1a$.larder.stock.v1.AdjustStockResponse\"4\xaa\xd4\x18\x03\n" +
-	"\x01\x04\x82\xd3\xe4\x93\x02':\x01*\"\"/v1/stores/{store_id}/stock:adjust\x12\x92\x01\n" +
+	"\x01\x04\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/stores/{store_id}/stock\x12\x9b\x01\n" +
+	"\vAdjustStock\x12#.larder.stock.v1.AdjustStockRequest\x1a$.larder.stock.v1.AdjustStockResponse\"A\xaa\xd4\x18\x10\n" +
+	"\x01\x04\x12\vadjuststock\x82\xd3\xe4\x93\x02':\x01*\"\"/v1/stores/{store_id}/stock:adjust\x12\x92\x01\n" +
 	"\fRebuildStock\x12$.larder.stock.v1.RebuildStockRequest\x1a%.larder.stock.v1.RebuildStockResponse\"5\xaa\xd4\x18\x03\n" +
-	"\x01\x04\x82\xd3\xe4\x93\x02(:\x01*\"#/v1/stores/{store_id}/stock:rebuildB!Z\x1flarder.dev/api/stock/v1;stockpbb\x06proto3"
+	"\x01\x04\x82\xd3\xe4\x93\x02(:\x01*\"#/v1/stores/{store_id}/stock:rebuild\x12\xa8\x01\n" +
+	"\x10ListStockEntries\x12(.larder.stock.v1.ListStockEntriesRequest\x1a).larder.stock.v1.ListStockEntriesResponse\"?\xaa\xd4\x18\x03\n" +
+	"\x01\x04\x82\xd3\xe4\x93\x022\x120/v1/stores/{store_id}/stock/{product_id}/entries\x12\xaa\x01\n" +
+	"\x0eReconcileStock\x12&.larder.stock.v1.ReconcileStockRequest\x1a'.larder.stock.v1.ReconcileStockResponse\"G\xaa\xd4\x18\x13\n" +
+	"\x01\x04\x12\x0ereconcilestock\x82\xd3\xe4\x93\x02*:\x01*\"%/v1/stores/{store_id}/stock:reconcile\x12\xad\x01\n" +
+	"\x11ListStockedStores\x12).larder.stock.v1.ListStockedStoresRequest\x1a*.larder.stock.v1.ListStockedStoresResponse\"A\xaa\xd4\x18=\x12\n" +
+	"foldledger\x12\rreapcheckouts\x12\x0ereconcilestock\x12\x10updatepopularity\x12d\n" +
+	"\x0fApplyStockEntry\x12'.larder.stock.v1.ApplyStockEntryRequest\x1a\x16.google.protobuf.Empty\"\x10\xaa\xd4\x18\f\x12\n" +
+	"applystock\x12g\n" +
+	"\n" +
+	"FoldLedger\x12\".larder.stock.v1.FoldLedgerRequest\x1a#.larder.stock.v1.FoldLedgerResponse\"\x10\xaa\xd4\x18\f\x12\n" +
+	"foldledger\x12y\n" +
+	"\x0eSummarizeSales\x12&.larder.stock.v1.SummarizeSalesRequest\x1a'.larder.stock.v1.SummarizeSalesResponse\"\x16\xaa\xd4\x18\x12\x12\x10updatepopularity\x12\x82\x01\n" +
+	"\aPutSlot\x12\x1f.larder.stock.v1.PutSlotRequest\x1a\x1d.larder.stock.v1.DeliverySlot\"7\xaa\xd4\x18\x03\n" +
+	"\x01\x04\x82\xd3\xe4\x93\x02*:\x01*\x1a%/v1/stores/{store_id}/slots/{slot_id}\x12~\n" +
+	"\tListSlots\x12!.larder.stock.v1.ListSlotsRequest\x1a\".larder.stock.v1.ListSlotsResponse\"*\xaa\xd4\x18\x03\n" +
+	"\x01\x01\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/stores/{store_id}/slotsB!Z\x1flarder.dev/api/stock/v1;stockpbb\x06proto3"
 
 var (
 	file_stock_v1_stock_proto_rawDescOnce sync.Once
@@ -573,37 +1794,85 @@ func file_stock_v1_stock_proto_rawDescGZIP() []byte {
 	return file_stock_v1_stock_proto_rawDescData
 }
 
-var file_stock_v1_stock_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_stock_v1_stock_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_stock_v1_stock_proto_goTypes = []any{
-	(*Stock)(nil),                 // 0: larder.stock.v1.Stock
-	(*GetStockRequest)(nil),       // 1: larder.stock.v1.GetStockRequest
-	(*ListStockRequest)(nil),      // 2: larder.stock.v1.ListStockRequest
-	(*ListStockResponse)(nil),     // 3: larder.stock.v1.ListStockResponse
-	(*AdjustStockRequest)(nil),    // 4: larder.stock.v1.AdjustStockRequest
-	(*Adjustment)(nil),            // 5: larder.stock.v1.Adjustment
-	(*AdjustStockResponse)(nil),   // 6: larder.stock.v1.AdjustStockResponse
-	(*RebuildStockRequest)(nil),   // 7: larder.stock.v1.RebuildStockRequest
-	(*RebuildStockResponse)(nil),  // 8: larder.stock.v1.RebuildStockResponse
-	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
+	(*ListStockEntriesRequest)(nil),   // 0: larder.stock.v1.ListStockEntriesRequest
+	(*ListStockEntriesResponse)(nil),  // 1: larder.stock.v1.ListStockEntriesResponse
+	(*StockEntry)(nil),                // 2: larder.stock.v1.StockEntry
+	(*ReconcileStockRequest)(nil),     // 3: larder.stock.v1.ReconcileStockRequest
+	(*ReconcileStockResponse)(nil),    // 4: larder.stock.v1.ReconcileStockResponse
+	(*StockDrift)(nil),                // 5: larder.stock.v1.StockDrift
+	(*ListStockedStoresRequest)(nil),  // 6: larder.stock.v1.ListStockedStoresRequest
+	(*ListStockedStoresResponse)(nil), // 7: larder.stock.v1.ListStockedStoresResponse
+	(*ApplyStockEntryRequest)(nil),    // 8: larder.stock.v1.ApplyStockEntryRequest
+	(*StockChange)(nil),               // 9: larder.stock.v1.StockChange
+	(*FoldLedgerRequest)(nil),         // 10: larder.stock.v1.FoldLedgerRequest
+	(*FoldLedgerResponse)(nil),        // 11: larder.stock.v1.FoldLedgerResponse
+	(*SummarizeSalesRequest)(nil),     // 12: larder.stock.v1.SummarizeSalesRequest
+	(*SummarizeSalesResponse)(nil),    // 13: larder.stock.v1.SummarizeSalesResponse
+	(*ProductSales)(nil),              // 14: larder.stock.v1.ProductSales
+	(*PutSlotRequest)(nil),            // 15: larder.stock.v1.PutSlotRequest
+	(*DeliverySlot)(nil),              // 16: larder.stock.v1.DeliverySlot
+	(*ListSlotsRequest)(nil),          // 17: larder.stock.v1.ListSlotsRequest
+	(*ListSlotsResponse)(nil),         // 18: larder.stock.v1.ListSlotsResponse
+	(*Stock)(nil),                     // 19: larder.stock.v1.Stock
+	(*GetStockRequest)(nil),           // 20: larder.stock.v1.GetStockRequest
+	(*ListStockRequest)(nil),          // 21: larder.stock.v1.ListStockRequest
+	(*ListStockResponse)(nil),         // 22: larder.stock.v1.ListStockResponse
+	(*AdjustStockRequest)(nil),        // 23: larder.stock.v1.AdjustStockRequest
+	(*Adjustment)(nil),                // 24: larder.stock.v1.Adjustment
+	(*AdjustStockResponse)(nil),       // 25: larder.stock.v1.AdjustStockResponse
+	(*RebuildStockRequest)(nil),       // 26: larder.stock.v1.RebuildStockRequest
+	(*RebuildStockResponse)(nil),      // 27: larder.stock.v1.RebuildStockResponse
+	(*timestamppb.Timestamp)(nil),     // 28: google.protobuf.Timestamp
+	(*v1.Slot)(nil),                   // 29: larder.type.v1.Slot
+	(*emptypb.Empty)(nil),             // 30: google.protobuf.Empty
 }
 var file_stock_v1_stock_proto_depIdxs = []int32{
-	0, // 0: larder.stock.v1.ListStockResponse.stock:type_name -> larder.stock.v1.Stock
-	5, // 1: larder.stock.v1.AdjustStockRequest.adjustments:type_name -> larder.stock.v1.Adjustment
-	0, // 2: larder.stock.v1.AdjustStockResponse.stock:type_name -> larder.stock.v1.Stock
-	9, // 3: larder.stock.v1.RebuildStockResponse.epoch:type_name -> google.protobuf.Timestamp
-	1, // 4: larder.stock.v1.StockService.GetStock:input_type -> larder.stock.v1.GetStockRequest
-	2, // 5: larder.stock.v1.StockService.ListStock:input_type -> larder.stock.v1.ListStockRequest
-	4, // 6: larder.stock.v1.StockService.AdjustStock:input_type -> larder.stock.v1.AdjustStockRequest
-	7, // 7: larder.stock.v1.StockService.RebuildStock:input_type -> larder.stock.v1.RebuildStockRequest
-	0, // 8: larder.stock.v1.StockService.GetStock:output_type -> larder.stock.v1.Stock
-	3, // 9: larder.stock.v1.StockService.ListStock:output_type -> larder.stock.v1.ListStockResponse
-	6, // 10: larder.stock.v1.StockService.AdjustStock:output_type -> larder.stock.v1.AdjustStockResponse
-	8, // 11: larder.stock.v1.StockService.RebuildStock:output_type -> larder.stock.v1.RebuildStockResponse
-	8, // [8:12] is the sub-list for method output_type
-	4, // [4:8] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	2,  // 0: larder.stock.v1.ListStockEntriesResponse.entries:type_name -> larder.stock.v1.StockEntry
+	28, // 1: larder.stock.v1.StockEntry.time:type_name -> google.protobuf.Timestamp
+	5,  // 2: larder.stock.v1.ReconcileStockResponse.drifts:type_name -> larder.stock.v1.StockDrift
+	28, // 3: larder.stock.v1.ReconcileStockResponse.epoch:type_name -> google.protobuf.Timestamp
+	9,  // 4: larder.stock.v1.ApplyStockEntryRequest.changes:type_name -> larder.stock.v1.StockChange
+	28, // 5: larder.stock.v1.SummarizeSalesRequest.since:type_name -> google.protobuf.Timestamp
+	14, // 6: larder.stock.v1.SummarizeSalesResponse.sales:type_name -> larder.stock.v1.ProductSales
+	28, // 7: larder.stock.v1.PutSlotRequest.start_time:type_name -> google.protobuf.Timestamp
+	28, // 8: larder.stock.v1.PutSlotRequest.end_time:type_name -> google.protobuf.Timestamp
+	29, // 9: larder.stock.v1.DeliverySlot.slot:type_name -> larder.type.v1.Slot
+	16, // 10: larder.stock.v1.ListSlotsResponse.slots:type_name -> larder.stock.v1.DeliverySlot
+	19, // 11: larder.stock.v1.ListStockResponse.stock:type_name -> larder.stock.v1.Stock
+	24, // 12: larder.stock.v1.AdjustStockRequest.adjustments:type_name -> larder.stock.v1.Adjustment
+	19, // 13: larder.stock.v1.AdjustStockResponse.stock:type_name -> larder.stock.v1.Stock
+	28, // 14: larder.stock.v1.RebuildStockResponse.epoch:type_name -> google.protobuf.Timestamp
+	20, // 15: larder.stock.v1.StockService.GetStock:input_type -> larder.stock.v1.GetStockRequest
+	21, // 16: larder.stock.v1.StockService.ListStock:input_type -> larder.stock.v1.ListStockRequest
+	23, // 17: larder.stock.v1.StockService.AdjustStock:input_type -> larder.stock.v1.AdjustStockRequest
+	26, // 18: larder.stock.v1.StockService.RebuildStock:input_type -> larder.stock.v1.RebuildStockRequest
+	0,  // 19: larder.stock.v1.StockService.ListStockEntries:input_type -> larder.stock.v1.ListStockEntriesRequest
+	3,  // 20: larder.stock.v1.StockService.ReconcileStock:input_type -> larder.stock.v1.ReconcileStockRequest
+	6,  // 21: larder.stock.v1.StockService.ListStockedStores:input_type -> larder.stock.v1.ListStockedStoresRequest
+	8,  // 22: larder.stock.v1.StockService.ApplyStockEntry:input_type -> larder.stock.v1.ApplyStockEntryRequest
+	10, // 23: larder.stock.v1.StockService.FoldLedger:input_type -> larder.stock.v1.FoldLedgerRequest
+	12, // 24: larder.stock.v1.StockService.SummarizeSales:input_type -> larder.stock.v1.SummarizeSalesRequest
+	15, // 25: larder.stock.v1.StockService.PutSlot:input_type -> larder.stock.v1.PutSlotRequest
+	17, // 26: larder.stock.v1.StockService.ListSlots:input_type -> larder.stock.v1.ListSlotsRequest
+	19, // 27: larder.stock.v1.StockService.GetStock:output_type -> larder.stock.v1.Stock
+	22, // 28: larder.stock.v1.StockService.ListStock:output_type -> larder.stock.v1.ListStockResponse
+	25, // 29: larder.stock.v1.StockService.AdjustStock:output_type -> larder.stock.v1.AdjustStockResponse
+	27, // 30: larder.stock.v1.StockService.RebuildStock:output_type -> larder.stock.v1.RebuildStockResponse
+	1,  // 31: larder.stock.v1.StockService.ListStockEntries:output_type -> larder.stock.v1.ListStockEntriesResponse
+	4,  // 32: larder.stock.v1.StockService.ReconcileStock:output_type -> larder.stock.v1.ReconcileStockResponse
+	7,  // 33: larder.stock.v1.StockService.ListStockedStores:output_type -> larder.stock.v1.ListStockedStoresResponse
+	30, // 34: larder.stock.v1.StockService.ApplyStockEntry:output_type -> google.protobuf.Empty
+	11, // 35: larder.stock.v1.StockService.FoldLedger:output_type -> larder.stock.v1.FoldLedgerResponse
+	13, // 36: larder.stock.v1.StockService.SummarizeSales:output_type -> larder.stock.v1.SummarizeSalesResponse
+	16, // 37: larder.stock.v1.StockService.PutSlot:output_type -> larder.stock.v1.DeliverySlot
+	18, // 38: larder.stock.v1.StockService.ListSlots:output_type -> larder.stock.v1.ListSlotsResponse
+	27, // [27:39] is the sub-list for method output_type
+	15, // [15:27] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_stock_v1_stock_proto_init() }
@@ -617,7 +1886,7 @@ func file_stock_v1_stock_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_stock_v1_stock_proto_rawDesc), len(file_stock_v1_stock_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

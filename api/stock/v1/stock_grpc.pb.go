@@ -13,6 +13,7 @@ import (
 	grpc "google.golang.org/grpc"
 	codes "google.golang.org/grpc/codes"
 	status "google.golang.org/grpc/status"
+	emptypb "google.golang.org/protobuf/types/known/emptypb"
 )
 
 // This is a compile-time assertion to ensure that this generated file
@@ -21,10 +22,18 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	StockService_GetStock_FullMethodName     = "/larder.stock.v1.StockService/GetStock"
-	StockService_ListStock_FullMethodName    = "/larder.stock.v1.StockService/ListStock"
-	StockService_AdjustStock_FullMethodName  = "/larder.stock.v1.StockService/AdjustStock"
-	StockService_RebuildStock_FullMethodName = "/larder.stock.v1.StockService/RebuildStock"
+	StockService_GetStock_FullMethodName          = "/larder.stock.v1.StockService/GetStock"
+	StockService_ListStock_FullMethodName         = "/larder.stock.v1.StockService/ListStock"
+	StockService_AdjustStock_FullMethodName       = "/larder.stock.v1.StockService/AdjustStock"
+	StockService_RebuildStock_FullMethodName      = "/larder.stock.v1.StockService/RebuildStock"
+	StockService_ListStockEntries_FullMethodName  = "/larder.stock.v1.StockService/ListStockEntries"
+	StockService_ReconcileStock_FullMethodName    = "/larder.stock.v1.StockService/ReconcileStock"
+	StockService_ListStockedStores_FullMethodName = "/larder.stock.v1.StockService/ListStockedStores"
+	StockService_ApplyStockEntry_FullMethodName   = "/larder.stock.v1.StockService/ApplyStockEntry"
+	StockService_FoldLedger_FullMethodName        = "/larder.stock.v1.StockService/FoldLedger"
+	StockService_SummarizeSales_FullMethodName    = "/larder.stock.v1.StockService/SummarizeSales"
+	StockService_PutSlot_FullMethodName           = "/larder.stock.v1.StockService/PutSlot"
+	StockService_ListSlots_FullMethodName         = "/larder.stock.v1.StockService/ListSlots"
 )
 
 // StockServiceClient is the client API for StockService service.
@@ -38,6 +47,24 @@ type StockServiceClient interface {
 	AdjustStock(ctx context.Context, in *AdjustStockRequest, opts ...grpc.CallOption) (*AdjustStockResponse, error)
 	// Loads the virtual stock anew from the ledger under a new epoch. Checkouts on their way reserve again.
 	RebuildStock(ctx context.Context, in *RebuildStockRequest, opts ...grpc.CallOption) (*RebuildStockResponse, error)
+	// The ledger's entries of a product, newest first.
+	ListStockEntries(ctx context.Context, in *ListStockEntriesRequest, opts ...grpc.CallOption) (*ListStockEntriesResponse, error)
+	// Compares the virtual stock with the ledger and the open holds. A difference that stays is drift, and is mended by a rebuild under a
+	// new epoch.
+	ReconcileStock(ctx context.Context, in *ReconcileStockRequest, opts ...grpc.CallOption) (*ReconcileStockResponse, error)
+	// The stores that have stock, by id; at most 10,000.
+	ListStockedStores(ctx context.Context, in *ListStockedStoresRequest, opts ...grpc.CallOption) (*ListStockedStoresResponse, error)
+	// Adds a committed ledger entry to the virtual stock, once (rule 8). A virtual stock that is older than the entry is rebuilt.
+	ApplyStockEntry(ctx context.Context, in *ApplyStockEntryRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
+	// Folds ledger entries of a store that are some seconds old into balances, so that a rebuild reads few; one batch.
+	FoldLedger(ctx context.Context, in *FoldLedgerRequest, opts ...grpc.CallOption) (*FoldLedgerResponse, error)
+	// How much of each product a store has sold since a time, most first: of the ledger's sales less what was cancelled.
+	SummarizeSales(ctx context.Context, in *SummarizeSalesRequest, opts ...grpc.CallOption) (*SummarizeSalesResponse, error)
+	// Opens a delivery slot, or changes the capacity of one that is open. Repeated, it changes nothing. A capacity below what is
+	// booked is STOCK_UNDERFLOW.
+	PutSlot(ctx context.Context, in *PutSlotRequest, opts ...grpc.CallOption) (*DeliverySlot, error)
+	// The slots of a store that haven't begun yet, by time.
+	ListSlots(ctx context.Context, in *ListSlotsRequest, opts ...grpc.CallOption) (*ListSlotsResponse, error)
 }
 
 type stockServiceClient struct {
@@ -88,6 +115,86 @@ func (c *stockServiceClient) RebuildStock(ctx context.Context, in *RebuildStockR
 	return out, nil
 }
 
+func (c *stockServiceClient) ListStockEntries(ctx context.Context, in *ListStockEntriesRequest, opts ...grpc.CallOption) (*ListStockEntriesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListStockEntriesResponse)
+	err := c.cc.Invoke(ctx, StockService_ListStockEntries_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *stockServiceClient) ReconcileStock(ctx context.Context, in *ReconcileStockRequest, opts ...grpc.CallOption) (*ReconcileStockResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReconcileStockResponse)
+	err := c.cc.Invoke(ctx, StockService_ReconcileStock_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *stockServiceClient) ListStockedStores(ctx context.Context, in *ListStockedStoresRequest, opts ...grpc.CallOption) (*ListStockedStoresResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListStockedStoresResponse)
+	err := c.cc.Invoke(ctx, StockService_ListStockedStores_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *stockServiceClient) ApplyStockEntry(ctx context.Context, in *ApplyStockEntryRequest, opts ...grpc.CallOption) (*emptypb.Empty, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(emptypb.Empty)
+	err := c.cc.Invoke(ctx, StockService_ApplyStockEntry_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *stockServiceClient) FoldLedger(ctx context.Context, in *FoldLedgerRequest, opts ...grpc.CallOption) (*FoldLedgerResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(FoldLedgerResponse)
+	err := c.cc.Invoke(ctx, StockService_FoldLedger_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *stockServiceClient) SummarizeSales(ctx context.Context, in *SummarizeSalesRequest, opts ...grpc.CallOption) (*SummarizeSalesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SummarizeSalesResponse)
+	err := c.cc.Invoke(ctx, StockService_SummarizeSales_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *stockServiceClient) PutSlot(ctx context.Context, in *PutSlotRequest, opts ...grpc.CallOption) (*DeliverySlot, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DeliverySlot)
+	err := c.cc.Invoke(ctx, StockService_PutSlot_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *stockServiceClient) ListSlots(ctx context.Context, in *ListSlotsRequest, opts ...grpc.CallOption) (*ListSlotsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListSlotsResponse)
+	err := c.cc.Invoke(ctx, StockService_ListSlots_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // StockServiceServer is the server API for StockService service.
 // All implementations must embed UnimplementedStockServiceServer
 // for forward compatibility.
@@ -99,6 +206,24 @@ type StockServiceServer interface {
 	AdjustStock(context.Context, *AdjustStockRequest) (*AdjustStockResponse, error)
 	// Loads the virtual stock anew from the ledger under a new epoch. Checkouts on their way reserve again.
 	RebuildStock(context.Context, *RebuildStockRequest) (*RebuildStockResponse, error)
+	// The ledger's entries of a product, newest first.
+	ListStockEntries(context.Context, *ListStockEntriesRequest) (*ListStockEntriesResponse, error)
+	// Compares the virtual stock with the ledger and the open holds. A difference that stays is drift, and is mended by a rebuild under a
+	// new epoch.
+	ReconcileStock(context.Context, *ReconcileStockRequest) (*ReconcileStockResponse, error)
+	// The stores that have stock, by id; at most 10,000.
+	ListStockedStores(context.Context, *ListStockedStoresRequest) (*ListStockedStoresResponse, error)
+	// Adds a committed ledger entry to the virtual stock, once (rule 8). A virtual stock that is older than the entry is rebuilt.
+	ApplyStockEntry(context.Context, *ApplyStockEntryRequest) (*emptypb.Empty, error)
+	// Folds ledger entries of a store that are some seconds old into balances, so that a rebuild reads few; one batch.
+	FoldLedger(context.Context, *FoldLedgerRequest) (*FoldLedgerResponse, error)
+	// How much of each product a store has sold since a time, most first: of the ledger's sales less what was cancelled.
+	SummarizeSales(context.Context, *SummarizeSalesRequest) (*SummarizeSalesResponse, error)
+	// Opens a delivery slot, or changes the capacity of one that is open. Repeated, it changes nothing. A capacity below what is
+	// booked is STOCK_UNDERFLOW.
+	PutSlot(context.Context, *PutSlotRequest) (*DeliverySlot, error)
+	// The slots of a store that haven't begun yet, by time.
+	ListSlots(context.Context, *ListSlotsRequest) (*ListSlotsResponse, error)
 	mustEmbedUnimplementedStockServiceServer()
 }
 
@@ -120,6 +245,30 @@ func (UnimplementedStockServiceServer) AdjustStock(context.Context, *AdjustStock
 }
 func (UnimplementedStockServiceServer) RebuildStock(context.Context, *RebuildStockRequest) (*RebuildStockResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RebuildStock not implemented")
+}
+func (UnimplementedStockServiceServer) ListStockEntries(context.Context, *ListStockEntriesRequest) (*ListStockEntriesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListStockEntries not implemented")
+}
+func (UnimplementedStockServiceServer) ReconcileStock(context.Context, *ReconcileStockRequest) (*ReconcileStockResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReconcileStock not implemented")
+}
+func (UnimplementedStockServiceServer) ListStockedStores(context.Context, *ListStockedStoresRequest) (*ListStockedStoresResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListStockedStores not implemented")
+}
+func (UnimplementedStockServiceServer) ApplyStockEntry(context.Context, *ApplyStockEntryRequest) (*emptypb.Empty, error) {
+	return nil, status.Error(codes.Unimplemented, "method ApplyStockEntry not implemented")
+}
+func (UnimplementedStockServiceServer) FoldLedger(context.Context, *FoldLedgerRequest) (*FoldLedgerResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method FoldLedger not implemented")
+}
+func (UnimplementedStockServiceServer) SummarizeSales(context.Context, *SummarizeSalesRequest) (*SummarizeSalesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SummarizeSales not implemented")
+}
+func (UnimplementedStockServiceServer) PutSlot(context.Context, *PutSlotRequest) (*DeliverySlot, error) {
+	return nil, status.Error(codes.Unimplemented, "method PutSlot not implemented")
+}
+func (UnimplementedStockServiceServer) ListSlots(context.Context, *ListSlotsRequest) (*ListSlotsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListSlots not implemented")
 }
 func (UnimplementedStockServiceServer) mustEmbedUnimplementedStockServiceServer() {}
 func (UnimplementedStockServiceServer) testEmbeddedByValue()                      {}
@@ -214,6 +363,150 @@ func _StockService_RebuildStock_Handler(srv interface{}, ctx context.Context, de
 	return interceptor(ctx, in, info, handler)
 }
 
+func _StockService_ListStockEntries_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListStockEntriesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(StockServiceServer).ListStockEntries(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: StockService_ListStockEntries_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(StockServiceServer).ListStockEntries(ctx, req.(*ListStockEntriesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _StockService_ReconcileStock_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReconcileStockRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(StockServiceServer).ReconcileStock(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: StockService_ReconcileStock_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(StockServiceServer).ReconcileStock(ctx, req.(*ReconcileStockRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _StockService_ListStockedStores_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListStockedStoresRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(StockServiceServer).ListStockedStores(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: StockService_ListStockedStores_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(StockServiceServer).ListStockedStores(ctx, req.(*ListStockedStoresRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _StockService_ApplyStockEntry_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ApplyStockEntryRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(StockServiceServer).ApplyStockEntry(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: StockService_ApplyStockEntry_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(StockServiceServer).ApplyStockEntry(ctx, req.(*ApplyStockEntryRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _StockService_FoldLedger_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(FoldLedgerRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(StockServiceServer).FoldLedger(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: StockService_FoldLedger_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(StockServiceServer).FoldLedger(ctx, req.(*FoldLedgerRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _StockService_SummarizeSales_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SummarizeSalesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(StockServiceServer).SummarizeSales(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: StockService_SummarizeSales_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(StockServiceServer).SummarizeSales(ctx, req.(*SummarizeSalesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _StockService_PutSlot_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PutSlotRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(StockServiceServer).PutSlot(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: StockService_PutSlot_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(StockServiceServer).PutSlot(ctx, req.(*PutSlotRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _StockService_ListSlots_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListSlotsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(StockServiceServer).ListSlots(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: StockService_ListSlots_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(StockServiceServer).ListSlots(ctx, req.(*ListSlotsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // StockService_ServiceDesc is the grpc.ServiceDesc for StockService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -236,6 +529,38 @@ var StockService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RebuildStock",
 			Handler:    _StockService_RebuildStock_Handler,
+		},
+		{
+			MethodName: "ListStockEntries",
+			Handler:    _StockService_ListStockEntries_Handler,
+		},
+		{
+			MethodName: "ReconcileStock",
+			Handler:    _StockService_ReconcileStock_Handler,
+		},
+		{
+			MethodName: "ListStockedStores",
+			Handler:    _StockService_ListStockedStores_Handler,
+		},
+		{
+			MethodName: "ApplyStockEntry",
+			Handler:    _StockService_ApplyStockEntry_Handler,
+		},
+		{
+			MethodName: "FoldLedger",
+			Handler:    _StockService_FoldLedger_Handler,
+		},
+		{
+			MethodName: "SummarizeSales",
+			Handler:    _StockService_SummarizeSales_Handler,
+		},
+		{
+			MethodName: "PutSlot",
+			Handler:    _StockService_PutSlot_Handler,
+		},
+		{
+			MethodName: "ListSlots",
+			Handler:    _StockService_ListSlots_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

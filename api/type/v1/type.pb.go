@@ -12,6 +12,7 @@ import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -174,6 +175,68 @@ func (x *Address) GetPhone() string {
 	return ""
 }
 
+// A time in which a van of a store delivers.
+type Slot struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of the store and its time; made by the store's operators.
+	SlotId        string                 `protobuf:"bytes,1,opt,name=slot_id,json=slotId,proto3" json:"slot_id,omitempty"`
+	StartTime     *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	EndTime       *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Slot) Reset() {
+	*x = Slot{}
+	mi := &file_type_v1_type_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Slot) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Slot) ProtoMessage() {}
+
+func (x *Slot) ProtoReflect() protoreflect.Message {
+	mi := &file_type_v1_type_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Slot.ProtoReflect.Descriptor instead.
+func (*Slot) Descriptor() ([]byte, []int) {
+	return file_type_v1_type_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Slot) GetSlotId() string {
+	if x != nil {
+		return x.SlotId
+	}
+	return ""
+}
+
+func (x *Slot) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *Slot) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
+}
+
 // What an order costs and why. lines - discounts + delivery_fee = total; tax is part of the prices.
 type Totals struct {
 	state       protoimpl.MessageState `protogen:"open.v1"`
@@ -190,7 +253,7 @@ type Totals struct {
 
 func (x *Totals) Reset() {
 	*x = Totals{}
-	mi := &file_type_v1_type_proto_msgTypes[2]
+	mi := &file_type_v1_type_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -202,7 +265,7 @@ func (x *Totals) String() string {
 func (*Totals) ProtoMessage() {}
 
 func (x *Totals) ProtoReflect() protoreflect.Message {
-	mi := &file_type_v1_type_proto_msgTypes[2]
+	mi := &file_type_v1_type_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -215,7 +278,7 @@ func (x *Totals) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Totals.ProtoReflect.Descriptor instead.
 func (*Totals) Descriptor() ([]byte, []int) {
-	return file_type_v1_type_proto_rawDescGZIP(), []int{2}
+	return file_type_v1_type_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Totals) GetLines() *Money {
@@ -274,7 +337,7 @@ type Tax struct {
 
 func (x *Tax) Reset() {
 	*x = Tax{}
-	mi := &file_type_v1_type_proto_msgTypes[3]
+	mi := &file_type_v1_type_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -286,7 +349,7 @@ func (x *Tax) String() string {
 func (*Tax) ProtoMessage() {}
 
 func (x *Tax) ProtoReflect() protoreflect.Message {
-	mi := &file_type_v1_type_proto_msgTypes[3]
+	mi := &file_type_v1_type_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -299,7 +362,7 @@ func (x *Tax) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tax.ProtoReflect.Descriptor instead.
 func (*Tax) Descriptor() ([]byte, []int) {
-	return file_type_v1_type_proto_rawDescGZIP(), []int{3}
+	return file_type_v1_type_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Tax) GetRateBps() int32 {
@@ -327,7 +390,7 @@ var File_type_v1_type_proto protoreflect.FileDescriptor
 
 const file_type_v1_type_proto_rawDesc = "" +
 	"\n" +
-	"\x12type/v1/type.proto\x12\x0elarder.type.v1\x1a\x1bbuf/validate/validate.proto\"W\n" +
+	"\x12type/v1/type.proto\x12\x0elarder.type.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"W\n" +
 	"\x05Money\x12-\n" +
 	"\bcurrency\x18\x01 \x01(\tB\x11\xbaH\x0er\f2\n" +
 	"^[A-Z]{3}$R\bcurrency\x12\x1f\n" +
@@ -342,7 +405,12 @@ const file_type_v1_type_proto_rawDesc = "" +
 	"\bpostcode\x18\x05 \x01(\tB\t\xbaH\x06r\x04\x10\x02\x18\fR\bpostcode\x12+\n" +
 	"\acountry\x18\x06 \x01(\tB\x11\xbaH\x0er\f2\n" +
 	"^[A-Z]{2}$R\acountry\x124\n" +
-	"\x05phone\x18\a \x01(\tB\x1e\xbaH\x1br\x192\x17^(\\+[1-9][0-9]{6,14})?$R\x05phone\"\xa5\x02\n" +
+	"\x05phone\x18\a \x01(\tB\x1e\xbaH\x1br\x192\x17^(\\+[1-9][0-9]{6,14})?$R\x05phone\"\x91\x01\n" +
+	"\x04Slot\x12\x17\n" +
+	"\aslot_id\x18\x01 \x01(\tR\x06slotId\x129\n" +
+	"\n" +
+	"start_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x125\n" +
+	"\bend_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\"\xa5\x02\n" +
 	"\x06Totals\x12+\n" +
 	"\x05lines\x18\x01 \x01(\v2\x15.larder.type.v1.MoneyR\x05lines\x123\n" +
 	"\tdiscounts\x18\x02 \x01(\v2\x15.larder.type.v1.MoneyR\tdiscounts\x128\n" +
@@ -367,27 +435,31 @@ func file_type_v1_type_proto_rawDescGZIP() []byte {
 	return file_type_v1_type_proto_rawDescData
 }
 
-var file_type_v1_type_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_type_v1_type_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_type_v1_type_proto_goTypes = []any{
-	(*Money)(nil),   // 0: larder.type.v1.Money
-	(*Address)(nil), // 1: larder.type.v1.Address
-	(*Totals)(nil),  // 2: larder.type.v1.Totals
-	(*Tax)(nil),     // 3: larder.type.v1.Tax
+	(*Money)(nil),                 // 0: larder.type.v1.Money
+	(*Address)(nil),               // 1: larder.type.v1.Address
+	(*Slot)(nil),                  // 2: larder.type.v1.Slot
+	(*Totals)(nil),                // 3: larder.type.v1.Totals
+	(*Tax)(nil),                   // 4: larder.type.v1.Tax
+	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
 }
 var file_type_v1_type_proto_depIdxs = []int32{
-	0, // 0: larder.type.v1.Totals.lines:type_name -> larder.type.v1.Money
-	0, // 1: larder.type.v1.Totals.discounts:type_name -> larder.type.v1.Money
-	0, // 2: larder.type.v1.Totals.delivery_fee:type_name -> larder.type.v1.Money
-	0, // 3: larder.type.v1.Totals.total:type_name -> larder.type.v1.Money
-	0, // 4: larder.type.v1.Totals.tax:type_name -> larder.type.v1.Money
-	3, // 5: larder.type.v1.Totals.taxes:type_name -> larder.type.v1.Tax
-	0, // 6: larder.type.v1.Tax.gross:type_name -> larder.type.v1.Money
-	0, // 7: larder.type.v1.Tax.tax:type_name -> larder.type.v1.Money
-	8, // [8:8] is the sub-list for method output_type
-	8, // [8:8] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	5,  // 0: larder.type.v1.Slot.start_time:type_name -> google.protobuf.Timestamp
+	5,  // 1: larder.type.v1.Slot.end_time:type_name -> google.protobuf.Timestamp
+	0,  // 2: larder.type.v1.Totals.lines:type_name -> larder.type.v1.Money
+	0,  // 3: larder.type.v1.Totals.discounts:type_name -> larder.type.v1.Money
+	0,  // 4: larder.type.v1.Totals.delivery_fee:type_name -> larder.type.v1.Money
+	0,  // 5: larder.type.v1.Totals.total:type_name -> larder.type.v1.Money
+	0,  // 6: larder.type.v1.Totals.tax:type_name -> larder.type.v1.Money
+	4,  // 7: larder.type.v1.Totals.taxes:type_name -> larder.type.v1.Tax
+	0,  // 8: larder.type.v1.Tax.gross:type_name -> larder.type.v1.Money
+	0,  // 9: larder.type.v1.Tax.tax:type_name -> larder.type.v1.Money
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_type_v1_type_proto_init() }
@@ -401,7 +473,7 @@ func file_type_v1_type_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_type_v1_type_proto_rawDesc), len(file_type_v1_type_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

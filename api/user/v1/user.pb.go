@@ -30,6 +30,223 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type BeginNoticeResponse_State int32
+
+const (
+	BeginNoticeResponse_STATE_UNSPECIFIED BeginNoticeResponse_State = 0
+	// Send it, then EndNotice.
+	BeginNoticeResponse_DUE BeginNoticeResponse_State = 1
+	// Somebody else is at it; look again later.
+	BeginNoticeResponse_BUSY BeginNoticeResponse_State = 2
+	// It was sent.
+	BeginNoticeResponse_SENT BeginNoticeResponse_State = 3
+	// There is no such person any more: nobody to send it to.
+	BeginNoticeResponse_GONE BeginNoticeResponse_State = 4
+)
+
+// Enum value maps for BeginNoticeResponse_State.
+var (
+	BeginNoticeResponse_State_name = map[int32]string{
+		0: "STATE_UNSPECIFIED",
+		1: "DUE",
+		2: "BUSY",
+		3: "SENT",
+		4: "GONE",
+	}
+	BeginNoticeResponse_State_value = map[string]int32{
+		"STATE_UNSPECIFIED": 0,
+		"DUE":               1,
+		"BUSY":              2,
+		"SENT":              3,
+		"GONE":              4,
+	}
+)
+
+func (x BeginNoticeResponse_State) Enum() *BeginNoticeResponse_State {
+	p := new(BeginNoticeResponse_State)
+	*p = x
+	return p
+}
+
+func (x BeginNoticeResponse_State) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (BeginNoticeResponse_State) Descriptor() protoreflect.EnumDescriptor {
+	return file_user_v1_user_proto_enumTypes[0].Descriptor()
+}
+
+func (BeginNoticeResponse_State) Type() protoreflect.EnumType {
+	return &file_user_v1_user_proto_enumTypes[0]
+}
+
+func (x BeginNoticeResponse_State) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use BeginNoticeResponse_State.Descriptor instead.
+func (BeginNoticeResponse_State) EnumDescriptor() ([]byte, []int) {
+	return file_user_v1_user_proto_rawDescGZIP(), []int{1, 0}
+}
+
+type BeginNoticeRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	UserId string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// The event that it is about: one notice an event.
+	EventId       string `protobuf:"bytes,2,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BeginNoticeRequest) Reset() {
+	*x = BeginNoticeRequest{}
+	mi := &file_user_v1_user_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BeginNoticeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BeginNoticeRequest) ProtoMessage() {}
+
+func (x *BeginNoticeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_user_v1_user_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BeginNoticeRequest.ProtoReflect.Descriptor instead.
+func (*BeginNoticeRequest) Descriptor() ([]byte, []int) {
+	return file_user_v1_user_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *BeginNoticeRequest) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *BeginNoticeRequest) GetEventId() string {
+	if x != nil {
+		return x.EventId
+	}
+	return ""
+}
+
+type BeginNoticeResponse struct {
+	state protoimpl.MessageState    `protogen:"open.v1"`
+	State BeginNoticeResponse_State `protobuf:"varint,1,opt,name=state,proto3,enum=larder.user.v1.BeginNoticeResponse_State" json:"state,omitempty"`
+	// In state DUE.
+	Email         string `protobuf:"bytes,2,opt,name=email,proto3" json:"email,omitempty"`
+	DisplayName   string `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BeginNoticeResponse) Reset() {
+	*x = BeginNoticeResponse{}
+	mi := &file_user_v1_user_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BeginNoticeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BeginNoticeResponse) ProtoMessage() {}
+
+func (x *BeginNoticeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_user_v1_user_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BeginNoticeResponse.ProtoReflect.Descriptor instead.
+func (*BeginNoticeResponse) Descriptor() ([]byte, []int) {
+	return file_user_v1_user_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *BeginNoticeResponse) GetState() BeginNoticeResponse_State {
+	if x != nil {
+		return x.State
+	}
+	return BeginNoticeResponse_STATE_UNSPECIFIED
+}
+
+func (x *BeginNoticeResponse) GetEmail() string {
+	if x != nil {
+		return x.Email
+	}
+	return ""
+}
+
+func (x *BeginNoticeResponse) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
+	}
+	return ""
+}
+
+type EndNoticeRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	EventId       string                 `protobuf:"bytes,1,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EndNoticeRequest) Reset() {
+	*x = EndNoticeRequest{}
+	mi := &file_user_v1_user_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EndNoticeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EndNoticeRequest) ProtoMessage() {}
+
+func (x *EndNoticeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_user_v1_user_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EndNoticeRequest.ProtoReflect.Descriptor instead.
+func (*EndNoticeRequest) Descriptor() ([]byte, []int) {
+	return file_user_v1_user_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *EndNoticeRequest) GetEventId() string {
+	if x != nil {
+		return x.EventId
+	}
+	return ""
+}
+
 type User struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUID.
@@ -47,7 +264,7 @@ type User struct {
 
 func (x *User) Reset() {
 	*x = User{}
-	mi := &file_user_v1_user_proto_msgTypes[0]
+	mi := &file_user_v1_user_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -59,7 +276,7 @@ func (x *User) String() string {
 func (*User) ProtoMessage() {}
 
 func (x *User) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[0]
+	mi := &file_user_v1_user_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -72,7 +289,7 @@ func (x *User) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use User.ProtoReflect.Descriptor instead.
 func (*User) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{0}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *User) GetUserId() string {
@@ -129,7 +346,7 @@ type CreateUserRequest struct {
 
 func (x *CreateUserRequest) Reset() {
 	*x = CreateUserRequest{}
-	mi := &file_user_v1_user_proto_msgTypes[1]
+	mi := &file_user_v1_user_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -141,7 +358,7 @@ func (x *CreateUserRequest) String() string {
 func (*CreateUserRequest) ProtoMessage() {}
 
 func (x *CreateUserRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[1]
+	mi := &file_user_v1_user_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -154,7 +371,7 @@ func (x *CreateUserRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateUserRequest.ProtoReflect.Descriptor instead.
 func (*CreateUserRequest) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{1}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *CreateUserRequest) GetEmail() string {
@@ -186,7 +403,7 @@ type GetUserRequest struct {
 
 func (x *GetUserRequest) Reset() {
 	*x = GetUserRequest{}
-	mi := &file_user_v1_user_proto_msgTypes[2]
+	mi := &file_user_v1_user_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -198,7 +415,7 @@ func (x *GetUserRequest) String() string {
 func (*GetUserRequest) ProtoMessage() {}
 
 func (x *GetUserRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[2]
+	mi := &file_user_v1_user_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -211,7 +428,7 @@ func (x *GetUserRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetUserRequest.ProtoReflect.Descriptor instead.
 func (*GetUserRequest) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{2}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{5}
 }
 
 type UpdateUserRequest struct {
@@ -225,7 +442,7 @@ type UpdateUserRequest struct {
 
 func (x *UpdateUserRequest) Reset() {
 	*x = UpdateUserRequest{}
-	mi := &file_user_v1_user_proto_msgTypes[3]
+	mi := &file_user_v1_user_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -237,7 +454,7 @@ func (x *UpdateUserRequest) String() string {
 func (*UpdateUserRequest) ProtoMessage() {}
 
 func (x *UpdateUserRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[3]
+	mi := &file_user_v1_user_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -250,7 +467,7 @@ func (x *UpdateUserRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateUserRequest.ProtoReflect.Descriptor instead.
 func (*UpdateUserRequest) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{3}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *UpdateUserRequest) GetUser() *User {
@@ -277,7 +494,7 @@ type CreateSessionRequest struct {
 
 func (x *CreateSessionRequest) Reset() {
 	*x = CreateSessionRequest{}
-	mi := &file_user_v1_user_proto_msgTypes[4]
+	mi := &file_user_v1_user_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -289,7 +506,7 @@ func (x *CreateSessionRequest) String() string {
 func (*CreateSessionRequest) ProtoMessage() {}
 
 func (x *CreateSessionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[4]
+	mi := &file_user_v1_user_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -302,7 +519,7 @@ func (x *CreateSessionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateSessionRequest.ProtoReflect.Descriptor instead.
 func (*CreateSessionRequest) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{4}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *CreateSessionRequest) GetEmail() string {
@@ -334,7 +551,7 @@ type Session struct {
 
 func (x *Session) Reset() {
 	*x = Session{}
-	mi := &file_user_v1_user_proto_msgTypes[5]
+	mi := &file_user_v1_user_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -346,7 +563,7 @@ func (x *Session) String() string {
 func (*Session) ProtoMessage() {}
 
 func (x *Session) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[5]
+	mi := &file_user_v1_user_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -359,7 +576,7 @@ func (x *Session) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Session.ProtoReflect.Descriptor instead.
 func (*Session) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{5}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Session) GetAccessToken() string {
@@ -406,7 +623,7 @@ type RefreshSessionRequest struct {
 
 func (x *RefreshSessionRequest) Reset() {
 	*x = RefreshSessionRequest{}
-	mi := &file_user_v1_user_proto_msgTypes[6]
+	mi := &file_user_v1_user_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -418,7 +635,7 @@ func (x *RefreshSessionRequest) String() string {
 func (*RefreshSessionRequest) ProtoMessage() {}
 
 func (x *RefreshSessionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[6]
+	mi := &file_user_v1_user_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -431,7 +648,7 @@ func (x *RefreshSessionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefreshSessionRequest.ProtoReflect.Descriptor instead.
 func (*RefreshSessionRequest) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{6}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *RefreshSessionRequest) GetRefreshToken() string {
@@ -449,7 +666,7 @@ type DeleteSessionRequest struct {
 
 func (x *DeleteSessionRequest) Reset() {
 	*x = DeleteSessionRequest{}
-	mi := &file_user_v1_user_proto_msgTypes[7]
+	mi := &file_user_v1_user_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -461,7 +678,7 @@ func (x *DeleteSessionRequest) String() string {
 func (*DeleteSessionRequest) ProtoMessage() {}
 
 func (x *DeleteSessionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[7]
+	mi := &file_user_v1_user_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -474,7 +691,7 @@ func (x *DeleteSessionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteSessionRequest.ProtoReflect.Descriptor instead.
 func (*DeleteSessionRequest) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{7}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{10}
 }
 
 type SavedAddress struct {
@@ -490,7 +707,7 @@ type SavedAddress struct {
 
 func (x *SavedAddress) Reset() {
 	*x = SavedAddress{}
-	mi := &file_user_v1_user_proto_msgTypes[8]
+	mi := &file_user_v1_user_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -502,7 +719,7 @@ func (x *SavedAddress) String() string {
 func (*SavedAddress) ProtoMessage() {}
 
 func (x *SavedAddress) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[8]
+	mi := &file_user_v1_user_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -515,7 +732,7 @@ func (x *SavedAddress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SavedAddress.ProtoReflect.Descriptor instead.
 func (*SavedAddress) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{8}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *SavedAddress) GetAddressId() string {
@@ -555,7 +772,7 @@ type CreateAddressRequest struct {
 
 func (x *CreateAddressRequest) Reset() {
 	*x = CreateAddressRequest{}
-	mi := &file_user_v1_user_proto_msgTypes[9]
+	mi := &file_user_v1_user_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -567,7 +784,7 @@ func (x *CreateAddressRequest) String() string {
 func (*CreateAddressRequest) ProtoMessage() {}
 
 func (x *CreateAddressRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[9]
+	mi := &file_user_v1_user_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -580,7 +797,7 @@ func (x *CreateAddressRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateAddressRequest.ProtoReflect.Descriptor instead.
 func (*CreateAddressRequest) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{9}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *CreateAddressRequest) GetAddress() *v1.Address {
@@ -599,7 +816,7 @@ type GetAddressRequest struct {
 
 func (x *GetAddressRequest) Reset() {
 	*x = GetAddressRequest{}
-	mi := &file_user_v1_user_proto_msgTypes[10]
+	mi := &file_user_v1_user_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -611,7 +828,7 @@ func (x *GetAddressRequest) String() string {
 func (*GetAddressRequest) ProtoMessage() {}
 
 func (x *GetAddressRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[10]
+	mi := &file_user_v1_user_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -624,7 +841,7 @@ func (x *GetAddressRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAddressRequest.ProtoReflect.Descriptor instead.
 func (*GetAddressRequest) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{10}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GetAddressRequest) GetAddressId() string {
@@ -642,7 +859,7 @@ type ListAddressesRequest struct {
 
 func (x *ListAddressesRequest) Reset() {
 	*x = ListAddressesRequest{}
-	mi := &file_user_v1_user_proto_msgTypes[11]
+	mi := &file_user_v1_user_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -654,7 +871,7 @@ func (x *ListAddressesRequest) String() string {
 func (*ListAddressesRequest) ProtoMessage() {}
 
 func (x *ListAddressesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[11]
+	mi := &file_user_v1_user_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -667,7 +884,7 @@ func (x *ListAddressesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAddressesRequest.ProtoReflect.Descriptor instead.
 func (*ListAddressesRequest) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{11}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{14}
 }
 
 type ListAddressesResponse struct {
@@ -679,7 +896,7 @@ type ListAddressesResponse struct {
 
 func (x *ListAddressesResponse) Reset() {
 	*x = ListAddressesResponse{}
-	mi := &file_user_v1_user_proto_msgTypes[12]
+	mi := &file_user_v1_user_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -691,7 +908,7 @@ func (x *ListAddressesResponse) String() string {
 func (*ListAddressesResponse) ProtoMessage() {}
 
 func (x *ListAddressesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[12]
+	mi := &file_user_v1_user_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -704,7 +921,7 @@ func (x *ListAddressesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAddressesResponse.ProtoReflect.Descriptor instead.
 func (*ListAddressesResponse) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{12}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListAddressesResponse) GetAddresses() []*SavedAddress {
@@ -724,7 +941,7 @@ type UpdateAddressRequest struct {
 
 func (x *UpdateAddressRequest) Reset() {
 	*x = UpdateAddressRequest{}
-	mi := &file_user_v1_user_proto_msgTypes[13]
+	mi := &file_user_v1_user_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -736,7 +953,7 @@ func (x *UpdateAddressRequest) String() string {
 func (*UpdateAddressRequest) ProtoMessage() {}
 
 func (x *UpdateAddressRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[13]
+	mi := &file_user_v1_user_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -749,7 +966,7 @@ func (x *UpdateAddressRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateAddressRequest.ProtoReflect.Descriptor instead.
 func (*UpdateAddressRequest) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{13}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *UpdateAddressRequest) GetAddressId() string {
@@ -775,7 +992,7 @@ type DeleteAddressRequest struct {
 
 func (x *DeleteAddressRequest) Reset() {
 	*x = DeleteAddressRequest{}
-	mi := &file_user_v1_user_proto_msgTypes[14]
+	mi := &file_user_v1_user_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -787,7 +1004,7 @@ func (x *DeleteAddressRequest) String() string {
 func (*DeleteAddressRequest) ProtoMessage() {}
 
 func (x *DeleteAddressRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[14]
+	mi := &file_user_v1_user_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -800,7 +1017,7 @@ func (x *DeleteAddressRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteAddressRequest.ProtoReflect.Descriptor instead.
 func (*DeleteAddressRequest) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{14}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *DeleteAddressRequest) GetAddressId() string {
@@ -818,7 +1035,7 @@ type GetJwksRequest struct {
 
 func (x *GetJwksRequest) Reset() {
 	*x = GetJwksRequest{}
-	mi := &file_user_v1_user_proto_msgTypes[15]
+	mi := &file_user_v1_user_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -830,7 +1047,7 @@ func (x *GetJwksRequest) String() string {
 func (*GetJwksRequest) ProtoMessage() {}
 
 func (x *GetJwksRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[15]
+	mi := &file_user_v1_user_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -843,7 +1060,7 @@ func (x *GetJwksRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetJwksRequest.ProtoReflect.Descriptor instead.
 func (*GetJwksRequest) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{15}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{18}
 }
 
 type Jwks struct {
@@ -855,7 +1072,7 @@ type Jwks struct {
 
 func (x *Jwks) Reset() {
 	*x = Jwks{}
-	mi := &file_user_v1_user_proto_msgTypes[16]
+	mi := &file_user_v1_user_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -867,7 +1084,7 @@ func (x *Jwks) String() string {
 func (*Jwks) ProtoMessage() {}
 
 func (x *Jwks) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[16]
+	mi := &file_user_v1_user_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -880,7 +1097,7 @@ func (x *Jwks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Jwks.ProtoReflect.Descriptor instead.
 func (*Jwks) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{16}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Jwks) GetKeys() []*Jwk {
@@ -905,7 +1122,7 @@ type Jwk struct {
 
 func (x *Jwk) Reset() {
 	*x = Jwk{}
-	mi := &file_user_v1_user_proto_msgTypes[17]
+	mi := &file_user_v1_user_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -917,7 +1134,7 @@ func (x *Jwk) String() string {
 func (*Jwk) ProtoMessage() {}
 
 func (x *Jwk) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[17]
+	mi := &file_user_v1_user_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -930,7 +1147,7 @@ func (x *Jwk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Jwk.ProtoReflect.Descriptor instead.
 func (*Jwk) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{17}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Jwk) GetKty() string {
@@ -979,7 +1196,24 @@ var File_user_v1_user_proto protoreflect.FileDescriptor
 
 const file_user_v1_user_proto_rawDesc = "" +
 	"\n" +
-	"\x12user/v1/user.proto\x12\x0elarder.user.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12type/v1/type.proto\"\xbf\x01\n" +
+	"\x12user/v1/user.proto\x12\x0elarder.user.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12type/v1/type.proto\"^\n" +
+	"\x12BeginNoticeRequest\x12!\n" +
+	"\auser_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x06userId\x12%\n" +
+	"\bevent_id\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\aeventId\"\xd6\x01\n" +
+	"\x13BeginNoticeResponse\x12?\n" +
+	"\x05state\x18\x01 \x01(\x0e2).larder.user.v1.BeginNoticeResponse.StateR\x05state\x12\x14\n" +
+	"\x05email\x18\x02 \x01(\tR\x05email\x12!\n" +
+	"\fdisplay_name\x18\x03 \x01(\tR\vdisplayName\"E\n" +
+	"\x05State\x12\x15\n" +
+	"\x11STATE_UNSPECIFIED\x10\x00\x12\a\n" +
+	"\x03DUE\x10\x01\x12\b\n" +
+	"\x04BUSY\x10\x02\x12\b\n" +
+	"\x04SENT\x10\x03\x12\b\n" +
+	"\x04GONE\x10\x04\"9\n" +
+	"\x10EndNoticeRequest\x12%\n" +
+	"\bevent_id\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\aeventId\"\xbf\x01\n" +
 	"\x04User\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x14\n" +
 	"\x05email\x18\x02 \x01(\tR\x05email\x12!\n" +
@@ -1047,7 +1281,7 @@ const file_user_v1_user_proto_rawDesc = "" +
 	"\x01x\x18\x03 \x01(\tR\x01x\x12\x10\n" +
 	"\x03kid\x18\x04 \x01(\tR\x03kid\x12\x10\n" +
 	"\x03use\x18\x05 \x01(\tR\x03use\x12\x10\n" +
-	"\x03alg\x18\x06 \x01(\tR\x03alg2\xa6\v\n" +
+	"\x03alg\x18\x06 \x01(\tR\x03alg2\xef\f\n" +
 	"\vUserService\x12b\n" +
 	"\n" +
 	"CreateUser\x12!.larder.user.v1.CreateUserRequest\x1a\x14.larder.user.v1.User\"\x1b\xaa\xd4\x18\x03\n" +
@@ -1075,7 +1309,9 @@ const file_user_v1_user_proto_rawDesc = "" +
 	"\rDeleteAddress\x12$.larder.user.v1.DeleteAddressRequest\x1a\x16.google.protobuf.Empty\"2\xaa\xd4\x18\x03\n" +
 	"\x01\x02\x82\xd3\xe4\x93\x02%*#/v1/users/me/addresses/{address_id}\x12f\n" +
 	"\aGetJwks\x12\x1e.larder.user.v1.GetJwksRequest\x1a\x14.larder.user.v1.Jwks\"%\xaa\xd4\x18\x03\n" +
-	"\x01\x01\x82\xd3\xe4\x93\x02\x18\x12\x16/.well-known/jwks.jsonB\x1fZ\x1dlarder.dev/api/user/v1;userpbb\x06proto3"
+	"\x01\x01\x82\xd3\xe4\x93\x02\x18\x12\x16/.well-known/jwks.json\x12k\n" +
+	"\vBeginNotice\x12\".larder.user.v1.BeginNoticeRequest\x1a#.larder.user.v1.BeginNoticeResponse\"\x13\xaa\xd4\x18\x0f\x12\rnotifyshopper\x12Z\n" +
+	"\tEndNotice\x12 .larder.user.v1.EndNoticeRequest\x1a\x16.google.protobuf.Empty\"\x13\xaa\xd4\x18\x0f\x12\rnotifyshopperB\x1fZ\x1dlarder.dev/api/user/v1;userpbb\x06proto3"
 
 var (
 	file_user_v1_user_proto_rawDescOnce sync.Once
@@ -1089,74 +1325,84 @@ func file_user_v1_user_proto_rawDescGZIP() []byte {
 	return file_user_v1_user_proto_rawDescData
 }
 
-var file_user_v1_user_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_user_v1_user_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_user_v1_user_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_user_v1_user_proto_goTypes = []any{
-	(*User)(nil),                  // 0: larder.user.v1.User
-	(*CreateUserRequest)(nil),     // 1: larder.user.v1.CreateUserRequest
-	(*GetUserRequest)(nil),        // 2: larder.user.v1.GetUserRequest
-	(*UpdateUserRequest)(nil),     // 3: larder.user.v1.UpdateUserRequest
-	(*CreateSessionRequest)(nil),  // 4: larder.user.v1.CreateSessionRequest
-	(*Session)(nil),               // 5: larder.user.v1.Session
-	(*RefreshSessionRequest)(nil), // 6: larder.user.v1.RefreshSessionRequest
-	(*DeleteSessionRequest)(nil),  // 7: larder.user.v1.DeleteSessionRequest
-	(*SavedAddress)(nil),          // 8: larder.user.v1.SavedAddress
-	(*CreateAddressRequest)(nil),  // 9: larder.user.v1.CreateAddressRequest
-	(*GetAddressRequest)(nil),     // 10: larder.user.v1.GetAddressRequest
-	(*ListAddressesRequest)(nil),  // 11: larder.user.v1.ListAddressesRequest
-	(*ListAddressesResponse)(nil), // 12: larder.user.v1.ListAddressesResponse
-	(*UpdateAddressRequest)(nil),  // 13: larder.user.v1.UpdateAddressRequest
-	(*DeleteAddressRequest)(nil),  // 14: larder.user.v1.DeleteAddressRequest
-	(*GetJwksRequest)(nil),        // 15: larder.user.v1.GetJwksRequest
-	(*Jwks)(nil),                  // 16: larder.user.v1.Jwks
-	(*Jwk)(nil),                   // 17: larder.user.v1.Jwk
-	(*timestamppb.Timestamp)(nil), // 18: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil), // 19: google.protobuf.FieldMask
-	(*v1.Address)(nil),            // 20: larder.type.v1.Address
-	(*emptypb.Empty)(nil),         // 21: google.protobuf.Empty
+	(BeginNoticeResponse_State)(0), // 0: larder.user.v1.BeginNoticeResponse.State
+	(*BeginNoticeRequest)(nil),     // 1: larder.user.v1.BeginNoticeRequest
+	(*BeginNoticeResponse)(nil),    // 2: larder.user.v1.BeginNoticeResponse
+	(*EndNoticeRequest)(nil),       // 3: larder.user.v1.EndNoticeRequest
+	(*User)(nil),                   // 4: larder.user.v1.User
+	(*CreateUserRequest)(nil),      // 5: larder.user.v1.CreateUserRequest
+	(*GetUserRequest)(nil),         // 6: larder.user.v1.GetUserRequest
+	(*UpdateUserRequest)(nil),      // 7: larder.user.v1.UpdateUserRequest
+	(*CreateSessionRequest)(nil),   // 8: larder.user.v1.CreateSessionRequest
+	(*Session)(nil),                // 9: larder.user.v1.Session
+	(*RefreshSessionRequest)(nil),  // 10: larder.user.v1.RefreshSessionRequest
+	(*DeleteSessionRequest)(nil),   // 11: larder.user.v1.DeleteSessionRequest
+	(*SavedAddress)(nil),           // 12: larder.user.v1.SavedAddress
+	(*CreateAddressRequest)(nil),   // 13: larder.user.v1.CreateAddressRequest
+	(*GetAddressRequest)(nil),      // 14: larder.user.v1.GetAddressRequest
+	(*ListAddressesRequest)(nil),   // 15: larder.user.v1.ListAddressesRequest
+	(*ListAddressesResponse)(nil),  // 16: larder.user.v1.ListAddressesResponse
+	(*UpdateAddressRequest)(nil),   // 17: larder.user.v1.UpdateAddressRequest
+	(*DeleteAddressRequest)(nil),   // 18: larder.user.v1.DeleteAddressRequest
+	(*GetJwksRequest)(nil),         // 19: larder.user.v1.GetJwksRequest
+	(*Jwks)(nil),                   // 20: larder.user.v1.Jwks
+	(*Jwk)(nil),                    // 21: larder.user.v1.Jwk
+	(*timestamppb.Timestamp)(nil),  // 22: google.protobuf.Timestamp
+	(*fieldmaskpb.FieldMask)(nil),  // 23: google.protobuf.FieldMask
+	(*v1.Address)(nil),             // 24: larder.type.v1.Address
+	(*emptypb.Empty)(nil),          // 25: google.protobuf.Empty
 }
 var file_user_v1_user_proto_depIdxs = []int32{
-	18, // 0: larder.user.v1.User.create_time:type_name -> google.protobuf.Timestamp
-	0,  // 1: larder.user.v1.UpdateUserRequest.user:type_name -> larder.user.v1.User
-	19, // 2: larder.user.v1.UpdateUserRequest.update_mask:type_name -> google.protobuf.FieldMask
-	18, // 3: larder.user.v1.Session.access_token_expire_time:type_name -> google.protobuf.Timestamp
-	18, // 4: larder.user.v1.Session.refresh_token_expire_time:type_name -> google.protobuf.Timestamp
-	0,  // 5: larder.user.v1.Session.user:type_name -> larder.user.v1.User
-	20, // 6: larder.user.v1.SavedAddress.address:type_name -> larder.type.v1.Address
-	18, // 7: larder.user.v1.SavedAddress.create_time:type_name -> google.protobuf.Timestamp
-	18, // 8: larder.user.v1.SavedAddress.update_time:type_name -> google.protobuf.Timestamp
-	20, // 9: larder.user.v1.CreateAddressRequest.address:type_name -> larder.type.v1.Address
-	8,  // 10: larder.user.v1.ListAddressesResponse.addresses:type_name -> larder.user.v1.SavedAddress
-	20, // 11: larder.user.v1.UpdateAddressRequest.address:type_name -> larder.type.v1.Address
-	17, // 12: larder.user.v1.Jwks.keys:type_name -> larder.user.v1.Jwk
-	1,  // 13: larder.user.v1.UserService.CreateUser:input_type -> larder.user.v1.CreateUserRequest
-	2,  // 14: larder.user.v1.UserService.GetUser:input_type -> larder.user.v1.GetUserRequest
-	3,  // 15: larder.user.v1.UserService.UpdateUser:input_type -> larder.user.v1.UpdateUserRequest
-	4,  // 16: larder.user.v1.UserService.CreateSession:input_type -> larder.user.v1.CreateSessionRequest
-	6,  // 17: larder.user.v1.UserService.RefreshSession:input_type -> larder.user.v1.RefreshSessionRequest
-	7,  // 18: larder.user.v1.UserService.DeleteSession:input_type -> larder.user.v1.DeleteSessionRequest
-	9,  // 19: larder.user.v1.UserService.CreateAddress:input_type -> larder.user.v1.CreateAddressRequest
-	10, // 20: larder.user.v1.UserService.GetAddress:input_type -> larder.user.v1.GetAddressRequest
-	11, // 21: larder.user.v1.UserService.ListAddresses:input_type -> larder.user.v1.ListAddressesRequest
-	13, // 22: larder.user.v1.UserService.UpdateAddress:input_type -> larder.user.v1.UpdateAddressRequest
-	14, // 23: larder.user.v1.UserService.DeleteAddress:input_type -> larder.user.v1.DeleteAddressRequest
-	15, // 24: larder.user.v1.UserService.GetJwks:input_type -> larder.user.v1.GetJwksRequest
-	0,  // 25: larder.user.v1.UserService.CreateUser:output_type -> larder.user.v1.User
-	0,  // 26: larder.user.v1.UserService.GetUser:output_type -> larder.user.v1.User
-	0,  // 27: larder.user.v1.UserService.UpdateUser:output_type -> larder.user.v1.User
-	5,  // 28: larder.user.v1.UserService.CreateSession:output_type -> larder.user.v1.Session
-	5,  // 29: larder.user.v1.UserService.RefreshSession:output_type -> larder.user.v1.Session
-	21, // 30: larder.user.v1.UserService.DeleteSession:output_type -> google.protobuf.Empty
-	8,  // 31: larder.user.v1.UserService.CreateAddress:output_type -> larder.user.v1.SavedAddress
-	8,  // 32: larder.user.v1.UserService.GetAddress:output_type -> larder.user.v1.SavedAddress
-	12, // 33: larder.user.v1.UserService.ListAddresses:output_type -> larder.user.v1.ListAddressesResponse
-	8,  // 34: larder.user.v1.UserService.UpdateAddress:output_type -> larder.user.v1.SavedAddress
-	21, // 35: larder.user.v1.UserService.DeleteAddress:output_type -> google.protobuf.Empty
-	16, // 36: larder.user.v1.UserService.GetJwks:output_type -> larder.user.v1.Jwks
-	25, // [25:37] is the sub-list for method output_type
-	13, // [13:25] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	0,  // 0: larder.user.v1.BeginNoticeResponse.state:type_name -> larder.user.v1.BeginNoticeResponse.State
+	22, // 1: larder.user.v1.User.create_time:type_name -> google.protobuf.Timestamp
+	4,  // 2: larder.user.v1.UpdateUserRequest.user:type_name -> larder.user.v1.User
+	23, // 3: larder.user.v1.UpdateUserRequest.update_mask:type_name -> google.protobuf.FieldMask
+	22, // 4: larder.user.v1.Session.access_token_expire_time:type_name -> google.protobuf.Timestamp
+	22, // 5: larder.user.v1.Session.refresh_token_expire_time:type_name -> google.protobuf.Timestamp
+	4,  // 6: larder.user.v1.Session.user:type_name -> larder.user.v1.User
+	24, // 7: larder.user.v1.SavedAddress.address:type_name -> larder.type.v1.Address
+	22, // 8: larder.user.v1.SavedAddress.create_time:type_name -> google.protobuf.Timestamp
+	22, // 9: larder.user.v1.SavedAddress.update_time:type_name -> google.protobuf.Timestamp
+	24, // 10: larder.user.v1.CreateAddressRequest.address:type_name -> larder.type.v1.Address
+	12, // 11: larder.user.v1.ListAddressesResponse.addresses:type_name -> larder.user.v1.SavedAddress
+	24, // 12: larder.user.v1.UpdateAddressRequest.address:type_name -> larder.type.v1.Address
+	21, // 13: larder.user.v1.Jwks.keys:type_name -> larder.user.v1.Jwk
+	5,  // 14: larder.user.v1.UserService.CreateUser:input_type -> larder.user.v1.CreateUserRequest
+	6,  // 15: larder.user.v1.UserService.GetUser:input_type -> larder.user.v1.GetUserRequest
+	7,  // 16: larder.user.v1.UserService.UpdateUser:input_type -> larder.user.v1.UpdateUserRequest
+	8,  // 17: larder.user.v1.UserService.CreateSession:input_type -> larder.user.v1.CreateSessionRequest
+	10, // 18: larder.user.v1.UserService.RefreshSession:input_type -> larder.user.v1.RefreshSessionRequest
+	11, // 19: larder.user.v1.UserService.DeleteSession:input_type -> larder.user.v1.DeleteSessionRequest
+	13, // 20: larder.user.v1.UserService.CreateAddress:input_type -> larder.user.v1.CreateAddressRequest
+	14, // 21: larder.user.v1.UserService.GetAddress:input_type -> larder.user.v1.GetAddressRequest
+	15, // 22: larder.user.v1.UserService.ListAddresses:input_type -> larder.user.v1.ListAddressesRequest
+	17, // 23: larder.user.v1.UserService.UpdateAddress:input_type -> larder.user.v1.UpdateAddressRequest
+	18, // 24: larder.user.v1.UserService.DeleteAddress:input_type -> larder.user.v1.DeleteAddressRequest
+	19, // 25: larder.user.v1.UserService.GetJwks:input_type -> larder.user.v1.GetJwksRequest
+	1,  // 26: larder.user.v1.UserService.BeginNotice:input_type -> larder.user.v1.BeginNoticeRequest
+	3,  // 27: larder.user.v1.UserService.EndNotice:input_type -> larder.user.v1.EndNoticeRequest
+	4,  // 28: larder.user.v1.UserService.CreateUser:output_type -> larder.user.v1.User
+	4,  // 29: larder.user.v1.UserService.GetUser:output_type -> larder.user.v1.User
+	4,  // 30: larder.user.v1.UserService.UpdateUser:output_type -> larder.user.v1.User
+	9,  // 31: larder.user.v1.UserService.CreateSession:output_type -> larder.user.v1.Session
+	9,  // 32: larder.user.v1.UserService.RefreshSession:output_type -> larder.user.v1.Session
+	25, // 33: larder.user.v1.UserService.DeleteSession:output_type -> google.protobuf.Empty
+	12, // 34: larder.user.v1.UserService.CreateAddress:output_type -> larder.user.v1.SavedAddress
+	12, // 35: larder.user.v1.UserService.GetAddress:output_type -> larder.user.v1.SavedAddress
+	16, // 36: larder.user.v1.UserService.ListAddresses:output_type -> larder.user.v1.ListAddressesResponse
+	12, // 37: larder.user.v1.UserService.UpdateAddress:output_type -> larder.user.v1.SavedAddress
+	25, // 38: larder.user.v1.UserService.DeleteAddress:output_type -> google.protobuf.Empty
+	20, // 39: larder.user.v1.UserService.GetJwks:output_type -> larder.user.v1.Jwks
+	2,  // 40: larder.user.v1.UserService.BeginNotice:output_type -> larder.user.v1.BeginNoticeResponse
+	25, // 41: larder.user.v1.UserService.EndNotice:output_type -> google.protobuf.Empty
+	28, // [28:42] is the sub-list for method output_type
+	14, // [14:28] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_user_v1_user_proto_init() }
@@ -1169,13 +1415,14 @@ func file_user_v1_user_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_user_v1_user_proto_rawDesc), len(file_user_v1_user_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   18,
+			NumEnums:      1,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_user_v1_user_proto_goTypes,
 		DependencyIndexes: file_user_v1_user_proto_depIdxs,
+		EnumInfos:         file_user_v1_user_proto_enumTypes,
 		MessageInfos:      file_user_v1_user_proto_msgTypes,
 	}.Build()
 	File_user_v1_user_proto = out.File

@@ -34,6 +34,8 @@ const (
 	UserService_UpdateAddress_FullMethodName  = "/larder.user.v1.UserService/UpdateAddress"
 	UserService_DeleteAddress_FullMethodName  = "/larder.user.v1.UserService/DeleteAddress"
 	UserService_GetJwks_FullMethodName        = "/larder.user.v1.UserService/GetJwks"
+	UserService_BeginNotice_FullMethodName    = "/larder.user.v1.UserService/BeginNotice"
+	UserService_EndNotice_FullMethodName      = "/larder.user.v1.UserService/EndNotice"
 )
 
 // UserServiceClient is the client API for UserService service.
@@ -59,6 +61,11 @@ type UserServiceClient interface {
 	DeleteAddress(ctx context.Context, in *DeleteAddressRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
 	// The public keys that access tokens are signed with (RFC 7517).
 	GetJwks(ctx context.Context, in *GetJwksRequest, opts ...grpc.CallOption) (*Jwks, error)
+	// Begins a notice to a person, a mail: tells where to, and whether it is still to be sent. While one that was begun is neither ended
+	// nor older than a minute it is BUSY, so that two who got the same event don't both send it.
+	BeginNotice(ctx context.Context, in *BeginNoticeRequest, opts ...grpc.CallOption) (*BeginNoticeResponse, error)
+	// Ends a notice: it was sent.
+	EndNotice(ctx context.Context, in *EndNoticeRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
 }
 
 type userServiceClient struct {
@@ -189,6 +196,26 @@ func (c *userServiceClient) GetJwks(ctx context.Context, in *GetJwksRequest, opt
 	return out, nil
 }
 
+func (c *userServiceClient) BeginNotice(ctx context.Context, in *BeginNoticeRequest, opts ...grpc.CallOption) (*BeginNoticeResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(BeginNoticeResponse)
+	err := c.cc.Invoke(ctx, UserService_BeginNotice_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *userServiceClient) EndNotice(ctx context.Context, in *EndNoticeRequest, opts ...grpc.CallOption) (*emptypb.Empty, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(emptypb.Empty)
+	err := c.cc.Invoke(ctx, UserService_EndNotice_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // UserServiceServer is the server API for UserService service.
 // All implementations must embed UnimplementedUserServiceServer
 // for forward compatibility.
@@ -212,6 +239,11 @@ type UserServiceServer interface {
 	DeleteAddress(context.Context, *DeleteAddressRequest) (*emptypb.Empty, error)
 	// The public keys that access tokens are signed with (RFC 7517).
 	GetJwks(context.Context, *GetJwksRequest) (*Jwks, error)
+	// Begins a notice to a person, a mail: tells where to, and whether it is still to be sent. While one that was begun is neither ended
+	// nor older than a minute it is BUSY, so that two who got the same event don't both send it.
+	BeginNotice(context.Context, *BeginNoticeRequest) (*BeginNoticeResponse, error)
+	// Ends a notice: it was sent.
+	EndNotice(context.Context, *EndNoticeRequest) (*emptypb.Empty, error)
 	mustEmbedUnimplementedUserServiceServer()
 }
 
@@ -257,6 +289,12 @@ func (UnimplementedUserServiceServer) DeleteAddress(context.Context, *DeleteAddr
 }
 func (UnimplementedUserServiceServer) GetJwks(context.Context, *GetJwksRequest) (*Jwks, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetJwks not implemented")
+}
+func (UnimplementedUserServiceServer) BeginNotice(context.Context, *BeginNoticeRequest) (*BeginNoticeResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method BeginNotice not implemented")
+}
+func (UnimplementedUserServiceServer) EndNotice(context.Context, *EndNoticeRequest) (*emptypb.Empty, error) {
+	return nil, status.Error(codes.Unimplemented, "method EndNotice not implemented")
 }
 func (UnimplementedUserServiceServer) mustEmbedUnimplementedUserServiceServer() {}
 func (UnimplementedUserServiceServer) testEmbeddedByValue()                     {}
@@ -495,6 +533,42 @@ func _UserService_GetJwks_Handler(srv interface{}, ctx context.Context, dec func
 	return interceptor(ctx, in, info, handler)
 }
 
+func _UserService_BeginNotice_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(BeginNoticeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(UserServiceServer).BeginNotice(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: UserService_BeginNotice_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(UserServiceServer).BeginNotice(ctx, req.(*BeginNoticeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _UserService_EndNotice_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(EndNoticeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(UserServiceServer).EndNotice(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: UserService_EndNotice_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(UserServiceServer).EndNotice(ctx, req.(*EndNoticeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // UserService_ServiceDesc is the grpc.ServiceDesc for UserService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -549,6 +623,14 @@ var UserService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetJwks",
 			Handler:    _UserService_GetJwks_Handler,
+		},
+		{
+			MethodName: "BeginNotice",
+			Handler:    _UserService_BeginNotice_Handler,
+		},
+		{
+			MethodName: "EndNotice",
+			Handler:    _UserService_EndNotice_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -9,13 +9,13 @@ import (
 	"time"
 
 	"cloud.google.com/go/spanner"
-	"go.opentelemetry.io/otel/propagation"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/protobuf/encoding/protojson"
 
 	orderpb "larder.dev/api/order/v1"
 	typepb "larder.dev/api/type/v1"
 	"larder.dev/internal/checkout"
+	"larder.dev/internal/event"
 	"larder.dev/internal/order"
 	orderspanner "larder.dev/internal/order/spanner"
 	"larder.dev/internal/outbox"
@@ -121,7 +121,7 @@ func (b *Books) AwaitAction(ctx context.Context, id string, attendAfter time.Tim
 // Commit implements checkout.Books (rule 5). Its reads lock: the order's absence, the payment, and, shared with all other commits of
 // the store, the epoch.
 func (b *Books) Commit(ctx context.Context, id string, frozen checkout.Frozen, fingerprint []byte, hold stock.Hold) (standing checkout.Standing, epoch stock.Epoch, err error) {
-	event, err := b.confirmed(ctx, id, frozen)
+	told, err := b.confirmed(ctx, id, frozen)
 	if err != nil {
 		return checkout.Standing{}, 0, err
 	}
@@ -140,7 +140,7 @@ func (b *Books) Commit(ctx context.Context, id string, frozen checkout.Frozen, f
 			Fingerprint: fingerprint, Lines: frozen.Lines, Totals: frozen.Totals, Address: frozen.Address,
 		})
 		mutations = append(mutations, stockspanner.Sale(frozen.StoreID, id, epoch, frozen.StockLines(), frozen.UserID)...)
-		mutations = append(mutations, outboxspanner.Insert(event))
+		mutations = append(mutations, outboxspanner.Insert(told))
 		if err := move(txn, standing.Payment, payment.Authorized, time.Time{}); err != nil {
 			return err
 		}
@@ -168,10 +168,8 @@ func (b *Books) confirmed(ctx context.Context, id string, frozen checkout.Frozen
 		Payment: order.Payment{State: order.PaymentState(payment.Authorized), Authorized: frozen.Totals.Total},
 		History: []order.Event{{State: order.Confirmed, Time: now, Actor: order.Shopper}},
 	}.Proto()
-	trace := propagation.MapCarrier{}
-	propagation.TraceContext{}.Inject(ctx, trace)
-	return outbox.New(id+"-1", outbox.OrderEvents, "orders/"+id, trace.Get("traceparent"),
-		&orderpb.OrderConfirmed{Order: sold, CartId: frozen.CartID, CartEtag: frozen.CartETag})
+	return outbox.New(id+"-1", event.OrderEvents, "orders/"+id, event.TraceParent(ctx),
+		&orderpb.OrderConfirmed{Order: sold, CartId: frozen.CartID, CartEtag: frozen.CartETag, Version: 1})
 }
 
 // Abandon implements checkout.Books (rule 7a).

@@ -4,13 +4,13 @@ package pubsub
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"cloud.google.com/go/pubsub/v2"
 	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"larder.dev/internal/event"
 	"larder.dev/internal/outbox"
 )
 
@@ -32,43 +32,29 @@ func New(client *pubsub.Client, project string) Publisher { return Publisher{cli
 
 // Publish implements outbox.Publisher. The client sends it again until ctx ends where that may help; a missing topic is NotFound at once.
 func (p Publisher) Publish(ctx context.Context, topic string, events []outbox.Committed) error {
-	request := &pubsubpb.PublishRequest{Topic: p.name(topic), Messages: make([]*pubsubpb.PubsubMessage, len(events))}
+	told := make([]event.Event, len(events))
 	for i, e := range events {
-		request.Messages[i] = &pubsubpb.PubsubMessage{Data: e.Data, Attributes: Attributes(e)}
+		told[i] = cloudEvent(e)
 	}
-	answer, err := p.client.TopicAdminClient.Publish(ctx, request)
-	if err != nil {
-		return fmt.Errorf("publish to %s: %w", topic, err)
+	return event.Publish(ctx, p.client, p.project, topic, told...)
+}
+
+// cloudEvent is what happened as it is told; its time is the commit's.
+func cloudEvent(e outbox.Committed) event.Event {
+	return event.Event{
+		ID: e.ID, Source: Source, Type: e.Type, Subject: e.Subject, Time: e.Time, Data: e.Data, TraceParent: e.TraceParent,
 	}
-	if got := len(answer.GetMessageIds()); got != len(events) {
-		return fmt.Errorf("publish to %s: %d of %d events acknowledged", topic, got, len(events))
-	}
-	return nil
 }
 
 // Reachable asks Pub/Sub for a topic. It needn't be there: publishing is tried until it is.
 func (p Publisher) Reachable(topic string) func(context.Context) error {
 	return func(ctx context.Context) error {
-		_, err := p.client.TopicAdminClient.GetTopic(ctx, &pubsubpb.GetTopicRequest{Topic: p.name(topic)})
+		_, err := p.client.TopicAdminClient.GetTopic(ctx, &pubsubpb.GetTopicRequest{
+			Topic: fmt.Sprintf("projects/%s/topics/%s", p.project, topic),
+		})
 		if status.Code(err) == codes.NotFound {
 			return nil
 		}
 		return err
 	}
-}
-
-func (p Publisher) name(topic string) string {
-	return fmt.Sprintf("projects/%s/topics/%s", p.project, topic)
-}
-
-// Attributes are an event's context attributes. ce-time is the commit's time; traceparent is left out if there is none.
-func Attributes(e outbox.Committed) map[string]string {
-	attributes := map[string]string{
-		"ce-id": e.ID, "ce-type": e.Type, "ce-source": Source, "ce-specversion": "1.0", "ce-subject": e.Subject,
-		"ce-time": e.Time.UTC().Format(time.RFC3339Nano), "content-type": "application/json",
-	}
-	if e.TraceParent != "" {
-		attributes["traceparent"] = e.TraceParent
-	}
-	return attributes
 }
