@@ -47,6 +47,7 @@ address PUBSUB_EMULATOR_HOST 85 127.0.0.1:PORT pubsub
 address DEBEZIUM_URL 83 http://127.0.0.1:PORT debezium
 address STRIPE_API_URL 90 http://127.0.0.1:PORT payments
 address GCE_METADATA_HOST 91 127.0.0.1:PORT metadata
+address SMTP_ADDR 25 127.0.0.1:PORT mailsink
 echo "export LARDER_OUTSIDE='${outside# }'"
 
 # Ports of Elasticsearch and the Spanner emulator that no client of the platform uses.
@@ -63,6 +64,18 @@ address ORDER_ADDR 106 127.0.0.1:PORT
 address PAYMENT_ADDR 107 127.0.0.1:PORT
 address RELAY_ADDR 108 127.0.0.1:PORT
 address PRODUCTINDEX_ADDR 111 127.0.0.1:PORT
+address INVOKER_ADDR 92 127.0.0.1:PORT
+address MAILSINK_ADDR 93 127.0.0.1:PORT
+
+# The functions. Each runs as a process of its own, which has the name in lower case.
+functions='CapturePayment VoidPayment ApplyStock ClearCart NotifyShopper PaymentWebhook ApplyPaymentEvent AdjustStock
+	UpdateAvailability ReapCheckouts ReconcilePayments ReconcileStock FoldLedger ActivatePrices UpdatePopularity AuditIndex'
+offset=121
+for function in $(echo "$functions" | tr '[:lower:]' '[:upper:]'); do
+	address "${function}_ADDR" $offset 127.0.0.1:PORT
+	offset=$((offset + 1))
+done
+echo "export LARDER_FUNCTIONS='$(echo "$functions" | xargs)'"
 
 # Who signs tokens: the user service for shoppers, the local metadata server, as Google, for services.
 address JWKS_URL 101 http://127.0.0.1:PORT/.well-known/jwks.json
@@ -72,6 +85,11 @@ set_to INSECURE_CALLS true
 set_to ROUTES_FILE "$root/terraform/routes.json"
 
 set_to STRIPE_API_KEY sk_test_larder
+# Where the payment provider tells what happened, the secret that it signs with, and those that the function takes.
+address WEBHOOK_URL 80 http://127.0.0.1:PORT/v1/webhooks/payments/stripe
+set_to WEBHOOK_SECRET whsec_larder
+set_to WEBHOOK_SECRETS whsec_larder
+set_to MAIL_FROM 'Larder <orders@larder.example>'
 set_to GOOGLE_CLOUD_PROJECT larder-local
 set_to SPANNER_DATABASE projects/larder-local/instances/larder/databases/larder
 # The emulator breaks under concurrent multiplexed sessions, which the client would choose by itself.
