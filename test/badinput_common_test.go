@@ -34,6 +34,9 @@ func (w *world) calls() map[string]call {
 		"ProductService.DeleteProduct":  {"merchandiser", "DELETE /v1/products/" + w.sold, ""},
 		"ProductService.ListCategories": {"", "GET /v1/categories", ""},
 		"ProductService.ListStores":     {"", "GET /v1/stores", ""},
+		"ProductService.PlanPrice":      {"merchandiser", "POST /v1/products/" + w.sold + "/prices", w.planned("100", soon())},
+		"ProductService.ListPrices":     {"merchandiser", "GET /v1/products/" + w.sold + "/prices", ""},
+		"ProductService.AuditIndex":     {"operator", "POST /v1/products:audit", `{}`},
 
 		"SearchService.Search": {"", "GET /v1/search?store=soho&q=milk", ""},
 
@@ -46,13 +49,26 @@ func (w *world) calls() map[string]call {
 		"CheckoutService.CreateCheckout": {"shopper", "POST /v1/checkouts", w.checkout(delivery, "pm_card_visa", w.total)},
 		"CheckoutService.GetCheckout":    {"shopper", "GET /v1/checkouts/" + w.shopper.order, ""},
 
-		"StockService.GetStock":     {"operator", "GET /v1/stores/soho/stock/" + w.sold, ""},
-		"StockService.ListStock":    {"operator", "GET /v1/stores/soho/stock", ""},
-		"StockService.AdjustStock":  {"operator", "POST /v1/stores/soho/stock:adjust", w.adjustment(w.sold, "5")},
-		"StockService.RebuildStock": {"operator", "POST /v1/stores/soho/stock:rebuild", `{}`},
+		"StockService.GetStock":         {"operator", "GET /v1/stores/soho/stock/" + w.sold, ""},
+		"StockService.ListStock":        {"operator", "GET /v1/stores/soho/stock", ""},
+		"StockService.AdjustStock":      {"operator", "POST /v1/stores/soho/stock:adjust", w.adjustment(w.sold, "5")},
+		"StockService.RebuildStock":     {"operator", "POST /v1/stores/soho/stock:rebuild", `{}`},
+		"StockService.ListStockEntries": {"operator", "GET /v1/stores/soho/stock/" + w.sold + "/entries", ""},
+		"StockService.ReconcileStock":   {"operator", "POST /v1/stores/soho/stock:reconcile", `{}`},
+		"StockService.PutSlot":          {"operator", "PUT /v1/stores/soho/slots/spoilt-slot", w.slot(soon(), soon(), "1")},
+		"StockService.ListSlots":        {"", "GET /v1/stores/soho/slots", ""},
 
-		"OrderService.GetOrder":   {"shopper", "GET /v1/orders/" + w.shopper.order, ""},
-		"OrderService.ListOrders": {"shopper", "GET /v1/orders", ""},
+		"OrderService.GetOrder":      {"shopper", "GET /v1/orders/" + w.shopper.order, ""},
+		"OrderService.ListOrders":    {"shopper", "GET /v1/orders", ""},
+		"OrderService.CancelOrder":   {"shopper", "POST /v1/orders/" + w.shopper.order + ":cancel", `{}`},
+		"OrderService.PickOrder":     {"operator", "POST /v1/orders/" + w.shopper.order + ":pick", `{}`},
+		"OrderService.PackOrder":     {"operator", "POST /v1/orders/" + w.shopper.order + ":pack", `{}`},
+		"OrderService.DispatchOrder": {"operator", "POST /v1/orders/" + w.shopper.order + ":dispatch", `{}`},
+		"OrderService.DeliverOrder":  {"operator", "POST /v1/orders/" + w.shopper.order + ":deliver", `{}`},
+		"OrderService.RefundOrder":   {"operator", "POST /v1/orders/" + w.shopper.order + ":refund", `{"reason":"spoilt"}`},
+
+		"PaymentService.GetPayment":    {"operator", "GET /v1/orders/" + w.shopper.order + "/payment", ""},
+		"PaymentService.AuditPayments": {"operator", "POST /v1/payments:audit", `{}`},
 	}
 }
 
@@ -73,7 +89,7 @@ func (w *world) rows(t *testing.T) []row {
 		}
 	}
 	for _, rows := range [][]row{
-		w.userRows(), w.addressRows(), w.productRows(), w.searchRows(), w.cartRows(), w.checkoutRows(), w.stockRows(), w.orderRows(), w.edgeRows(),
+		w.userRows(), w.addressRows(), w.productRows(), w.searchRows(), w.cartRows(), w.checkoutRows(), w.stockRows(), w.orderRows(), w.fulfilmentRows(), w.edgeRows(),
 	} {
 		all = append(all, rows...)
 	}

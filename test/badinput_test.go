@@ -18,6 +18,7 @@ import (
 	_ "larder.dev/api/cart/v1"
 	_ "larder.dev/api/checkout/v1"
 	_ "larder.dev/api/order/v1"
+	_ "larder.dev/api/payment/v1"
 	_ "larder.dev/api/product/v1"
 	_ "larder.dev/api/search/v1"
 	_ "larder.dev/api/stock/v1"

@@ -1,5 +1,5 @@
-// Command demo walks through the first order like an outsider: by the public edge, the payment provider's own list, and, in one step,
-// SQL in the catalogue's database. Every run makes its own shopper and its own products, so that old data can't satisfy it.
+// Command demo walks through a grocer's day like an outsider: by the public edge, the payment provider's own list, topics, mails and
+// the commands of operators; and it does what only fate does: SQL in the catalogue's database, a flushed Redis, a killed process. Every run makes its own shopper and its own products, so that old data can't satisfy it.
 package main
 
 import (
@@ -19,6 +19,12 @@ type config struct {
 	DatabaseURL string `env:"DATABASE_URL,required"`
 	ProviderURL string `env:"STRIPE_API_URL,required"`
 	ProviderKey string `env:"STRIPE_API_KEY,required"`
+	Project     string `env:"GOOGLE_CLOUD_PROJECT,required"`
+	// PubSub is read by Pub/Sub's own client: an outsider's topics are the emulator's here.
+	PubSub        string `env:"PUBSUB_EMULATOR_HOST,required"`
+	StockRedis    string `env:"STOCK_REDIS_ADDR,required"`
+	MailSink      string `env:"MAILSINK_ADDR,required"`
+	WebhookSecret string `env:"WEBHOOK_SECRET,required"`
 	// State is where the platform's logs are.
 	State string `env:"LARDER_STATE,required"`
 	// Password of the seed's operator and merchandiser.
@@ -47,6 +53,20 @@ var steps = []step{
 	{"change a price with SQL in PostgreSQL", "search shows it", changeBySQL},
 	{"order history", "the order with its lines, prices, times", orderHistory},
 	{"fill a guest cart, sign in with another cart", "merged by the stated rule", mergeGuestCart},
+	{"after an order", "its mail; its event for an outside subscriber, valid by its proto; the cart is empty", afterAnOrder},
+	{"an operator picks and packs", "captured asynchronously; the provider's signed webhook came back; CAPTURED", pickAndPack},
+	{"dispatch before CAPTURED, then after", "refused with the reason; DISPATCHED, then delivered", dispatch},
+	{"webhooks with a bad signature, an old time, twice", "refused, refused, one effect", webhooks},
+	{"buy the last unit", "search for that store shows it unavailable, for another store not", lastUnit},
+	{"a warehouse message, the same one again", "stock up once; search shows it available", warehouse},
+	{"a malformed message", "in the dead letters with its reason; shown, mended, replayed; applied once", malformed},
+	{"cancel an order", "stock back, authorisation voided at the provider, mail sent", cancelOrder},
+	{"refund one line", "the provider's list shows that amount, once, also when repeated", refundLine},
+	{"fill a delivery slot", "the next order for it is refused, another slot is offered", fillSlot},
+	{"a planned price comes into force", "product and search show it; an order at the old total is PRICE_CHANGED", plannedPrice},
+	{"FLUSHALL on the stock's Redis", "sales go on by themselves after a rebuild; stock equals the ledger", flushStock},
+	{"kill -9 of checkout between authorisation and commit", "asked again: one order, one authorisation", killCheckout},
+	{"the audits: stock, payments, index", "no drift, no orphan, nothing missing, stale or extra", audits},
 }
 
 func main() {

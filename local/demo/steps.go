@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"cloud.google.com/go/pubsub/v2"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 )
@@ -27,6 +28,10 @@ type demo struct {
 	expected                                   map[string]any // the cart's total
 	request                                    map[string]any // the first order
 	key, order                                 string
+
+	// Of the steps after the first order: a product with stock, and an order whose payment was captured.
+	goods, captured string
+	client          *pubsub.Client // an outsider's connection, made when it is needed
 }
 
 const store = "soho"
@@ -443,12 +448,7 @@ func (d *demo) oneAuthorisation(ctx context.Context) error {
 
 // intents are the provider's, of one order, out of the 100 newest.
 func (d *demo) intents(ctx context.Context, order string) ([]any, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, d.config.ProviderURL+"/v1/payment_intents?limit=100", nil)
-	if err != nil {
-		return nil, err
-	}
-	request.Header.Set("Authorization", "Bearer "+d.config.ProviderKey)
-	list, err := d.send(request)
+	list, err := d.provider(ctx, "/v1/payment_intents?limit=100")
 	if err != nil {
 		return nil, err
 	}
