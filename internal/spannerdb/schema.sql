@@ -28,7 +28,8 @@ CREATE TABLE StockLedger (
 ) PRIMARY KEY (StoreId, ProductId, CommitTime, EntryId),
   ROW DELETION POLICY (OLDER_THAN(CommitTime, INTERVAL 400 DAY));
 
--- Room stock. The sum of a product's ledger entries up to FoldedUntil, so that a rebuild reads few entries.
+-- Room stock. The sum of a product's ledger entries up to FoldedUntil, so that a rebuild reads few entries. Every product that was ever
+-- stocked has a row: its first entry's transaction inserts an empty one.
 CREATE TABLE StockBalances (
   StoreId STRING(64) NOT NULL,
   ProductId STRING(64) NOT NULL,

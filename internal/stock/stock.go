@@ -113,6 +113,34 @@ type Ledger interface {
 	// Adjust enters an adjustment once, and returns the epoch that it was entered under: zero, and nothing entered, for a store
 	// that has none. Errors: IDEMPOTENCY_KEY_REUSED.
 	Adjust(ctx context.Context, adjustment Adjustment) (Epoch, error)
+	// Slot returns a slot without what is free of it; ok is false where there is none.
+	Slot(ctx context.Context, store, id string) (slot Slot, ok bool, err error)
+	// Slots lists the slots that begin after a time, by time, without what is free of them.
+	Slots(ctx context.Context, store string, after time.Time, limit int) ([]Slot, error)
+	// PutSlot writes a slot and enters the change of its capacity under an entry's id. It returns that entry, or the one before if the
+	// capacity is that already; one of epoch zero, and nothing entered, for a store that has none. Errors: ALREADY_EXISTS.
+	PutSlot(ctx context.Context, store string, slot Slot, entry, actor string) (Entry, error)
+}
+
+// Kinds of ledger entries.
+const (
+	KindSale         = "sale"
+	KindCancellation = "cancellation"
+	KindAdjustment   = "adjustment"
+)
+
+// Entry is one change of a product's stock in the ledger.
+type Entry struct {
+	ID, ProductID string
+	// Quantity is negative where something is taken away.
+	Quantity int64
+	// Epoch is the store's, as the entry's transaction read it.
+	Epoch Epoch
+	Kind  string
+	// Reference is the order, or the adjustment, that the entry belongs to.
+	Reference, Actor, Reason string
+	// Time is the transaction's commit timestamp.
+	Time time.Time
 }
 
 // Adjustment is a change of stock by a person or a warehouse.
@@ -194,11 +222,17 @@ func (s *Service) Overdue(ctx context.Context, store string, now time.Time, limi
 // Stores lists the stores that sell.
 func (s *Service) Stores(ctx context.Context) ([]string, error) { return s.ledger.Stores(ctx) }
 
-// Apply adds a committed ledger entry to the virtual stock, at the latest by a rebuild.
+// Apply adds a committed ledger entry to the virtual stock, at the latest by a rebuild. Many that find the stock gone share one.
 func (s *Service) Apply(ctx context.Context, store, entry string, epoch Epoch, lines []Line) error {
 	err := s.virtual.Apply(ctx, store, entry, epoch, lines)
-	if errors.Is(err, ErrNeedsRebuild) {
-		_, _, err = s.Rebuild(ctx, store)
+	if !errors.Is(err, ErrNeedsRebuild) {
+		return err
+	}
+	if err := s.rebuild(ctx, store, epoch, nil); err != nil {
+		return err
+	}
+	if err = s.virtual.Apply(ctx, store, entry, epoch, lines); errors.Is(err, ErrNeedsRebuild) {
+		_, _, err = s.Rebuild(ctx, store) // the stock is as it should be, but remembers no more entries
 	}
 	return err
 }
@@ -212,31 +246,32 @@ func (s *Service) Adjust(ctx context.Context, a Adjustment) error {
 		return fmt.Errorf("look for adjustment %s: %w", a.ID, err)
 	}
 	if epoch == 0 {
-		if err := s.refuseUnderflow(ctx, a); err != nil {
+		if err := s.refuseUnderflow(ctx, a.StoreID, a.Lines); err != nil {
 			return err
 		}
-		if epoch, err = s.enter(ctx, a); err != nil {
+		epoch, err = s.enter(ctx, a.StoreID, func() (Epoch, error) { return s.ledger.Adjust(ctx, a) })
+		if err != nil {
 			return fmt.Errorf("enter adjustment %s: %w", a.ID, err)
 		}
 	}
 	return s.Apply(ctx, a.StoreID, a.ID, epoch, a.Lines)
 }
 
-// enter gives a store its first epoch where it has none (rule 4: without one nothing commits).
-func (s *Service) enter(ctx context.Context, a Adjustment) (Epoch, error) {
-	epoch, err := s.ledger.Adjust(ctx, a)
+// enter gives a store its first epoch where what is entered finds none (rule 4: without one nothing commits).
+func (s *Service) enter(ctx context.Context, store string, entry func() (Epoch, error)) (Epoch, error) {
+	epoch, err := entry()
 	if err != nil || epoch != 0 {
 		return epoch, err
 	}
-	if _, _, err := s.Rebuild(ctx, a.StoreID); err != nil {
+	if _, _, err := s.Rebuild(ctx, store); err != nil {
 		return 0, err
 	}
-	return s.ledger.Adjust(ctx, a)
+	return entry()
 }
 
-func (s *Service) refuseUnderflow(ctx context.Context, a Adjustment) error {
+func (s *Service) refuseUnderflow(ctx context.Context, store string, lines []Line) error {
 	var products []string
-	for _, line := range a.Lines {
+	for _, line := range lines {
 		if line.Quantity < 0 {
 			products = append(products, line.ProductID)
 		}
@@ -244,11 +279,11 @@ func (s *Service) refuseUnderflow(ctx context.Context, a Adjustment) error {
 	if len(products) == 0 {
 		return nil
 	}
-	free, err := s.Available(ctx, a.StoreID, products)
+	free, err := s.Available(ctx, store, products)
 	if err != nil {
 		return err
 	}
-	for _, line := range a.Lines {
+	for _, line := range lines {
 		if free[line.ProductID]+line.Quantity < 0 && line.Quantity < 0 {
 			return fault.StockUnderflow.New("only %d of %s may still be promised", free[line.ProductID], line.ProductID).
 				WithMetadata("product_id", line.ProductID)

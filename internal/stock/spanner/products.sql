@@ -1,9 +1,6 @@
--- The products of a store that have ever had an entry, by id.
-SELECT DISTINCT ProductId
-FROM (
-  SELECT ProductId FROM StockBalances WHERE StoreId = @store AND ProductId > @after
-  UNION ALL
-  SELECT ProductId FROM StockLedger WHERE StoreId = @store AND ProductId > @after
-)
+-- The products of a store that were ever stocked, by id. Slots are counted as products, and aren't any.
+SELECT ProductId
+FROM StockBalances
+WHERE StoreId = @store AND ProductId > @after AND NOT STARTS_WITH(ProductId, 'slot:')
 ORDER BY ProductId
 LIMIT @limit

@@ -6,12 +6,11 @@ import (
 	"bytes"
 	"context"
 	_ "embed"
-	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"cloud.google.com/go/spanner"
-	"google.golang.org/api/iterator"
 	"google.golang.org/grpc/codes"
 
 	"larder.dev/internal/fault"
@@ -24,13 +23,6 @@ var sumSQL string
 
 //go:embed products.sql
 var productsSQL string
-
-// Kinds of ledger entries.
-const (
-	KindSale         = "sale"
-	KindCancellation = "cancellation"
-	KindAdjustment   = "adjustment"
-)
 
 // Epoch reads a store's epoch, zero where there is none. In a read-write transaction this locks the row: every transaction that
 // writes the ledger reads it so, and a bump waits for them or makes them retry. Under repeatable-read isolation it would not.
@@ -55,13 +47,16 @@ func Sale(store, order string, epoch stock.Epoch, lines []stock.Line, actor stri
 	for i, line := range lines {
 		taken[i] = stock.Line{ProductID: line.ProductID, Quantity: -line.Quantity}
 	}
-	return entries(store, "sale:"+order, epoch, taken, KindSale, order, actor, "")
+	return entries(store, "sale:"+order, epoch, taken, stock.KindSale, order, actor, "")
 }
 
 // Cancellation gives a cancelled order's lines back to the ledger.
 func Cancellation(store, order string, epoch stock.Epoch, lines []stock.Line, actor, reason string) []*spanner.Mutation {
-	return entries(store, "cancellation:"+order, epoch, lines, KindCancellation, order, actor, reason)
+	return entries(store, CancellationID(order), epoch, lines, stock.KindCancellation, order, actor, reason)
 }
+
+// CancellationID is the id of the entries that give a cancelled order's lines back.
+func CancellationID(order string) string { return "cancellation:" + order }
 
 func entries(store, id string, epoch stock.Epoch, lines []stock.Line, kind, reference, actor, reason string) []*spanner.Mutation {
 	mutations := make([]*spanner.Mutation, 0, len(lines))
@@ -119,34 +114,60 @@ func (l *Ledger) SumAt(ctx context.Context, store string, epoch stock.Epoch) (ma
 
 // Stocked implements stock.Ledger.
 func (l *Ledger) Stocked(ctx context.Context, store string, products []string) ([]string, error) {
-	txn := l.client.ReadOnlyTransaction()
-	defer txn.Close()
-	var stocked []string
-	for _, product := range products {
-		known, err := l.stocked(ctx, txn, store, product)
-		if err != nil {
-			return nil, fmt.Errorf("look for entries of %s: %w", product, err)
-		}
-		if known {
-			stocked = append(stocked, product)
-		}
+	known, err := stocked(ctx, l.client.Single(), store, products)
+	if err != nil {
+		return nil, err
 	}
-	return stocked, nil
+	return slices.DeleteFunc(slices.Clone(products), func(product string) bool { return !known[product] }), nil
 }
 
-func (l *Ledger) stocked(ctx context.Context, txn *spanner.ReadOnlyTransaction, store, product string) (bool, error) {
-	for _, table := range []string{"StockBalances", "StockLedger"} {
-		rows := txn.ReadWithOptions(ctx, table, spanner.Key{store, product}.AsPrefix(), []string{"ProductId"}, &spanner.ReadOptions{Limit: 1})
-		_, err := rows.Next()
-		rows.Stop()
-		if err == nil {
-			return true, nil
-		}
-		if !errors.Is(err, iterator.Done) {
-			return false, err
+// stocked tells which products have a balance. In a read-write transaction it locks the rows, or their absence.
+func stocked(ctx context.Context, txn rangeReader, store string, products []string) (map[string]bool, error) {
+	keys := make([]spanner.Key, len(products))
+	for i, product := range products {
+		keys[i] = spanner.Key{store, product}
+	}
+	known := make(map[string]bool, len(products))
+	err := txn.Read(ctx, "StockBalances", spanner.KeySetFromKeys(keys...), []string{"ProductId"}).Do(func(row *spanner.Row) error {
+		var product string
+		err := row.Columns(&product)
+		known[product] = true
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for balances in %s: %w", store, err)
+	}
+	return known, nil
+}
+
+// rangeReader is a transaction, read-only or read-write.
+type rangeReader interface {
+	Read(ctx context.Context, table string, keys spanner.KeySet, columns []string) *spanner.RowIterator
+}
+
+// beforeAll is before any entry.
+var beforeAll = time.Unix(0, 0).UTC()
+
+// balances gives products their empty balances where they have none. Whoever enters a product's first entry does so: a sale finds
+// virtual stock only of what was entered before.
+func balances(ctx context.Context, txn *spanner.ReadWriteTransaction, store string, lines []stock.Line) ([]*spanner.Mutation, error) {
+	products := make([]string, len(lines))
+	for i, line := range lines {
+		products[i] = line.ProductID
+	}
+	known, err := stocked(ctx, txn, store, products)
+	if err != nil {
+		return nil, err
+	}
+	var mutations []*spanner.Mutation
+	for _, product := range products {
+		if !known[product] {
+			mutations = append(mutations, spanner.InsertMap("StockBalances", map[string]any{
+				"StoreId": store, "ProductId": product, "Quantity": int64(0), "FoldedUntil": beforeAll,
+			}))
 		}
 	}
-	return false, nil
+	return mutations, nil
 }
 
 // Products implements stock.Ledger.
@@ -199,12 +220,15 @@ func (l *Ledger) Adjust(ctx context.Context, a stock.Adjustment) (stock.Epoch, e
 		if epoch, err = Epoch(ctx, txn, a.StoreID); err != nil || epoch == 0 {
 			return err
 		}
-		return txn.BufferWrite(append(
-			entries(a.StoreID, a.ID, epoch, a.Lines, KindAdjustment, a.ID, a.Actor, a.Reason),
-			spanner.InsertMap("StockAdjustments", map[string]any{
-				"StoreId": a.StoreID, "AdjustmentId": a.ID, "Fingerprint": a.Fingerprint,
-				"Epoch": epoch.Time(), "CreateTime": spanner.CommitTimestamp,
-			})))
+		mutations, err := balances(ctx, txn, a.StoreID, a.Lines)
+		if err != nil {
+			return err
+		}
+		mutations = append(mutations, entries(a.StoreID, a.ID, epoch, a.Lines, stock.KindAdjustment, a.ID, a.Actor, a.Reason)...)
+		return txn.BufferWrite(append(mutations, spanner.InsertMap("StockAdjustments", map[string]any{
+			"StoreId": a.StoreID, "AdjustmentId": a.ID, "Fingerprint": a.Fingerprint,
+			"Epoch": epoch.Time(), "CreateTime": spanner.CommitTimestamp,
+		})))
 	})
 	if err != nil {
 		return 0, err

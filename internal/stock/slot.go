@@ -1,0 +1,147 @@
+package stock
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"larder.dev/internal/fault"
+)
+
+// A delivery slot is counted like stock, as a product of the ledger of its own: its capacity is the sum of its adjustments, an
+// order that is delivered in it takes one unit, and what may still be promised is what is free. So an order holds its slot with its
+// lines, all or nothing, and gives it back with them. The prefix keeps slots from being asked for as products, and out of what
+// is told of products: no product's id has a colon.
+const slotPrefix = "slot:"
+
+// Slot is a time in which a store's van delivers.
+type Slot struct {
+	ID         string
+	Start, End time.Time
+	// Capacity is how many orders it takes in all, Available how many more.
+	Capacity, Available int64
+}
+
+// SlotLine is what an order takes of its delivery slot.
+func SlotLine(id string) Line { return Line{ProductID: slotPrefix + id, Quantity: 1} }
+
+// SlotOf returns the slot that is counted as a product; ok is false for an ordinary product.
+func SlotOf(productID string) (id string, ok bool) { return strings.CutPrefix(productID, slotPrefix) }
+
+// What an operator may open.
+const (
+	longestSlot  = 24 * time.Hour
+	farthestSlot = 366 * 24 * time.Hour
+)
+
+// upcoming bounds how many slots of a store are looked at for free ones: some weeks.
+const upcoming = 500
+
+// Slot returns a slot of a store as it is now; ok is false where there is none.
+func (s *Service) Slot(ctx context.Context, store, id string) (slot Slot, ok bool, err error) {
+	slot, ok, err = s.ledger.Slot(ctx, store, id)
+	if err != nil || !ok {
+		return Slot{}, false, err
+	}
+	slots := []Slot{slot}
+	if err := s.count(ctx, store, slots); err != nil {
+		return Slot{}, false, err
+	}
+	return slots[0], true, nil
+}
+
+// Slots returns the slots of a store that haven't begun, by time, at most limit.
+func (s *Service) Slots(ctx context.Context, store string, now time.Time, limit int) ([]Slot, error) {
+	slots, err := s.ledger.Slots(ctx, store, now, limit)
+	if err != nil || len(slots) == 0 {
+		return nil, err
+	}
+	return slots, s.count(ctx, store, slots)
+}
+
+// FreeSlots returns those of them that take another order.
+func (s *Service) FreeSlots(ctx context.Context, store string, now time.Time, limit int) ([]Slot, error) {
+	slots, err := s.Slots(ctx, store, now, upcoming)
+	if err != nil {
+		return nil, err
+	}
+	var free []Slot
+	for _, slot := range slots {
+		if slot.Available > 0 && len(free) < limit {
+			free = append(free, slot)
+		}
+	}
+	return free, nil
+}
+
+// count looks up what is free.
+func (s *Service) count(ctx context.Context, store string, slots []Slot) error {
+	products := make([]string, len(slots))
+	for i, slot := range slots {
+		products[i] = SlotLine(slot.ID).ProductID
+	}
+	free, err := s.Available(ctx, store, products)
+	if err != nil {
+		return err
+	}
+	for i, product := range products {
+		slots[i].Available = max(free[product], 0)
+	}
+	return nil
+}
+
+// PutSlot opens a slot, or changes the capacity of one that is open: the ledger first, then the virtual stock, as Adjust does. The
+// same again changes nothing, and brings what the first one may have left undone to its end. Errors: INVALID_ARGUMENT,
+// STOCK_UNDERFLOW for a capacity below what is booked, ALREADY_EXISTS for another time.
+func (s *Service) PutSlot(ctx context.Context, store string, slot Slot, now time.Time, actor string) (Slot, error) {
+	if err := checkSlot(slot, now); err != nil {
+		return Slot{}, err
+	}
+	if err := s.refuseOverbooked(ctx, store, slot); err != nil {
+		return Slot{}, err
+	}
+	entry := uuid.NewString() // made here: a transaction may run several times
+	var last Entry
+	_, err := s.enter(ctx, store, func() (Epoch, error) {
+		var err error
+		last, err = s.ledger.PutSlot(ctx, store, slot, entry, actor)
+		return last.Epoch, err
+	})
+	if err != nil {
+		return Slot{}, fmt.Errorf("enter slot %s: %w", slot.ID, err)
+	}
+	if err := s.Apply(ctx, store, last.ID, last.Epoch, []Line{{ProductID: last.ProductID, Quantity: last.Quantity}}); err != nil {
+		return Slot{}, err
+	}
+	slots := []Slot{slot}
+	if err := s.count(ctx, store, slots); err != nil {
+		return Slot{}, err
+	}
+	return slots[0], nil
+}
+
+func checkSlot(slot Slot, now time.Time) error {
+	switch {
+	case !slot.End.After(slot.Start):
+		return fault.Invalid("end_time", "must be after start_time")
+	case slot.End.Sub(slot.Start) > longestSlot:
+		return fault.Invalid("end_time", "must be within 24 hours of start_time")
+	case slot.Start.After(now.Add(farthestSlot)):
+		return fault.Invalid("start_time", "must be within a year")
+	default:
+		return nil
+	}
+}
+
+// refuseOverbooked asks whether what is taken away is free. An order at the same instant may still overbook the slot by one; it
+// takes no more then.
+func (s *Service) refuseOverbooked(ctx context.Context, store string, slot Slot) error {
+	old, ok, err := s.ledger.Slot(ctx, store, slot.ID)
+	if err != nil || !ok || slot.Capacity >= old.Capacity {
+		return err
+	}
+	return s.refuseUnderflow(ctx, store, []Line{{ProductID: SlotLine(slot.ID).ProductID, Quantity: slot.Capacity - old.Capacity}})
+}

@@ -1,0 +1,196 @@
+package stock_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"larder.dev/internal/fault"
+	"larder.dev/internal/stock"
+)
+
+// noon is a slot's time, far enough ahead.
+var noon = time.Now().UTC().Truncate(time.Hour).Add(48 * time.Hour)
+
+func (s shop) put(t *testing.T, id string, start time.Time, capacity int64) (stock.Slot, error) {
+	t.Helper()
+	return s.PutSlot(t.Context(), s.store, stock.Slot{ID: id, Start: start, End: start.Add(time.Hour), Capacity: capacity}, time.Now(), "operator")
+}
+
+func (s shop) mustPut(t *testing.T, id string, start time.Time, capacity int64) stock.Slot {
+	t.Helper()
+	slot, err := s.put(t, id, start, capacity)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slot
+}
+
+func TestSlotsLife(t *testing.T) {
+	s := open(t)
+	s.adjust(t, map[string]int64{"apples": 10})
+	if slot := s.mustPut(t, "noon", noon, 2); slot.Capacity != 2 || slot.Available != 2 {
+		t.Errorf("opened: %+v", slot)
+	}
+
+	// An order holds its slot with its lines, or neither.
+	if _, err := s.reserve(t.Context(), "o1", line("apples", 1), stock.SlotLine("noon")); err != nil {
+		t.Fatal(err)
+	}
+	s.wantSlot(t, "noon", 2, 1)
+	s.mustPut(t, "noon", noon, 2) // the same again
+	s.wantSlot(t, "noon", 2, 1)
+
+	if _, err := s.put(t, "noon", noon, 0); !fault.Is(err, fault.StockUnderflow) {
+		t.Errorf("lowered below what is booked: %v", err)
+	}
+	if _, err := s.put(t, "noon", noon.Add(time.Hour), 2); !fault.Is(err, fault.AlreadyExists) {
+		t.Errorf("another time: %v", err)
+	}
+	s.wantSlot(t, "noon", 2, 1)
+
+	s.mustPut(t, "noon", noon, 1) // as many as are booked
+	_, err := s.reserve(t.Context(), "o2", line("apples", 1), stock.SlotLine("noon"))
+	if err == nil || !slices.Equal(shortOf(err), []string{"slot:noon"}) {
+		t.Errorf("a full slot: %v", err)
+	}
+	s.want(t, map[string]int64{"apples": 9})
+	s.mustPut(t, "noon", noon, 3)
+	s.wantSlot(t, "noon", 3, 2)
+	if err := s.Release(t.Context(), s.store, "o1"); err != nil {
+		t.Fatal(err)
+	}
+	s.wantSlot(t, "noon", 3, 3)
+
+	// What is free is in the ledger, and comes back with a rebuild.
+	s.flush(t)
+	s.wantSlot(t, "noon", 3, 3)
+	if _, ok, err := s.Slot(t.Context(), s.store, "midnight"); ok || err != nil {
+		t.Errorf("a slot that isn't there: %t, %v", ok, err)
+	}
+	listed, err := s.List(t.Context(), s.store, "", 10)
+	if err != nil || !slices.Equal(listed, []stock.Line{line("apples", 10)}) {
+		t.Errorf("the stock's list has %v, %v; slots are no products", listed, err)
+	}
+}
+
+func (s shop) wantSlot(t *testing.T, id string, capacity, available int64) {
+	t.Helper()
+	slot, ok, err := s.Slot(t.Context(), s.store, id)
+	if err != nil || !ok || slot.Capacity != capacity || slot.Available != available {
+		t.Errorf("%s: %+v, %t, %v; want %d of %d free", id, slot, ok, err, available, capacity)
+	}
+}
+
+// shortOf lists what couldn't be had.
+func shortOf(err error) (products []string) {
+	var short *stock.InsufficientError
+	if errors.As(err, &short) {
+		for _, shortage := range short.Shortages {
+			products = append(products, shortage.ProductID)
+		}
+	}
+	return products
+}
+
+func TestSlotsByTime(t *testing.T) {
+	s := open(t)
+	for i, id := range []string{"c", "a", "b", "full", "over"} {
+		s.mustPut(t, id, noon.Add(time.Duration(i)*time.Hour), 1)
+	}
+	s.mustPut(t, "empty", noon, 0)
+	if _, err := s.reserve(t.Context(), "o1", stock.SlotLine("full")); err != nil {
+		t.Fatal(err)
+	}
+	ids := func(slots []stock.Slot) (ids []string) {
+		for _, slot := range slots {
+			ids = append(ids, slot.ID)
+		}
+		return ids
+	}
+	for _, c := range []struct {
+		name  string
+		now   time.Time
+		limit int
+		all   []string
+		free  []string
+	}{
+		{"all", noon.Add(-time.Second), 10, []string{"c", "empty", "a", "b", "full", "over"}, []string{"c", "a", "b", "over"}},
+		{"what has begun is left out", noon, 10, []string{"a", "b", "full", "over"}, []string{"a", "b", "over"}},
+		{"a few", noon, 2, []string{"a", "b"}, []string{"a", "b"}},
+		{"none left", noon.Add(99 * time.Hour), 10, nil, nil},
+	} {
+		all, err := s.Slots(t.Context(), s.store, c.now, c.limit)
+		if err != nil || !slices.Equal(ids(all), c.all) {
+			t.Errorf("%s: %v, %v; want %v", c.name, ids(all), err, c.all)
+		}
+		free, err := s.FreeSlots(t.Context(), s.store, c.now, c.limit)
+		if err != nil || !slices.Equal(ids(free), c.free) {
+			t.Errorf("%s: free are %v, %v; want %v", c.name, ids(free), err, c.free)
+		}
+	}
+}
+
+func TestSlotsTimes(t *testing.T) {
+	s := open(t)
+	now := time.Now()
+	for name, slot := range map[string]stock.Slot{
+		"no length":     {ID: "a", Start: noon, End: noon},
+		"backwards":     {ID: "a", Start: noon, End: noon.Add(-time.Hour)},
+		"over a day":    {ID: "a", Start: noon, End: noon.Add(24*time.Hour + time.Second)},
+		"over one year": {ID: "a", Start: now.AddDate(1, 0, 2), End: now.AddDate(1, 0, 2).Add(time.Hour)},
+	} {
+		if _, err := s.PutSlot(t.Context(), s.store, slot, now, "operator"); !fault.Is(err, fault.InvalidArgument) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A slot that many want at once, opened by several operators, is booked to its capacity and no further.
+func TestHotSlot(t *testing.T) {
+	s := open(t)
+	const capacity, shoppers = 10, 60
+	var opened sync.WaitGroup
+	for range 4 {
+		opened.Go(func() { s.mustPut(t, "noon", noon, capacity) })
+	}
+	opened.Wait()
+	s.wantSlot(t, "noon", capacity, capacity)
+	var held atomic.Int64
+	var wg sync.WaitGroup
+	for i := range shoppers {
+		wg.Go(func() {
+			_, err := s.reserve(t.Context(), fmt.Sprint("o", i), stock.SlotLine("noon"))
+			switch {
+			case err == nil:
+				held.Add(1)
+			case len(shortOf(err)) != 1:
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if held.Load() != capacity {
+		t.Errorf("%d of %d places are held", held.Load(), capacity)
+	}
+	s.wantSlot(t, "noon", capacity, 0)
+}
+
+// A change of capacity that was entered and never applied is applied by the same call again.
+func TestSlotIsBroughtToItsEnd(t *testing.T) {
+	s := open(t)
+	s.mustPut(t, "noon", noon, 1)
+	if _, err := s.ledger.PutSlot(t.Context(), s.store, stock.Slot{ID: "noon", Start: noon, End: noon.Add(time.Hour), Capacity: 5}, "e", "operator"); err != nil {
+		t.Fatal(err)
+	}
+	s.wantSlot(t, "noon", 5, 1) // the process died here
+	for range 2 {
+		if slot := s.mustPut(t, "noon", noon, 5); slot.Available != 5 {
+			t.Errorf("%d are free, want 5", slot.Available)
+		}
+	}
+}
