@@ -6,8 +6,10 @@
 //     so whoever inserts the row first decides: the commit, or the tombstone of a checkout that was given up, ABANDONED.
 //   - A tombstone is no order. It is never shown, listed or moved on; it keeps only the refusal that checkout gives again.
 //   - An order's lines, prices, totals and address are those that the shopper agreed to, and never change.
-//   - Its state moves only along the table of transitions (states.go). Each step raises the version, which is the etag, and adds
-//     a row to the history, in one transaction.
+//   - Its state moves only along the table of transitions (states.go). Each step raises the version, which is the etag, adds
+//     a row to the history, and tells an event, in one transaction. A step that was taken already is answered as it is.
+//   - Cancelling gives goods and money back, so it is checkout's transaction (rule 8 of docs/protocol.md); refunding is the room
+//     payment's. This room decides who may ask for them.
 //   - A shopper sees the orders of their own, an operator any. An order of another's can't be told from one that isn't there.
 //   - Lists are newest first. A page goes on behind the last order of the page before, so orders that come meanwhile neither
 //     repeat nor hide others.
@@ -17,6 +19,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/google/uuid"
 
 	typepb "larder.dev/api/type/v1"
 	"larder.dev/internal/fault"
@@ -37,6 +41,8 @@ type Order struct {
 	Lines   []Line
 	Totals  pricing.Totals
 	Address *typepb.Address
+	// Slot is the time that was chosen for the delivery; nil: as soon as it can be.
+	Slot    *Slot
 	Payment Payment
 	// History has the oldest event first.
 	History    []Event
@@ -46,6 +52,13 @@ type Order struct {
 
 // Line is a quantity of one product at the price that was agreed to.
 type Line = pricing.Line
+
+// Slot is a time in which a van of the store delivers, as it was when it was chosen.
+type Slot struct {
+	ID    string    `json:"id"`
+	Start time.Time `json:"start"`
+	End   time.Time `json:"end"`
+}
 
 // Payment is what happened to the order's money.
 type Payment struct {
@@ -73,20 +86,61 @@ const (
 	MaxPageSize     = 100
 )
 
-// Store reads orders.
+// Store keeps orders.
 type Store interface {
 	// Get reads an order or a tombstone. Errors: ORDER_NOT_FOUND.
 	Get(ctx context.Context, id string) (Order, error)
 	// List reads a person's orders, without tombstones, newest first and by id among equals, behind a position (nil: from the
 	// start), at most limit.
 	List(ctx context.Context, userID string, behind *Position, limit int) ([]Order, error)
+	// Move takes a step and tells its event, in one transaction, and returns the order as it is then. at is the event's time.
+	// Errors: those of Order.Take.
+	Move(ctx context.Context, id string, step Step, at time.Time) (Order, error)
+}
+
+// Checkouts is the room checkout, by its service: what was sold is taken back by whoever sold it.
+type Checkouts interface {
+	// Cancel calls an order off. Errors: ORDER_NOT_FOUND, ETAG_MISMATCH, ORDER_STATE_CONFLICT.
+	Cancel(ctx context.Context, id string, step Step) error
+}
+
+// Payments is the room payment, by its service.
+type Payments interface {
+	// Refund gives money back, once for each id of a refund. Errors: NOTHING_TO_REFUND, REFUND_TOO_LARGE, IDEMPOTENCY_KEY_REUSED.
+	Refund(ctx context.Context, refund Refund) error
+}
+
+// Refund is money of an order to be given back.
+type Refund struct {
+	// ID is a UUID; the same one refunds once.
+	ID      string
+	OrderID string
+	// Lines of the order; none: everything that isn't refunded yet.
+	Lines []RefundLine
+	// Reason is kept with the refund, at most 200 characters.
+	Reason string
+	// Actor is the user's id who asks for it.
+	Actor string
+}
+
+// RefundLine is a quantity of one product, from 1.
+type RefundLine struct {
+	ProductID string
+	Quantity  int64
 }
 
 // Service is the room. Its methods are safe for concurrent use.
-type Service struct{ store Store }
+type Service struct {
+	store     Store
+	checkouts Checkouts
+	payments  Payments
+	now       func() time.Time
+}
 
 // New makes the room's service.
-func New(store Store) *Service { return &Service{store: store} }
+func New(store Store, checkouts Checkouts, payments Payments, now func() time.Time) *Service {
+	return &Service{store: store, checkouts: checkouts, payments: payments, now: now}
+}
 
 // Get reads an order that the caller may see. Errors: ORDER_NOT_FOUND.
 func (s *Service) Get(ctx context.Context, caller identity.Caller, id string) (Order, error) {
@@ -122,6 +176,59 @@ func (s *Service) List(ctx context.Context, caller identity.Caller, size int, to
 		next = encodePageToken(caller.UserID, Position{CreateTime: last.CreateTime, OrderID: last.ID})
 	}
 	return orders, next, nil
+}
+
+// Move takes an operator's step: pick, pack, dispatch, deliver. Errors: ORDER_NOT_FOUND, ETAG_MISMATCH, ORDER_STATE_CONFLICT.
+func (s *Service) Move(ctx context.Context, id string, step Step) (Order, error) {
+	moved, err := s.store.Move(ctx, id, step, s.now())
+	if err != nil {
+		return Order{}, fmt.Errorf("move order to %s: %w", step.To, err)
+	}
+	return moved, nil
+}
+
+// Cancel calls off an order that the caller may see; an operator's own counts as an operator's. Money and goods come back soon
+// afterwards, not by it. Errors: ORDER_NOT_FOUND, ETAG_MISMATCH, ORDER_STATE_CONFLICT.
+func (s *Service) Cancel(ctx context.Context, caller identity.Caller, id, etag, reason string) (Order, error) {
+	if _, err := s.Get(ctx, caller, id); err != nil {
+		return Order{}, err
+	}
+	by := Shopper
+	if caller.HasRole(identity.RoleOperator) {
+		by = Operator
+	}
+	if err := s.checkouts.Cancel(ctx, id, Step{To: Cancelled, By: by, ETag: etag, Reason: reason}); err != nil {
+		return Order{}, fmt.Errorf("cancel order: %w", err)
+	}
+	return s.Get(ctx, caller, id)
+}
+
+// Refund gives money of an order back, once for each key. Errors: ORDER_NOT_FOUND, INVALID_ARGUMENT for a product that is named
+// twice, and those of Payments.Refund.
+func (s *Service) Refund(ctx context.Context, caller identity.Caller, key string, refund Refund) (Order, error) {
+	named := map[string]bool{}
+	for i, line := range refund.Lines {
+		if named[line.ProductID] {
+			return Order{}, fault.Invalid(fmt.Sprintf("lines[%d].product_id", i), "is in another line already")
+		}
+		named[line.ProductID] = true
+	}
+	if _, err := s.Get(ctx, caller, refund.OrderID); err != nil {
+		return Order{}, err
+	}
+	refund.ID, refund.Actor = refundID(refund.OrderID, key), caller.UserID
+	if err := s.payments.Refund(ctx, refund); err != nil {
+		return Order{}, fmt.Errorf("refund order: %w", err)
+	}
+	return s.Get(ctx, caller, refund.OrderID)
+}
+
+// refundSpace separates the ids of refunds from other uses of UUIDv5.
+var refundSpace = uuid.NewSHA1(uuid.NameSpaceURL, []byte("https://larder.dev/refunds"))
+
+// refundID is the id of an order's refund with an Idempotency-Key (derived, never chosen).
+func refundID(order, key string) string {
+	return uuid.NewSHA1(refundSpace, []byte(order+"\x00"+key)).String()
 }
 
 // ErrNotFound is ORDER_NOT_FOUND, the same for no order, a tombstone, and another's order.

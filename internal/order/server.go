@@ -7,7 +7,9 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	orderpb "larder.dev/api/order/v1"
+	typepb "larder.dev/api/type/v1"
 	"larder.dev/internal/identity"
+	"larder.dev/internal/serve"
 )
 
 // Server answers api/order/v1.
@@ -21,11 +23,7 @@ func NewServer(service *Service) *Server { return &Server{service: service} }
 
 // GetOrder implements orderpb.OrderServiceServer.
 func (s *Server) GetOrder(ctx context.Context, request *orderpb.GetOrderRequest) (*orderpb.Order, error) {
-	found, err := s.service.Get(ctx, identity.FromContext(ctx), request.GetOrderId())
-	if err != nil {
-		return nil, err
-	}
-	return found.Proto(), nil
+	return answer(s.service.Get(ctx, identity.FromContext(ctx), request.GetOrderId()))
 }
 
 // ListOrders implements orderpb.OrderServiceServer.
@@ -41,6 +39,60 @@ func (s *Server) ListOrders(ctx context.Context, request *orderpb.ListOrdersRequ
 	return page, nil
 }
 
+// PickOrder implements orderpb.OrderServiceServer.
+func (s *Server) PickOrder(ctx context.Context, request *orderpb.PickOrderRequest) (*orderpb.Order, error) {
+	return s.move(ctx, Picking, request)
+}
+
+// PackOrder implements orderpb.OrderServiceServer.
+func (s *Server) PackOrder(ctx context.Context, request *orderpb.PackOrderRequest) (*orderpb.Order, error) {
+	return s.move(ctx, Packed, request)
+}
+
+// DispatchOrder implements orderpb.OrderServiceServer.
+func (s *Server) DispatchOrder(ctx context.Context, request *orderpb.DispatchOrderRequest) (*orderpb.Order, error) {
+	return s.move(ctx, Dispatched, request)
+}
+
+// DeliverOrder implements orderpb.OrderServiceServer.
+func (s *Server) DeliverOrder(ctx context.Context, request *orderpb.DeliverOrderRequest) (*orderpb.Order, error) {
+	return s.move(ctx, Delivered, request)
+}
+
+// move takes a step that only operators can call for.
+func (s *Server) move(ctx context.Context, to State, request interface {
+	GetOrderId() string
+	GetEtag() string
+	GetReason() string
+}) (*orderpb.Order, error) {
+	return answer(s.service.Move(ctx, request.GetOrderId(), Step{To: to, By: Operator, ETag: request.GetEtag(), Reason: request.GetReason()}))
+}
+
+// CancelOrder implements orderpb.OrderServiceServer.
+func (s *Server) CancelOrder(ctx context.Context, request *orderpb.CancelOrderRequest) (*orderpb.Order, error) {
+	return answer(s.service.Cancel(ctx, identity.FromContext(ctx), request.GetOrderId(), request.GetEtag(), request.GetReason()))
+}
+
+// RefundOrder implements orderpb.OrderServiceServer.
+func (s *Server) RefundOrder(ctx context.Context, request *orderpb.RefundOrderRequest) (*orderpb.Order, error) {
+	key, err := serve.IdempotencyKey(ctx)
+	if err != nil {
+		return nil, err
+	}
+	refund := Refund{OrderID: request.GetOrderId(), Reason: request.GetReason()}
+	for _, line := range request.GetLines() {
+		refund.Lines = append(refund.Lines, RefundLine{ProductID: line.GetProductId(), Quantity: int64(line.GetQuantity())})
+	}
+	return answer(s.service.Refund(ctx, identity.FromContext(ctx), key, refund))
+}
+
+func answer(o Order, err error) (*orderpb.Order, error) {
+	if err != nil {
+		return nil, err
+	}
+	return o.Proto(), nil
+}
+
 // Proto is the wire's form.
 func (o Order) Proto() *orderpb.Order {
 	p := &orderpb.Order{
@@ -54,6 +106,9 @@ func (o Order) Proto() *orderpb.Order {
 			State:      orderpb.OrderPayment_State(orderpb.OrderPayment_State_value[string(o.Payment.State)]),
 			Authorized: o.Payment.Authorized.Proto(), Captured: o.Payment.Captured.Proto(), Refunded: o.Payment.Refunded.Proto(),
 		}
+	}
+	if o.Slot != nil {
+		p.DeliverySlot = &typepb.Slot{SlotId: o.Slot.ID, StartTime: timestamppb.New(o.Slot.Start), EndTime: timestamppb.New(o.Slot.End)}
 	}
 	for _, line := range o.Lines {
 		total := line.UnitPrice

@@ -65,7 +65,7 @@ func TestREST(t *testing.T) {
 	client := spannertest.Open(t)
 	issuer := servetest.NewIssuer(t)
 	url := issuer.Start(t, "order", func(ctx context.Context, app *serve.App) error {
-		return app.Register(ctx, &orderpb.OrderService_ServiceDesc, order.NewServer(order.New(orderspanner.New(client))),
+		return app.Register(ctx, &orderpb.OrderService_ServiceDesc, order.NewServer(order.New(orderspanner.New(client), nil, nil, time.Now)),
 			func(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
 				return orderpb.RegisterOrderServiceHandlerClient(ctx, mux, orderpb.NewOrderServiceClient(conn))
 			})

@@ -35,16 +35,19 @@ const (
 // PaymentState is the state of an order's payment, as room payment names it.
 type PaymentState string
 
-// PaymentCaptured is the state that a payment must be in before the van leaves.
-const PaymentCaptured PaymentState = "CAPTURED"
+// States that a payment must be in before the van leaves: the money was taken. Of some of it given back the rest still stands.
+const (
+	PaymentCaptured          PaymentState = "CAPTURED"
+	PaymentPartiallyRefunded PaymentState = "PARTIALLY_REFUNDED"
+)
 
 // Transition is one way from a state to another.
 type Transition struct {
 	From, To State
 	// By is who may go it.
 	By []Actor
-	// Needs is the state that the payment must be in; empty means any.
-	Needs PaymentState
+	// Needs are the states that the payment may be in; none means any.
+	Needs []PaymentState
 }
 
 // transitions is every way there is. A shopper cancels until picking begins, an operator until the van leaves, and so does the
@@ -52,7 +55,7 @@ type Transition struct {
 var transitions = []Transition{
 	{From: Confirmed, To: Picking, By: []Actor{Operator}},
 	{From: Picking, To: Packed, By: []Actor{Operator}},
-	{From: Packed, To: Dispatched, By: []Actor{Operator}, Needs: PaymentCaptured},
+	{From: Packed, To: Dispatched, By: []Actor{Operator}, Needs: []PaymentState{PaymentCaptured, PaymentPartiallyRefunded}},
 	{From: Dispatched, To: Delivered, By: []Actor{Operator}},
 	{From: Confirmed, To: Cancelled, By: []Actor{Shopper, Operator, System}},
 	{From: Picking, To: Cancelled, By: []Actor{Operator, System}},
@@ -73,8 +76,8 @@ func Next(from, to State, by Actor, payment PaymentState) error {
 		return conflict(from, to, "an order that is %s can't become %s", from, to)
 	case !slices.Contains(transitions[i].By, by):
 		return conflict(from, to, "an order that is %s can't be made %s by a %s", from, to, by)
-	case transitions[i].Needs != "" && transitions[i].Needs != payment:
-		return conflict(from, to, "an order becomes %s only when its payment is %s; it is %s", to, transitions[i].Needs, payment)
+	case len(transitions[i].Needs) > 0 && !slices.Contains(transitions[i].Needs, payment):
+		return conflict(from, to, "an order becomes %s only when its payment is %s; it is %s", to, transitions[i].Needs[0], payment)
 	default:
 		return nil
 	}

@@ -24,12 +24,12 @@ func TestNext(t *testing.T) {
 	for _, from := range order.States() {
 		for _, to := range order.States() {
 			for _, by := range everybody {
-				for _, payment := range []order.PaymentState{"", "AUTHORIZED", "CAPTURED", "CAPTURE_FAILED", "VOIDING", "PARTIALLY_REFUNDED"} {
+				for _, payment := range []order.PaymentState{"", "AUTHORIZED", "CAPTURED", "CAPTURE_FAILED", "VOIDING", "PARTIALLY_REFUNDED", "REFUNDED"} {
 					want := false
 					for _, may := range ways[step{from, to}] {
 						want = want || may == by
 					}
-					if to == order.Dispatched && payment != order.PaymentCaptured {
+					if to == order.Dispatched && payment != "CAPTURED" && payment != "PARTIALLY_REFUNDED" {
 						want = false
 					}
 					err := order.Next(from, to, by, payment)

@@ -40,6 +40,7 @@ func Open(ctx context.Context, name string) (*spanner.Client, error) {
 // Reader is a transaction, read-only or read-write.
 type Reader interface {
 	ReadRow(ctx context.Context, table string, key spanner.Key, columns []string) (*spanner.Row, error)
+	Read(ctx context.Context, table string, keys spanner.KeySet, columns []string) *spanner.RowIterator
 }
 
 // Ping reads nothing from the database.

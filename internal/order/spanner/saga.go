@@ -10,8 +10,11 @@ import (
 
 	"cloud.google.com/go/spanner"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
 
+	"larder.dev/internal/event"
 	"larder.dev/internal/order"
+	"larder.dev/internal/outbox"
 	"larder.dev/internal/pricing"
 	"larder.dev/internal/spannerdb"
 )
@@ -55,6 +58,19 @@ func Read(ctx context.Context, txn spannerdb.Reader, orderID string) (*Record, e
 	return &record, nil
 }
 
+// Whole reads an order with all that belongs to it, its payment too. In a read-write transaction it locks them all. Errors:
+// ORDER_NOT_FOUND; a tombstone is returned.
+func Whole(ctx context.Context, txn spannerdb.Reader, orderID string) (order.Order, error) {
+	orders, err := load(ctx, txn, []string{orderID})
+	if err != nil {
+		return order.Order{}, err
+	}
+	if len(orders) == 0 {
+		return order.Order{}, order.ErrNotFound()
+	}
+	return orders[0], nil
+}
+
 // Open tells whether there is an order that is sold and not cancelled: only then is its payment captured (rule 12).
 func Open(ctx context.Context, txn spannerdb.Reader, orderID string) (bool, error) {
 	record, err := Read(ctx, txn, orderID)
@@ -73,16 +89,27 @@ type NewOrder struct {
 	Totals pricing.Totals
 	// Address is a larder.type.v1.Address as protobuf JSON.
 	Address json.RawMessage
+	// Slot is the time that was chosen for the delivery, nil for none.
+	Slot *order.Slot
 }
 
 // InsertConfirmed makes an order, CONFIRMED, version 1. The transaction fails if the id has an order or a tombstone.
 func InsertConfirmed(o NewOrder) []*spanner.Mutation {
+	var slot struct {
+		id         spanner.NullString
+		start, end spanner.NullTime
+	}
+	if o.Slot != nil {
+		slot.id = spanner.NullString{StringVal: o.Slot.ID, Valid: true}
+		slot.start, slot.end = spanner.NullTime{Time: o.Slot.Start, Valid: true}, spanner.NullTime{Time: o.Slot.End, Valid: true}
+	}
 	mutations := []*spanner.Mutation{
 		spanner.InsertMap("Orders", map[string]any{
 			"OrderId": o.OrderID, "UserId": o.UserID, "StoreId": o.StoreID, "State": string(order.Confirmed), "Version": int64(1),
 			"Fingerprint": o.Fingerprint, "Epoch": o.Epoch, "HoldToken": o.HoldToken,
-			"Totals":     spanner.NullJSON{Value: o.Totals, Valid: true},
-			"Address":    spanner.NullJSON{Value: o.Address, Valid: true},
+			"Totals":  spanner.NullJSON{Value: o.Totals, Valid: true},
+			"Address": spanner.NullJSON{Value: o.Address, Valid: true},
+			"SlotId":  slot.id, "SlotStart": slot.start, "SlotEnd": slot.end,
 			"CreateTime": spanner.CommitTimestamp, "UpdateTime": spanner.CommitTimestamp, "ListedFor": o.UserID,
 		}),
 		history(o.OrderID, 1, order.Confirmed, order.Shopper, ""),
@@ -106,16 +133,19 @@ func InsertAbandoned(id, userID, storeID string, fingerprint, refusal []byte) []
 	})}
 }
 
-// UpdateState moves an order on from what the same transaction has read, after order.Next has allowed it. reason has at most
-// 200 characters.
-func UpdateState(id string, from Record, to order.State, actor order.Actor, reason string) []*spanner.Mutation {
-	version := from.Version + 1
+// UpdateState writes a step that order.Take has allowed of what the same transaction has read; after is the order as it is then.
+func UpdateState(after order.Order, step order.Step) []*spanner.Mutation {
 	return []*spanner.Mutation{
 		spanner.UpdateMap("Orders", map[string]any{
-			"OrderId": id, "State": string(to), "Version": version, "UpdateTime": spanner.CommitTimestamp,
+			"OrderId": after.ID, "State": string(after.State), "Version": after.Version, "UpdateTime": spanner.CommitTimestamp,
 		}),
-		history(id, version, to, actor, reason),
+		history(after.ID, after.Version, after.State, step.By, step.Reason),
 	}
+}
+
+// Told is the event of the state that an order has reached, for the outbox: its id is the order's with the version.
+func Told(ctx context.Context, o order.Order, message proto.Message) (outbox.Event, error) {
+	return outbox.New(fmt.Sprintf("%s-%d", o.ID, o.Version), event.OrderEvents, "orders/"+o.ID, event.TraceParent(ctx), message)
 }
 
 func history(id string, version int64, state order.State, actor order.Actor, reason string) *spanner.Mutation {

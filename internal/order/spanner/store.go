@@ -14,6 +14,7 @@ import (
 	"larder.dev/internal/order"
 	paymentspanner "larder.dev/internal/payment/spanner"
 	"larder.dev/internal/pricing"
+	"larder.dev/internal/spannerdb"
 )
 
 // Store implements order.Store. It reads by keys, never by SQL, so the emulator doesn't scan.
@@ -28,14 +29,7 @@ func New(client *spanner.Client) *Store { return &Store{client: client} }
 func (s *Store) Get(ctx context.Context, id string) (order.Order, error) {
 	txn := s.client.ReadOnlyTransaction()
 	defer txn.Close()
-	orders, err := load(ctx, txn, []string{id})
-	if err != nil {
-		return order.Order{}, err
-	}
-	if len(orders) == 0 {
-		return order.Order{}, order.ErrNotFound()
-	}
-	return orders[0], nil
+	return Whole(ctx, txn, id)
 }
 
 // List implements order.Store.
@@ -62,8 +56,8 @@ func (s *Store) List(ctx context.Context, userID string, behind *order.Position,
 	return load(ctx, txn, ids)
 }
 
-// load reads orders with all that belongs to them, as of one moment, the tables at once. What isn't there is left out.
-func load(ctx context.Context, txn *spanner.ReadOnlyTransaction, ids []string) ([]order.Order, error) {
+// load reads orders with all that belongs to them, as of the transaction's moment, the tables at once. What isn't there is left out.
+func load(ctx context.Context, txn spannerdb.Reader, ids []string) ([]order.Order, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
@@ -92,16 +86,23 @@ func load(ctx context.Context, txn *spanner.ReadOnlyTransaction, ids []string) (
 	return orders, nil
 }
 
-func readHeads(ctx context.Context, txn *spanner.ReadOnlyTransaction, ids []string) (map[string]*order.Order, error) {
+func readHeads(ctx context.Context, txn spannerdb.Reader, ids []string) (map[string]*order.Order, error) {
 	heads := make(map[string]*order.Order, len(ids))
-	columns := []string{"OrderId", "UserId", "StoreId", "State", "Version", "Totals", "Address", "CreateTime", "UpdateTime"}
+	columns := []string{
+		"OrderId", "UserId", "StoreId", "State", "Version", "Totals", "Address", "CreateTime", "UpdateTime", "SlotId", "SlotStart", "SlotEnd",
+	}
 	err := txn.Read(ctx, "Orders", prefixes(ids), columns).Do(func(row *spanner.Row) error {
 		var head order.Order
 		var totals, address spanner.NullJSON
+		var slot spanner.NullString
+		var start, end spanner.NullTime
 		err := row.Columns(&head.ID, &head.UserID, &head.StoreID, (*string)(&head.State), &head.Version,
-			&totals, &address, &head.CreateTime, &head.UpdateTime)
+			&totals, &address, &head.CreateTime, &head.UpdateTime, &slot, &start, &end)
 		if err != nil {
 			return err
+		}
+		if slot.Valid {
+			head.Slot = &order.Slot{ID: slot.StringVal, Start: start.Time, End: end.Time}
 		}
 		if totals.Valid {
 			if err := json.Unmarshal([]byte(totals.String()), &head.Totals); err != nil {
@@ -124,7 +125,7 @@ func readHeads(ctx context.Context, txn *spanner.ReadOnlyTransaction, ids []stri
 	return heads, nil
 }
 
-func readLines(ctx context.Context, txn *spanner.ReadOnlyTransaction, ids []string) (map[string][]order.Line, error) {
+func readLines(ctx context.Context, txn spannerdb.Reader, ids []string) (map[string][]order.Line, error) {
 	lines := make(map[string][]order.Line, len(ids))
 	columns := []string{"OrderId", "ProductId", "Name", "Quantity", "UnitPrice", "Currency", "TaxRateBps"}
 	err := txn.Read(ctx, "OrderLines", prefixes(ids), columns).Do(func(row *spanner.Row) error {
@@ -142,7 +143,7 @@ func readLines(ctx context.Context, txn *spanner.ReadOnlyTransaction, ids []stri
 	return lines, nil
 }
 
-func readHistory(ctx context.Context, txn *spanner.ReadOnlyTransaction, ids []string) (map[string][]order.Event, error) {
+func readHistory(ctx context.Context, txn spannerdb.Reader, ids []string) (map[string][]order.Event, error) {
 	events := make(map[string][]order.Event, len(ids))
 	err := txn.Read(ctx, "OrderHistory", prefixes(ids), []string{"OrderId", "State", "Time", "Actor", "Reason"}).Do(func(row *spanner.Row) error {
 		var id string
@@ -157,7 +158,7 @@ func readHistory(ctx context.Context, txn *spanner.ReadOnlyTransaction, ids []st
 	return events, nil
 }
 
-func readPayments(ctx context.Context, txn *spanner.ReadOnlyTransaction, ids []string) (map[string]order.Payment, error) {
+func readPayments(ctx context.Context, txn spannerdb.Reader, ids []string) (map[string]order.Payment, error) {
 	records, err := paymentspanner.Standings(ctx, txn, ids)
 	if err != nil {
 		return nil, err

@@ -49,6 +49,7 @@ func newOrder(t *testing.T, user string) orderspanner.NewOrder {
 	return orderspanner.NewOrder{
 		OrderID: uuid.NewString(), UserID: user, StoreID: "soho", Lines: lines, Totals: totals, Address: text,
 		Epoch: time.Unix(1_795_000_000, 123_456_000).UTC(), HoldToken: 1<<53 + 1, Fingerprint: slices.Repeat([]byte{7}, 32),
+		Slot: &order.Slot{ID: "mon-9", Start: time.Unix(1_795_100_000, 0).UTC(), End: time.Unix(1_795_107_200, 0).UTC()},
 	}
 }
 
@@ -61,6 +62,26 @@ func initiated(o orderspanner.NewOrder) *spanner.Mutation {
 func apply(t *testing.T, client *spanner.Client, mutations ...*spanner.Mutation) time.Time {
 	t.Helper()
 	at, err := client.Apply(t.Context(), mutations)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return at
+}
+
+// step takes a step as a transaction of another room's does, and returns the commit's time.
+func step(t *testing.T, client *spanner.Client, id string, step order.Step) time.Time {
+	t.Helper()
+	at, err := client.ReadWriteTransaction(t.Context(), func(ctx context.Context, txn *spanner.ReadWriteTransaction) error {
+		found, err := orderspanner.Whole(ctx, txn, id)
+		if err != nil {
+			return err
+		}
+		after, taken, err := found.Take(step, time.Now())
+		if err != nil || !taken {
+			return err
+		}
+		return txn.BufferWrite(orderspanner.UpdateState(after, step))
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,6 +119,9 @@ func TestOrderRoundTrip(t *testing.T) {
 	if !proto.Equal(got.Address, address) {
 		t.Errorf("address is %v", got.Address)
 	}
+	if got.Slot == nil || *got.Slot != *o.Slot {
+		t.Errorf("slot is %+v, want %+v", got.Slot, o.Slot)
+	}
 	if want := (order.Payment{State: "AUTHORIZED", Authorized: o.Totals.Total, Captured: gbp(0), Refunded: gbp(0)}); got.Payment != want {
 		t.Errorf("payment is %+v, want %+v", got.Payment, want)
 	}
@@ -114,7 +138,7 @@ func TestOrderRoundTrip(t *testing.T) {
 		t.Errorf("record is %+v, want %+v", record, o)
 	}
 
-	picked := apply(t, client, orderspanner.UpdateState(o.OrderID, *record, order.Picking, order.Operator, "first shift")...)
+	picked := step(t, client, o.OrderID, order.Step{To: order.Picking, By: order.Operator, Reason: "first shift"})
 	if got, err = store.Get(ctx, o.OrderID); err != nil {
 		t.Fatal(err)
 	}
@@ -173,16 +197,7 @@ func TestOpen(t *testing.T) {
 	sold, cancelled, abandoned := newOrder(t, user), newOrder(t, user), uuid.NewString()
 	apply(t, client, slices.Concat(orderspanner.InsertConfirmed(sold), orderspanner.InsertConfirmed(cancelled),
 		orderspanner.InsertAbandoned(abandoned, user, "soho", nil, nil))...)
-	_, err := client.ReadWriteTransaction(t.Context(), func(ctx context.Context, txn *spanner.ReadWriteTransaction) error {
-		record, err := orderspanner.Read(ctx, txn, cancelled.OrderID)
-		if err != nil {
-			return err
-		}
-		return txn.BufferWrite(orderspanner.UpdateState(cancelled.OrderID, *record, order.Cancelled, order.Shopper, ""))
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	step(t, client, cancelled.OrderID, order.Step{To: order.Cancelled, By: order.Shopper})
 	for id, want := range map[string]bool{sold.OrderID: true, cancelled.OrderID: false, abandoned: false, uuid.NewString(): false} {
 		if open, err := orderspanner.Open(t.Context(), client.Single(), id); err != nil || open != want {
 			t.Errorf("open %s: %t, %v, want %t", id, open, err, want)
@@ -194,7 +209,7 @@ func TestOpen(t *testing.T) {
 func TestPagingUnderWrites(t *testing.T) {
 	client := spannertest.Open(t)
 	ctx := t.Context()
-	service := order.New(orderspanner.New(client))
+	service := order.New(orderspanner.New(client), nil, nil, time.Now)
 	me := identity.Caller{UserID: uuid.NewString(), Roles: []string{identity.RoleShopper}}
 
 	var want []string // newest first
@@ -235,11 +250,7 @@ func TestPagingUnderWrites(t *testing.T) {
 		apply(t, client, orderspanner.InsertConfirmed(newOrder(t, me.UserID))...)
 		apply(t, client, orderspanner.InsertAbandoned(uuid.NewString(), me.UserID, "soho", nil, nil)...)
 		for _, id := range []string{got[len(got)-1], want[len(want)-1]} { // the one the token points at, and one to come
-			record, err := orderspanner.Read(ctx, client.Single(), id)
-			if err != nil {
-				t.Fatal(err)
-			}
-			apply(t, client, orderspanner.UpdateState(id, *record, order.Picking, order.Operator, "")...)
+			step(t, client, id, order.Step{To: order.Picking, By: order.Operator})
 		}
 	}
 	if !slices.Equal(got, want) {

@@ -8,11 +8,12 @@ import (
 
 	"larder.dev/internal/money"
 	"larder.dev/internal/payment"
+	"larder.dev/internal/spannerdb"
 )
 
 // Standings returns the payments of some orders by order, without fingerprint and request: what an order shows of its
 // money. An order without a payment is left out.
-func Standings(ctx context.Context, txn *spanner.ReadOnlyTransaction, orders []string) (map[string]payment.Record, error) {
+func Standings(ctx context.Context, txn spannerdb.Reader, orders []string) (map[string]payment.Record, error) {
 	keys := make([]spanner.KeySet, len(orders))
 	for i, order := range orders {
 		keys[i] = spanner.Key{order}
