@@ -81,7 +81,7 @@ func (i *issuer) verifier(t *testing.T, now func() time.Time) *identity.Verifier
 	t.Helper()
 	v, err := identity.NewVerifier(t.Context(), identity.Config{
 		JWKSURL: i.url, Issuer: "https://larder.dev", Audience: "larder",
-		ServiceJWKSURL: i.url + "/none", ServiceIssuer: "i", ServiceAudience: "a", ServiceDomain: "d",
+		ServiceConfig: identity.ServiceConfig{ServiceJWKSURL: i.url + "/none", ServiceIssuer: "i", ServiceAudience: "a", ServiceDomain: "d"},
 	}, now)
 	if err != nil {
 		t.Fatal(err)

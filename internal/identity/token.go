@@ -25,6 +25,12 @@ type Config struct {
 	// Issuer and Audience of access tokens.
 	Issuer   string `env:"TOKEN_ISSUER" envDefault:"https://larder.dev"`
 	Audience string `env:"TOKEN_AUDIENCE" envDefault:"larder"`
+
+	ServiceConfig
+}
+
+// ServiceConfig says which ID tokens of services are believed.
+type ServiceConfig struct {
 	// ServiceJWKSURL has the public keys of service ID tokens.
 	ServiceJWKSURL string `env:"SERVICE_JWKS_URL" envDefault:"https://www.googleapis.com/oauth2/v3/certs"`
 	ServiceIssuer  string `env:"SERVICE_TOKEN_ISSUER" envDefault:"https://accounts.google.com"`
@@ -56,12 +62,9 @@ func Sign(key ed25519.PrivateKey, kid, issuer, audience string, caller Caller, n
 
 // Verifier verifies tokens. It fetches public keys when it first meets their id and keeps them.
 type Verifier struct {
-	config   Config
 	person   keyfunc.Keyfunc
-	service  keyfunc.Keyfunc
-	now      func() time.Time
 	personOf *jwt.Parser
-	svcOf    *jwt.Parser
+	services *Accounts
 }
 
 // NewVerifier makes one; ctx bounds the life of its key refreshers.
@@ -70,19 +73,16 @@ func NewVerifier(ctx context.Context, config Config, now func() time.Time) (*Ver
 	if err != nil {
 		return nil, err
 	}
-	service, err := keySet(ctx, config.ServiceJWKSURL)
+	services, err := NewAccounts(ctx, config.ServiceConfig, config.ServiceAudience, now)
 	if err != nil {
 		return nil, err
 	}
-	parser := func(method, issuer, audience string) *jwt.Parser {
-		return jwt.NewParser(jwt.WithValidMethods([]string{method}), jwt.WithIssuer(issuer), jwt.WithAudience(audience),
-			jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(30*time.Second), jwt.WithTimeFunc(now))
-	}
-	return &Verifier{
-		config: config, person: person, service: service, now: now,
-		personOf: parser("EdDSA", config.Issuer, config.Audience),
-		svcOf:    parser("RS256", config.ServiceIssuer, config.ServiceAudience),
-	}, nil
+	return &Verifier{person: person, personOf: parser("EdDSA", config.Issuer, config.Audience, now), services: services}, nil
+}
+
+func parser(method, issuer, audience string, now func() time.Time) *jwt.Parser {
+	return jwt.NewParser(jwt.WithValidMethods([]string{method}), jwt.WithIssuer(issuer), jwt.WithAudience(audience),
+		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(30*time.Second), jwt.WithTimeFunc(now))
 }
 
 // Person verifies an access token. Errors: UNAUTHENTICATED, TOKEN_EXPIRED, UNAVAILABLE while its key can't be fetched.
@@ -99,16 +99,37 @@ func (v *Verifier) Person(ctx context.Context, token string) (Caller, error) {
 
 // Service verifies a service's ID token and returns the service's name. Errors: as for Person.
 func (v *Verifier) Service(ctx context.Context, token string) (string, error) {
+	return v.services.Account(ctx, token)
+}
+
+// Accounts verifies ID tokens that Google signs for our service accounts, for one audience. It keeps keys as Verifier does.
+type Accounts struct {
+	domain string
+	keys   keyfunc.Keyfunc
+	parser *jwt.Parser
+}
+
+// NewAccounts makes one; ctx bounds the life of its key refresher.
+func NewAccounts(ctx context.Context, config ServiceConfig, audience string, now func() time.Time) (*Accounts, error) {
+	keys, err := keySet(ctx, config.ServiceJWKSURL)
+	if err != nil {
+		return nil, err
+	}
+	return &Accounts{domain: config.ServiceDomain, keys: keys, parser: parser("RS256", config.ServiceIssuer, audience, now)}, nil
+}
+
+// Account verifies a token and returns the account's name, which its address has before the domain. Errors: as for Person.
+func (a *Accounts) Account(ctx context.Context, token string) (string, error) {
 	var claims struct {
 		jwt.RegisteredClaims
 		Email         string `json:"email"`
 		EmailVerified bool   `json:"email_verified"`
 	}
-	if _, err := v.svcOf.ParseWithClaims(token, &claims, v.service.KeyfuncCtx(ctx)); err != nil {
+	if _, err := a.parser.ParseWithClaims(token, &claims, a.keys.KeyfuncCtx(ctx)); err != nil {
 		return "", refuse(err)
 	}
 	name, domain, _ := strings.Cut(claims.Email, "@")
-	if !claims.EmailVerified || domain != v.config.ServiceDomain || name == "" {
+	if !claims.EmailVerified || domain != a.domain || name == "" {
 		return "", fault.Unauthenticated.New("the service token is of no service of ours")
 	}
 	return name, nil

@@ -4,10 +4,26 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"os"
 	"strings"
 
+	"go.opentelemetry.io/otel"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc/grpclog"
 )
+
+// Observe sets up what a process of this name logs, to its standard output, and how it passes traces on.
+func Observe(name string, level slog.Level, project string) {
+	slog.SetDefault(NewLogger(os.Stdout, level, project).With("service", name))
+	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, libraryErrors{}))
+	traces()
+}
+
+func traces() {
+	otel.SetTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.AlwaysSample()))))
+	otel.SetTextMapPropagator(propagator)
+}
 
 // NewLogger writes one JSON object a line in the shape that Cloud Logging reads: severity, message, time, and
 // the trace that the line belongs to.

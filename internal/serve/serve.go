@@ -11,7 +11,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"net"
@@ -27,11 +26,8 @@ import (
 	"github.com/failsafe-go/failsafe-go/bulkhead"
 	"github.com/fullstorydev/grpchan/inprocgrpc"
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
-	"go.opentelemetry.io/otel"
-	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/grpclog"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
@@ -78,8 +74,7 @@ func Main(name string, config Configuration, setup func(ctx context.Context, app
 	if err := LoadConfig(config); err != nil {
 		exit(err)
 	}
-	slog.SetDefault(NewLogger(os.Stdout, config.base().LogLevel, config.base().Project).With("service", name))
-	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, libraryErrors{}))
+	Observe(name, config.base().LogLevel, config.base().Project)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	app, err := New(ctx, name, config.base())
@@ -97,8 +92,7 @@ func Main(name string, config Configuration, setup func(ctx context.Context, app
 
 // New makes an App without any service.
 func New(ctx context.Context, name string, config *Config) (*App, error) {
-	otel.SetTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.AlwaysSample()))))
-	otel.SetTextMapPropagator(propagator)
+	traces()
 	verifier, err := identity.NewVerifier(ctx, config.Identity, time.Now)
 	if err != nil {
 		return nil, err

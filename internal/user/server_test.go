@@ -45,7 +45,7 @@ func newSite(t *testing.T) *site {
 		Project: "larder-test", Insecure: true, RequestTimeout: 10 * time.Second, MaxBody: 1 << 16, MaxConcurrent: 64,
 		Identity: identity.Config{
 			JWKSURL: s.url + "/.well-known/jwks.json", Issuer: "https://larder.dev", Audience: "larder",
-			ServiceJWKSURL: s.url + "/none", ServiceIssuer: "none", ServiceAudience: "none", ServiceDomain: "none",
+			ServiceConfig: identity.ServiceConfig{ServiceJWKSURL: s.url + "/none", ServiceIssuer: "none", ServiceAudience: "none", ServiceDomain: "none"},
 		},
 	})
 	if err != nil {

@@ -75,17 +75,27 @@ func (i *Issuer) Token(t *testing.T, caller identity.Caller, lasts time.Duration
 // ServiceToken is an ID token of one of our services; send it as identity.ServiceTokenHeader.
 func (i *Issuer) ServiceToken(t *testing.T, service string) string {
 	t.Helper()
-	now := time.Now()
-	token := jwt.NewWithClaims(jwt.SigningMethodRS256, jwt.MapClaims{
-		"iss": serviceIssuer, "aud": serviceAudience, "sub": service, "iat": now.Unix(), "exp": now.Add(time.Hour).Unix(),
-		"email": service + "@" + domain, "email_verified": true,
+	return i.IDToken(t, service, serviceAudience, time.Hour)
+}
+
+// IDToken is an ID token of a service account, named without its domain, for an audience. It ends after a time; a negative one has ended.
+func (i *Issuer) IDToken(t *testing.T, account, audience string, lasts time.Duration) string {
+	t.Helper()
+	signed, err := i.Sign(jwt.MapClaims{
+		"iss": serviceIssuer, "aud": audience, "sub": account, "iat": time.Now().Add(-time.Hour).Unix(), "exp": time.Now().Add(lasts).Unix(),
+		"email": account + "@" + domain, "email_verified": true,
 	})
-	token.Header["kid"] = kid + "-service"
-	signed, err := token.SignedString(i.services)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return signed
+}
+
+// Sign signs the claims of an ID token, whatever they say.
+func (i *Issuer) Sign(claims jwt.MapClaims) (string, error) {
+	token := jwt.NewWithClaims(jwt.SigningMethodRS256, claims)
+	token.Header["kid"] = kid + "-service"
+	return token.SignedString(i.services)
 }
 
 // Config is a service's configuration that believes this issuer.
@@ -94,7 +104,9 @@ func (i *Issuer) Config() serve.Config {
 		Project: "larder-test", Insecure: true, RequestTimeout: 15 * time.Second, MaxBody: 1 << 20, MaxConcurrent: 512,
 		Identity: identity.Config{
 			JWKSURL: i.keys.URL, Issuer: issuer, Audience: audience,
-			ServiceJWKSURL: i.keys.URL, ServiceIssuer: serviceIssuer, ServiceAudience: serviceAudience, ServiceDomain: domain,
+			ServiceConfig: identity.ServiceConfig{
+				ServiceJWKSURL: i.keys.URL, ServiceIssuer: serviceIssuer, ServiceAudience: serviceAudience, ServiceDomain: domain,
+			},
 		},
 	}
 }
