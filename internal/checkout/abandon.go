@@ -7,6 +7,7 @@ import (
 	"log/slog"
 
 	spb "google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
@@ -106,11 +107,19 @@ func (s *Service) reconcile(ctx context.Context, id string) error {
 
 // expired passes on what went wrong; a refusal is what an abandoned checkout comes to.
 func expired(_ Outcome, err error) error {
-	var refusal *fault.Error
-	if errors.As(err, &refusal) && !refusal.Reason().Internal {
+	if refusal(err) != nil {
 		return nil
 	}
 	return err
+}
+
+// refusal is the final answer that an error of a checkout is: the tombstone's. Nil: it may yet come to something else.
+func refusal(err error) *fault.Error {
+	var coded *fault.Error
+	if !errors.As(err, &coded) || coded.Reason().Internal || coded.Reason().Code == codes.Unavailable {
+		return nil
+	}
+	return coded
 }
 
 // tombstone of a request that is refused; nil where another than its writer knows why.
@@ -136,8 +145,11 @@ func tombstoneOf(s Standing) Order {
 	return Order{State: order.Abandoned}
 }
 
-// encodeRefusal keeps a refusal as the google.rpc.Status that it is told as.
+// encodeRefusal keeps a refusal as the google.rpc.Status that it is told as; nil for none.
 func encodeRefusal(refusal *fault.Error) []byte {
+	if refusal == nil {
+		return nil
+	}
 	text, err := proto.Marshal(refusal.Status().Proto())
 	if err != nil { // a text that is no UTF-8; told as CHECKOUT_EXPIRED
 		slog.Error("encode a refusal", "reason", refusal.Reason().Name, "error", err)

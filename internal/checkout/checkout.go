@@ -42,6 +42,8 @@ type Request struct {
 	PaymentMethod string
 	// ExpectedTotal is what the shopper has seen; another total is never charged.
 	ExpectedTotal money.Money
+	// SlotID is the delivery slot; empty: as soon as it can be.
+	SlotID string
 }
 
 // Frozen is a checkout as it was when its payment was initiated. Whatever goes on later, goes on with this (rule 10).
@@ -54,15 +56,23 @@ type Frozen struct {
 	Totals        pricing.Totals  `json:"totals"`
 	Address       json.RawMessage `json:"address"`
 	PaymentMethod string          `json:"payment_method"`
+	// Slot is the delivery slot as it was then; nil for none.
+	Slot *order.Slot `json:"slot,omitempty"`
 }
 
 // StockLines are the lines as stock counts them.
-func (f Frozen) StockLines() []stock.Line {
-	lines := make([]stock.Line, len(f.Lines))
-	for i, line := range f.Lines {
-		lines[i] = stock.Line{ProductID: line.ProductID, Quantity: line.Quantity}
+func (f Frozen) StockLines() []stock.Line { return StockLines(f.Lines, f.Slot) }
+
+// StockLines are what an order takes of the stock: its products, and its place in the delivery slot, if it has one.
+func StockLines(lines []pricing.Line, slot *order.Slot) []stock.Line {
+	taken := make([]stock.Line, 0, len(lines)+1)
+	for _, line := range lines {
+		taken = append(taken, stock.Line{ProductID: line.ProductID, Quantity: line.Quantity})
 	}
-	return lines
+	if slot != nil {
+		taken = append(taken, stock.SlotLine(slot.ID))
+	}
+	return taken
 }
 
 // Outcome is what a checkout has come to, other than a refusal, which is an error. Confirmed is final, the others are not.
@@ -137,6 +147,9 @@ type Books interface {
 	Commit(ctx context.Context, id string, frozen Frozen, fingerprint []byte, hold stock.Hold) (standing Standing, epoch stock.Epoch, err error)
 	// Abandon inserts the tombstone, unless the order is sold, and moves the payment to VOIDING (rule 7a). It returns what stands then.
 	Abandon(ctx context.Context, id string, tombstone Order, attendAfter time.Time) (Standing, error)
+	// Cancel moves an order to CANCELLED and its payment to VOIDING, gives its lines back to the ledger and tells the event
+	// (rule 8). Errors: those of order.Order.Take, UNAVAILABLE for a store without an epoch.
+	Cancel(ctx context.Context, id string, cancellation Cancellation, attendAfter time.Time) error
 	// Voided moves the payment from VOIDING to VOIDED (rule 7c).
 	Voided(ctx context.Context, id string) error
 	// ToAttend lists checkouts whose payments are open and past their time.
@@ -151,6 +164,10 @@ type Stock interface {
 	Overdue(ctx context.Context, store string, now time.Time, limit int) ([]string, error)
 	Stores(ctx context.Context) ([]string, error)
 	Check(ctx context.Context, store string) error
+	// Slot returns a delivery slot; ok is false where there is none.
+	Slot(ctx context.Context, store, id string) (slot stock.Slot, ok bool, err error)
+	// FreeSlots returns slots that haven't begun and take another order, by time.
+	FreeSlots(ctx context.Context, store string, now time.Time, limit int) ([]stock.Slot, error)
 }
 
 // Payments is the room payment, by its service. Errors other than payment.ErrProcessing mean that the outcome is unknown.
@@ -171,11 +188,11 @@ type Quote struct {
 	Totals  pricing.Totals
 }
 
-// Carts is the room cart, by its service, acting for the shopper of the context.
+// Carts is the room cart, by its service.
 type Carts interface {
-	// Quote prices a cart. Errors: CART_NOT_FOUND.
+	// Quote prices a cart that the shopper of the context may open. Errors: CART_NOT_FOUND.
 	Quote(ctx context.Context, cart string) (Quote, error)
-	// Clear empties a cart if it is still as it was.
+	// Clear empties a cart if it is still as it was, for nobody in particular.
 	Clear(ctx context.Context, cart, etag string) error
 }
 
@@ -257,7 +274,8 @@ func (s *Service) Checkout(ctx context.Context, r Request) (Outcome, error) {
 	return s.pay(ctx, r.ID, adopted, standing.Payment, hold)
 }
 
-// resume goes on with a checkout that Spanner knows (rule 10, re-entry): a repeated request, a poll, later a webhook.
+// resume goes on with a checkout that Spanner knows (rule 10, re-entry): a repeated request, a poll, a webhook. It acts for nobody:
+// nothing in it needs the shopper's token.
 func (s *Service) resume(ctx context.Context, id string, standing Standing) (Outcome, error) {
 	switch {
 	case standing.Sold():
@@ -356,7 +374,7 @@ func (s *Service) notReserved(ctx context.Context, id string, tombstone Order, e
 	var short *stock.InsufficientError
 	switch {
 	case errors.As(err, &short):
-		tombstone.Refusal = encodeRefusal(outOfStock(short))
+		tombstone.Refusal = encodeRefusal(s.tooLittle(ctx, tombstone.StoreID, short))
 		return s.abandon(ctx, id, tombstone)
 	case errors.Is(err, stock.ErrOtherLines):
 		return Outcome{State: Processing}, nil
@@ -388,6 +406,20 @@ func (s *Service) Poll(ctx context.Context, id, user string) (Outcome, error) {
 		return Outcome{}, fault.CheckoutNotFound.New("you have no such checkout")
 	}
 	return s.resume(ctx, id, standing)
+}
+
+// Resume goes on with a checkout, for nobody in particular: the provider has news of its payment. known is false, and nothing is done,
+// where Spanner knows nothing of it: its own request is on its way, or never came. Errors: as Poll's, without CHECKOUT_NOT_FOUND.
+func (s *Service) Resume(ctx context.Context, id string) (outcome Outcome, known bool, err error) {
+	standing, err := s.books.Look(ctx, id)
+	switch {
+	case err != nil:
+		return Outcome{}, false, fmt.Errorf("look at checkout %s: %w", id, err)
+	case standing.Order == nil && standing.Payment == nil:
+		return Outcome{}, false, nil
+	}
+	outcome, err = s.resume(ctx, id, standing)
+	return outcome, true, err
 }
 
 func owner(s Standing) string {

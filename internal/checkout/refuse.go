@@ -5,11 +5,16 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"log/slog"
+	"time"
 
 	"github.com/google/uuid"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	checkoutpb "larder.dev/api/checkout/v1"
+	typepb "larder.dev/api/type/v1"
 	"larder.dev/internal/fault"
+	"larder.dev/internal/order"
 	"larder.dev/internal/payment"
 	"larder.dev/internal/pricing"
 	"larder.dev/internal/stock"
@@ -40,10 +45,32 @@ func (s *Service) quote(ctx context.Context, r Request) (frozen Frozen, refusal 
 	if refused := refuse(quote, r); refused != nil {
 		return Frozen{}, encodeRefusal(refused), nil
 	}
+	slot, refused, err := s.choose(ctx, r)
+	if refused != nil || err != nil {
+		return Frozen{}, encodeRefusal(refused), err
+	}
 	return Frozen{
 		UserID: r.UserID, StoreID: r.StoreID, CartID: quote.CartID, CartETag: quote.CartETag,
-		Lines: quote.Lines, Totals: quote.Totals, Address: r.Address, PaymentMethod: r.PaymentMethod,
+		Lines: quote.Lines, Totals: quote.Totals, Address: r.Address, PaymentMethod: r.PaymentMethod, Slot: slot,
 	}, nil, nil
+}
+
+// choose looks up the delivery slot, nil if none is asked for. Whether it takes another order, its reservation tells.
+func (s *Service) choose(ctx context.Context, r Request) (*order.Slot, *fault.Error, error) {
+	if r.SlotID == "" {
+		return nil, nil, nil
+	}
+	slot, known, err := s.stock.Slot(ctx, r.StoreID, r.SlotID)
+	switch {
+	case err != nil:
+		return nil, nil, fmt.Errorf("look up the delivery slot: %w", err)
+	case !known:
+		return nil, s.slotUnavailable(ctx, r.StoreID, r.SlotID, "store %s has no such delivery slot", r.StoreID), nil
+	case !s.now().Before(slot.Start):
+		return nil, s.slotUnavailable(ctx, r.StoreID, r.SlotID, "the delivery slot began %s", slot.Start.UTC().Format(time.RFC3339)), nil
+	default:
+		return &order.Slot{ID: slot.ID, Start: slot.Start, End: slot.End}, nil, nil
+	}
 }
 
 func refuse(q Quote, r Request) *fault.Error {
@@ -70,14 +97,40 @@ func priceChanged(r Request, totals pricing.Totals) *fault.Error {
 		WithDetail(&checkoutpb.PriceChanged{ExpectedTotal: r.ExpectedTotal.Proto(), Totals: totals.Proto()})
 }
 
-func outOfStock(short *stock.InsufficientError) *fault.Error {
-	detail := &checkoutpb.OutOfStock{}
+// tooLittle is OUT_OF_STOCK for what is short, or SLOT_UNAVAILABLE if that is the delivery slot alone: a shopper who must change the
+// cart anyhow chooses a slot afterwards.
+func (s *Service) tooLittle(ctx context.Context, store string, short *stock.InsufficientError) *fault.Error {
+	detail, full := &checkoutpb.OutOfStock{}, ""
 	for _, shortage := range short.Shortages {
+		if slot, ok := stock.SlotOf(shortage.ProductID); ok {
+			full = slot
+			continue
+		}
 		detail.Shortages = append(detail.Shortages, &checkoutpb.Shortage{
 			ProductId: shortage.ProductID, Requested: shortage.Requested, Available: shortage.Available,
 		})
 	}
-	return fault.OutOfStock.New("not enough is left of %d products", len(short.Shortages)).WithDetail(detail)
+	if full != "" && len(detail.GetShortages()) == 0 {
+		return s.slotUnavailable(ctx, store, full, "the delivery slot is full")
+	}
+	return fault.OutOfStock.New("not enough is left of %d products", len(detail.GetShortages())).WithDetail(detail)
+}
+
+// alternatives is how many slots a refusal offers at most.
+const alternatives = 5
+
+func (s *Service) slotUnavailable(ctx context.Context, store, slot, format string, args ...any) *fault.Error {
+	detail := &checkoutpb.SlotUnavailable{SlotId: slot}
+	free, err := s.stock.FreeSlots(ctx, store, s.now(), alternatives)
+	if err != nil { // the refusal stands all the same
+		slog.WarnContext(ctx, "offer no other slots", "store", store, "error", err)
+	}
+	for _, other := range free {
+		detail.Alternatives = append(detail.Alternatives, &typepb.Slot{
+			SlotId: other.ID, StartTime: timestamppb.New(other.Start), EndTime: timestamppb.New(other.End),
+		})
+	}
+	return fault.SlotUnavailable.New(format, args...).WithDetail(detail)
 }
 
 func declined(intent payment.Intent) []byte {

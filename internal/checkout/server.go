@@ -1,6 +1,7 @@
 package checkout
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"larder.dev/internal/fault"
 	"larder.dev/internal/identity"
 	"larder.dev/internal/money"
+	"larder.dev/internal/order"
 	"larder.dev/internal/serve"
 )
 
@@ -68,39 +70,91 @@ func read(ctx context.Context, r *checkoutpb.CreateCheckoutRequest) (Request, er
 	fingerprint := sha256.Sum256(bytes)
 	return Request{
 		ID: ID(user, key), Fingerprint: fingerprint[:], UserID: user, CartID: r.GetCartId(), StoreID: r.GetStoreId(),
-		Address: address, PaymentMethod: r.GetPaymentMethod(), ExpectedTotal: expected,
+		Address: address, PaymentMethod: r.GetPaymentMethod(), ExpectedTotal: expected, SlotID: r.GetDeliverySlotId(),
 	}, nil
 }
 
 // GetCheckout implements the service. It goes on with a checkout that can go on, so a shopper who has confirmed a payment need only look.
 func (s *Server) GetCheckout(ctx context.Context, r *checkoutpb.GetCheckoutRequest) (*checkoutpb.Checkout, error) {
 	outcome, err := s.service.Poll(ctx, r.GetCheckoutId(), identity.FromContext(ctx).UserID)
-	var refusal *fault.Error
-	switch {
-	case err == nil:
+	if err == nil {
 		return s.answer(ctx, r.GetCheckoutId(), outcome)
-	case !errors.As(err, &refusal), refusal.Reason().Internal, refusal.Reason().Name == fault.CheckoutNotFound.Name:
+	}
+	refused := refusal(err)
+	if refused == nil || fault.Is(err, fault.CheckoutNotFound) {
 		return nil, err
+	}
+	return &checkoutpb.Checkout{CheckoutId: r.GetCheckoutId(), State: checkoutpb.Checkout_FAILED, Failure: refused.Status().Proto()}, nil
+}
+
+// ResumeCheckout implements the service. A refusal that the checkout comes to is its state, no error.
+func (s *Server) ResumeCheckout(ctx context.Context, r *checkoutpb.ResumeCheckoutRequest) (*checkoutpb.ResumeCheckoutResponse, error) {
+	outcome, known, err := s.service.Resume(ctx, r.GetCheckoutId())
+	switch {
+	case refusal(err) != nil:
+		return &checkoutpb.ResumeCheckoutResponse{State: checkoutpb.Checkout_FAILED}, nil
+	case err != nil:
+		return nil, err
+	case !known:
+		return &checkoutpb.ResumeCheckoutResponse{}, nil
 	default:
-		return &checkoutpb.Checkout{CheckoutId: r.GetCheckoutId(), State: checkoutpb.Checkout_FAILED, Failure: refusal.Status().Proto()}, nil
+		return &checkoutpb.ResumeCheckoutResponse{State: outcome.State.proto()}, nil
 	}
 }
 
+// lookAfter is how many holds or payments a call looks after if it doesn't say.
+const lookAfter = 100
+
+// ReapCheckouts implements the service.
+func (s *Server) ReapCheckouts(ctx context.Context, r *checkoutpb.ReapCheckoutsRequest) (*checkoutpb.ReapCheckoutsResponse, error) {
+	n, err := s.service.attendStore(ctx, r.GetStoreId(), cmp.Or(int(r.GetLimit()), lookAfter))
+	if err != nil {
+		return nil, err
+	}
+	return &checkoutpb.ReapCheckoutsResponse{Reaped: int32(n)}, nil
+}
+
+// ReconcileCheckouts implements the service.
+func (s *Server) ReconcileCheckouts(ctx context.Context, r *checkoutpb.ReconcileCheckoutsRequest) (*checkoutpb.ReconcileCheckoutsResponse, error) {
+	n, err := s.service.Reconcile(ctx, cmp.Or(int(r.GetLimit()), lookAfter))
+	if err != nil {
+		return nil, err
+	}
+	return &checkoutpb.ReconcileCheckoutsResponse{Reconciled: int32(n)}, nil
+}
+
+// CancelOrder implements the service. The service that calls says in whose role; the ledger names the person, if there is one.
+func (s *Server) CancelOrder(ctx context.Context, r *checkoutpb.CancelOrderRequest) (*checkoutpb.CancelOrderResponse, error) {
+	cancellation := Cancellation{
+		Step: order.Step{To: order.Cancelled, By: order.Actor(r.GetActor()), ETag: r.GetEtag(), Reason: r.GetReason()},
+		For:  cmp.Or(identity.FromContext(ctx).UserID, r.GetActor()),
+	}
+	if err := s.service.Cancel(ctx, r.GetOrderId(), cancellation); err != nil {
+		return nil, err
+	}
+	return &checkoutpb.CancelOrderResponse{}, nil
+}
+
 func (s *Server) answer(ctx context.Context, id string, outcome Outcome) (*checkoutpb.Checkout, error) {
-	checkout := &checkoutpb.Checkout{CheckoutId: id}
-	switch outcome.State {
-	case Confirmed:
-		order, err := s.orders.Order(ctx, id)
-		if err != nil {
+	checkout := &checkoutpb.Checkout{CheckoutId: id, State: outcome.State.proto(), ActionUrl: outcome.ActionURL}
+	if outcome.State == Confirmed {
+		var err error
+		if checkout.Order, err = s.orders.Order(ctx, id); err != nil {
 			return nil, err
 		}
-		checkout.State, checkout.Order = checkoutpb.Checkout_CONFIRMED, order
-	case RequiresAction:
-		checkout.State, checkout.ActionUrl = checkoutpb.Checkout_REQUIRES_ACTION, outcome.ActionURL
-	default:
-		checkout.State = checkoutpb.Checkout_PROCESSING
 	}
 	return checkout, nil
+}
+
+func (p Progress) proto() checkoutpb.Checkout_State {
+	switch p {
+	case Confirmed:
+		return checkoutpb.Checkout_CONFIRMED
+	case RequiresAction:
+		return checkoutpb.Checkout_REQUIRES_ACTION
+	default:
+		return checkoutpb.Checkout_PROCESSING
+	}
 }
 
 // withID tells the checkout's id with a refusal, so that it can be asked for later.

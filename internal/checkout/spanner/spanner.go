@@ -15,7 +15,6 @@ import (
 	orderpb "larder.dev/api/order/v1"
 	typepb "larder.dev/api/type/v1"
 	"larder.dev/internal/checkout"
-	"larder.dev/internal/event"
 	"larder.dev/internal/order"
 	orderspanner "larder.dev/internal/order/spanner"
 	"larder.dev/internal/outbox"
@@ -138,6 +137,7 @@ func (b *Books) Commit(ctx context.Context, id string, frozen checkout.Frozen, f
 		mutations := orderspanner.InsertConfirmed(orderspanner.NewOrder{
 			OrderID: id, UserID: frozen.UserID, StoreID: frozen.StoreID, Epoch: hold.Epoch.Time(), HoldToken: hold.Token,
 			Fingerprint: fingerprint, Lines: frozen.Lines, Totals: frozen.Totals, Address: frozen.Address,
+			Slot: frozen.Slot,
 		})
 		mutations = append(mutations, stockspanner.Sale(frozen.StoreID, id, epoch, frozen.StockLines(), frozen.UserID)...)
 		mutations = append(mutations, outboxspanner.Insert(told))
@@ -164,12 +164,12 @@ func (b *Books) confirmed(ctx context.Context, id string, frozen checkout.Frozen
 	now := b.now()
 	sold := order.Order{
 		ID: id, UserID: frozen.UserID, StoreID: frozen.StoreID, State: order.Confirmed, Version: 1, Lines: frozen.Lines,
-		Totals: frozen.Totals, Address: &address, CreateTime: now, UpdateTime: now,
+		Totals: frozen.Totals, Address: &address, Slot: frozen.Slot, CreateTime: now, UpdateTime: now,
 		Payment: order.Payment{State: order.PaymentState(payment.Authorized), Authorized: frozen.Totals.Total},
 		History: []order.Event{{State: order.Confirmed, Time: now, Actor: order.Shopper}},
-	}.Proto()
-	return outbox.New(id+"-1", event.OrderEvents, "orders/"+id, event.TraceParent(ctx),
-		&orderpb.OrderConfirmed{Order: sold, CartId: frozen.CartID, CartEtag: frozen.CartETag, Version: 1})
+	}
+	return orderspanner.Told(ctx, sold,
+		&orderpb.OrderConfirmed{Order: sold.Proto(), CartId: frozen.CartID, CartEtag: frozen.CartETag, Version: sold.Version})
 }
 
 // Abandon implements checkout.Books (rule 7a).

@@ -1,0 +1,61 @@
+package spanner
+
+import (
+	"context"
+	"time"
+
+	"cloud.google.com/go/spanner"
+
+	orderpb "larder.dev/api/order/v1"
+	"larder.dev/internal/checkout"
+	"larder.dev/internal/order"
+	orderspanner "larder.dev/internal/order/spanner"
+	outboxspanner "larder.dev/internal/outbox/spanner"
+	"larder.dev/internal/payment"
+	paymentspanner "larder.dev/internal/payment/spanner"
+	stockspanner "larder.dev/internal/stock/spanner"
+)
+
+// Cancel implements checkout.Books (rule 8). Its reads lock the order with its payment and, shared with all commits of the store, the
+// epoch. The event's times are this process's: the commit's own is known only afterwards.
+func (b *Books) Cancel(ctx context.Context, id string, cancellation checkout.Cancellation, attendAfter time.Time) error {
+	_, err := b.client.ReadWriteTransaction(ctx, func(ctx context.Context, txn *spanner.ReadWriteTransaction) error {
+		sold, err := orderspanner.Whole(ctx, txn, id)
+		if err != nil {
+			return err
+		}
+		cancelled, taken, err := sold.Take(cancellation.Step, b.now())
+		if err != nil || !taken {
+			return err
+		}
+		epoch, err := stockspanner.Epoch(ctx, txn, sold.StoreID)
+		if err != nil {
+			return err
+		}
+		if epoch == 0 {
+			return checkout.ErrNoEpoch(sold.StoreID)
+		}
+		mutations := orderspanner.UpdateState(cancelled, cancellation.Step)
+		switch was := payment.State(sold.Payment.State); was {
+		case payment.Voiding, payment.Voided:
+		default:
+			voiding, err := paymentspanner.UpdateState(id, was, payment.Voiding, attendAfter)
+			if err != nil {
+				return err
+			}
+			mutations = append(mutations, voiding)
+			cancelled.Payment.State = order.PaymentState(payment.Voiding)
+		}
+		lines := checkout.StockLines(sold.Lines, sold.Slot)
+		mutations = append(mutations, stockspanner.Cancellation(sold.StoreID, id, epoch, lines, cancellation.For, cancellation.Reason)...)
+		told, err := orderspanner.Told(ctx, cancelled, &orderpb.OrderCancelled{
+			Order: cancelled.Proto(), Version: cancelled.Version, Reason: cancellation.Reason,
+			StockEntryId: stockspanner.CancellationID(id), StockEpoch: int64(epoch),
+		})
+		if err != nil {
+			return err
+		}
+		return txn.BufferWrite(append(mutations, outboxspanner.Insert(told)))
+	})
+	return err
+}
