@@ -123,6 +123,8 @@ type Weights struct {
 type Index interface {
 	// Find answers one question. Errors: fault.Unavailable.
 	Find(ctx context.Context, l Lookup) (Found, error)
+	// Documents lists documents by id, deleted ones too; see Service.Documents. Errors: fault.Unavailable.
+	Documents(ctx context.Context, after, until string, limit int) ([]Document, error)
 }
 
 // Lookup is one question to the index.

@@ -47,6 +47,21 @@ func (s *Server) Search(ctx context.Context, req *searchpb.SearchRequest) (*sear
 	return answer, nil
 }
 
+// ListDocuments translates.
+func (s *Server) ListDocuments(ctx context.Context, req *searchpb.ListDocumentsRequest) (*searchpb.ListDocumentsResponse, error) {
+	documents, err := s.service.Documents(ctx, req.GetAfter(), req.GetUntil(), int(req.GetLimit()))
+	if err != nil {
+		return nil, err
+	}
+	answer := &searchpb.ListDocumentsResponse{}
+	for _, d := range documents {
+		answer.Documents = append(answer.Documents, &searchpb.Document{
+			ProductId: d.ProductID, Revision: d.Revision, Deleted: d.Deleted, Checksum: d.Checksum,
+		})
+	}
+	return answer, nil
+}
+
 var sorts = map[searchpb.SearchRequest_Sort]Sort{
 	searchpb.SearchRequest_SORT_UNSPECIFIED: ByRelevance,
 	searchpb.SearchRequest_PRICE_ASCENDING:  ByPriceAscending,

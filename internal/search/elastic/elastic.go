@@ -1,5 +1,5 @@
-// Package elastic finds products in Elasticsearch: query.go makes the request's body, answer.go reads the answer, and
-// this file carries them, with a time limit, one retry and a circuit breaker.
+// Package elastic finds products in Elasticsearch: query.go makes the request's body, answer.go reads the answer, documents.go
+// lists documents, and this file carries them, with a time limit, one retry and a circuit breaker.
 package elastic
 
 import (
@@ -111,21 +111,30 @@ func (x *Index) Close() { x.transport.CloseIdleConnections() }
 // Find answers one question. Errors: fault.Unavailable, when Elasticsearch is away, too slow or overloaded, or the
 // index isn't there yet.
 func (x *Index) Find(ctx context.Context, l search.Lookup) (search.Found, error) {
-	request, err := json.Marshal(body(l, x.config.Weights))
+	raw, err := x.question(ctx, body(l, x.config.Weights), wanted)
 	if err != nil {
-		return search.Found{}, fmt.Errorf("encode a search: %w", err)
-	}
-	limited, cancel := context.WithTimeout(ctx, x.config.Timeout)
-	defer cancel()
-	raw, err := x.executor.WithContext(limited).Get(func() ([]byte, error) { return x.ask(ctx, limited, request) })
-	if err != nil {
-		return search.Found{}, x.told(ctx, err)
+		return search.Found{}, err
 	}
 	f, err := found(l, raw)
 	if err != nil {
 		return f, fmt.Errorf("search: %w", err)
 	}
 	return f, nil
+}
+
+// question puts a search's body to Elasticsearch and returns of the answer what is at these paths (filter_path). Errors: as Find.
+func (x *Index) question(ctx context.Context, body object, paths []string) ([]byte, error) {
+	request, err := json.Marshal(body)
+	if err != nil {
+		return nil, fmt.Errorf("encode a search: %w", err)
+	}
+	limited, cancel := context.WithTimeout(ctx, x.config.Timeout)
+	defer cancel()
+	raw, err := x.executor.WithContext(limited).Get(func() ([]byte, error) { return x.ask(ctx, limited, request, paths) })
+	if err != nil {
+		return nil, x.told(ctx, err)
+	}
+	return raw, nil
 }
 
 // Check tells whether the index can be searched.
@@ -152,10 +161,10 @@ func (e *awayError) Unwrap() error { return e.cause }
 
 // ask sends one request within the limited context; when the caller's own context ended, that is no failure of
 // Elasticsearch.
-func (x *Index) ask(caller, limited context.Context, request []byte) ([]byte, error) {
+func (x *Index) ask(caller, limited context.Context, request []byte, paths []string) ([]byte, error) {
 	s := x.client.Search
 	res, err := s(
-		s.WithContext(limited), s.WithIndex(x.config.Index), s.WithBody(bytes.NewReader(request)), s.WithFilterPath(wanted...),
+		s.WithContext(limited), s.WithIndex(x.config.Index), s.WithBody(bytes.NewReader(request)), s.WithFilterPath(paths...),
 		s.WithAllowPartialSearchResults(false), // part of the products is a wrong answer
 	)
 	if err != nil {
