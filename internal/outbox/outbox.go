@@ -51,16 +51,18 @@ func (e Event) Shard() int64 {
 // Committed is an event that happened.
 type Committed struct {
 	Event
-	// Time is when its transaction committed. Events of one transaction share it, and those of several may.
+	// Commit is the number that the database gave to its transaction. Events of one transaction share it, and those of several may.
+	Commit int64
+	// Time is when it happened.
 	Time time.Time
 }
 
-// Position is a place in a shard, whose order is commit time, then event id: after every event of an earlier time, and after those
-// of Time up to EventID, or after all of Time if EventID is empty. The zero position is before everything.
+// Position is a place in a shard, whose order is commit number, then event id: after every event of a lower number, and after those
+// of Commit up to EventID, or after all of Commit if EventID is empty. The zero position is before everything.
 type Position struct {
-	Time    time.Time
+	Commit  int64
 	EventID string
 }
 
-// Equal tells whether two positions are the same place.
-func (p Position) Equal(q Position) bool { return p.Time.Equal(q.Time) && p.EventID == q.EventID }
+// Position is the place right behind an event.
+func (c Committed) Position() Position { return Position{c.Commit, c.ID} }

@@ -28,7 +28,7 @@ func (l liar) Publish(ctx context.Context, topic string, events []outbox.Committ
 type late struct {
 	outbox.Store
 	mu     sync.Mutex
-	readAt map[time.Time]time.Time
+	readAt map[int64]int64
 }
 
 func (l *late) Look(ctx context.Context) (outbox.View, error) {
@@ -42,13 +42,13 @@ func (l *late) Look(ctx context.Context) (outbox.View, error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.readAt[after.Time] = before.Time
+	l.readAt[after.Bound] = before.Bound
 	return after, err
 }
 
-func (l *late) Read(ctx context.Context, shard int64, above outbox.Position, at time.Time, limit int) (outbox.Batch, error) {
+func (l *late) Read(ctx context.Context, shard int64, above outbox.Position, bound int64, limit int) (outbox.Batch, error) {
 	l.mu.Lock()
-	earlier := l.readAt[at]
+	earlier := l.readAt[bound]
 	l.mu.Unlock()
 	return l.Store.Read(ctx, shard, above, earlier, limit)
 }
@@ -56,9 +56,9 @@ func (l *late) Read(ctx context.Context, shard int64, above outbox.Position, at 
 // byTime forgets which event of its time a cut batch ended with: rule 2.
 type byTime struct{ outbox.Store }
 
-func (b byTime) Read(ctx context.Context, shard int64, above outbox.Position, at time.Time, limit int) (outbox.Batch, error) {
+func (b byTime) Read(ctx context.Context, shard int64, above outbox.Position, bound int64, limit int) (outbox.Batch, error) {
 	above.EventID = ""
-	return b.Store.Read(ctx, shard, above, at, limit)
+	return b.Store.Read(ctx, shard, above, bound, limit)
 }
 
 func asItIs(s outbox.Store, p outbox.Publisher) (outbox.Store, outbox.Publisher) { return s, p }
@@ -74,7 +74,7 @@ func TestTheCheckNotices(t *testing.T) {
 		{"the real relay, cut often", false, 3, asItIs},
 		{"acknowledged without being published", true, 3, func(s outbox.Store, p outbox.Publisher) (outbox.Store, outbox.Publisher) { return s, liar{p} }},
 		{"the time taken after the read", true, 500, func(s outbox.Store, p outbox.Publisher) (outbox.Store, outbox.Publisher) {
-			return &late{Store: s, readAt: map[time.Time]time.Time{}}, p
+			return &late{Store: s, readAt: map[int64]int64{}}, p
 		}},
 		{"cut by time alone", true, 3, func(s outbox.Store, p outbox.Publisher) (outbox.Store, outbox.Publisher) { return byTime{s}, p }},
 	} {
@@ -94,7 +94,7 @@ func TestTheCheckNotices(t *testing.T) {
 			}
 			passed := func() bool {
 				view, err := store(rig).Look(t.Context())
-				return err == nil && !slices.ContainsFunc(view.Leases, func(l outbox.Lease) bool { return l.Cursor.Time.Before(ends[l.Shard]) })
+				return err == nil && !slices.ContainsFunc(view.Leases, func(l outbox.Lease) bool { return l.Cursor.Commit < ends[l.Shard].UnixNano() })
 			}
 			if !outboxtest.Poll(2*limit, passed) {
 				t.Fatal("the cursors don't reach the end")

@@ -12,15 +12,16 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Relay publishes the outbox: every event at least once, those of one shard in the order of their commits.
+// Relay publishes an outbox: every event at least once, those of one shard in the order of their commit numbers.
 //
-//  1. Cursor. A shard has a cursor in the database: everything up to it is published. A round takes a time T from a strong read,
-//     and reads the rows above the cursor **at T**. Reading at T settles what is there up to T: nothing that commits later has a commit
-//     time of T or less. So when all that was read is acknowledged by Pub/Sub, the cursor moves to T. Were T taken after the rows
-//     were read, a commit between the two would never be published.
-//  2. Cut. A read is bounded. If it was cut, the cursor moves to its last row, (commit time, event id), and the next read, at the same T
-//     or a later one, goes on behind that row. Rows with equal commit times are told apart by their ids; all of them were there at
-//     T, so none appears later with a lower id.
+//  1. Cursor. A shard has a cursor in the database: everything up to it is published. A round asks the database for a bound B, a commit
+//     number up to which all is settled: whatever commits later has a higher one. Then it reads the rows above the cursor, up to B. So
+//     when all that was read is acknowledged by Pub/Sub, the cursor moves to B. Were B taken after the rows were read, a commit
+//     between the two would never be published. Spanner's numbers are commit times, and B is a strong read's own timestamp;
+//     PostgreSQL's are transaction ids, and B is below all that still run (package outbox/postgres).
+//  2. Cut. A read is bounded. If it was cut, the cursor moves to its last row, (number, event id), and the next read, up to the same B
+//     or a higher one, goes on behind that row. Rows with equal numbers are told apart by their ids; all of them were there when B
+//     was taken, so none appears later with a lower id.
 //  3. Acknowledged first. The cursor moves only past events that Pub/Sub has acknowledged. A relay that dies between the two leaves
 //     events that are published again: consumers know them by id, or by the version in them.
 //  4. Lease. A shard has an owner; the transaction that moves the cursor checks that the owner is still the mover and the cursor is
@@ -32,9 +33,10 @@ import (
 //     pauses and jitter. An event that Pub/Sub refuses for good holds its shard up until somebody mends it: passing over it would lose
 //     it. The lag tells.
 //
-// No row of the outbox is changed or deleted by the relay; a row deletion policy clears it.
+// No row of the outbox is changed or deleted by the relay; the store clears it of old ones.
 type Relay struct {
 	id        string
+	log       *slog.Logger
 	store     Store
 	publisher Publisher
 	options   Options
@@ -48,11 +50,11 @@ type Relay struct {
 
 // Store keeps the outbox's rows, its cursors and its leases.
 type Store interface {
-	// Look is a strong read of cursors and leases, and tells its time.
+	// Look reads the bound, cursors and leases.
 	Look(ctx context.Context) (View, error)
-	// Read returns a shard's first events above a position as they are at a time, at most limit of them and not many more bytes than
-	// Pub/Sub takes at once, in order.
-	Read(ctx context.Context, shard int64, above Position, at time.Time, limit int) (Batch, error)
+	// Read returns a shard's first events above a position and up to a view's bound, at most limit of them and not many more bytes
+	// than Pub/Sub takes at once, in order.
+	Read(ctx context.Context, shard int64, above Position, bound int64, limit int) (Batch, error)
 	// Move moves a shard's cursor. ErrLost: the shard isn't the relay's any more, or its cursor isn't at from; nothing moved.
 	Move(ctx context.Context, relay string, shard int64, from, to Position) error
 	// Renew gives a sign of life.
@@ -77,9 +79,11 @@ type Batch struct {
 	Cut bool
 }
 
-// View is what a strong read saw.
+// View is what a look saw.
 type View struct {
-	// Time is the read's own timestamp.
+	// Bound is a commit number: every row of that number or a lower one is there for all later reads.
+	Bound int64
+	// Time is the database's clock.
 	Time time.Time
 	// Seen has each relay's last sign of life.
 	Seen map[string]time.Time
@@ -119,9 +123,12 @@ const (
 	leaveLimit  = 2 * time.Second
 )
 
-// NewRelay makes a relay. The id is its own alone: a process that is started again is another relay.
-func NewRelay(id string, store Store, publisher Publisher, options Options) *Relay {
-	return &Relay{id: id, store: store, publisher: publisher, options: options, busy: map[int64]*shard{}}
+// NewRelay makes a relay of the outbox that logs call by name. The id is its own alone: a process that is started again is another
+// relay.
+func NewRelay(name, id string, store Store, publisher Publisher, options Options) *Relay {
+	return &Relay{
+		id: id, log: slog.Default().With("outbox", name), store: store, publisher: publisher, options: options, busy: map[int64]*shard{},
+	}
 }
 
 // Run publishes until ctx ends. It then finishes the batches under way and gives its shards back, in less than 7 seconds.
@@ -146,7 +153,7 @@ func (r *Relay) Run(ctx context.Context) error {
 		case ctx.Err() != nil:
 			continue
 		case err != nil:
-			slog.WarnContext(ctx, "outbox: a round failed", "error", err)
+			r.log.WarnContext(ctx, "outbox: a round failed", "error", err)
 			wait = &failing
 		default:
 			failing.reset()
@@ -186,12 +193,12 @@ func (r *Relay) round(ctx, publishing context.Context) (worked bool, err error) 
 	if err != nil {
 		return false, err
 	}
-	found, err := r.publish(ctx, publishing, mine, view.Time)
+	found, err := r.publish(ctx, publishing, mine, view)
 	return found || moved || len(r.busy) > 0, err
 }
 
 // publish reads the shards that are at rest and starts to publish where there is something.
-func (r *Relay) publish(ctx, publishing context.Context, mine []Lease, at time.Time) (found bool, err error) {
+func (r *Relay) publish(ctx, publishing context.Context, mine []Lease, view View) (found bool, err error) {
 	batches := make([]Batch, len(mine))
 	var group errgroup.Group
 	for i, lease := range mine {
@@ -199,7 +206,7 @@ func (r *Relay) publish(ctx, publishing context.Context, mine []Lease, at time.T
 			continue
 		}
 		group.Go(func() (err error) {
-			batches[i], err = r.store.Read(ctx, lease.Shard, lease.Cursor, at, r.options.Batch)
+			batches[i], err = r.store.Read(ctx, lease.Shard, lease.Cursor, view.Bound, r.options.Batch)
 			return err
 		})
 	}
@@ -207,14 +214,14 @@ func (r *Relay) publish(ctx, publishing context.Context, mine []Lease, at time.T
 	lag := time.Duration(0)
 	for i, lease := range mine {
 		if s := r.busy[lease.Shard]; s != nil && !s.ended.Load() {
-			lag = max(lag, at.Sub(time.Unix(0, s.oldest.Load())))
+			lag = max(lag, view.Time.Sub(time.Unix(0, s.oldest.Load())))
 		}
 		if len(batches[i].Events) == 0 {
 			continue
 		}
 		found = true
-		lag = max(lag, at.Sub(batches[i].Events[0].Time))
-		r.start(publishing, lease, batches[i], at)
+		lag = max(lag, view.Time.Sub(batches[i].Events[0].Time))
+		r.start(publishing, lease, batches[i], view.Bound)
 	}
 	r.stats.lag.Store(int64(lag))
 	if err != nil {
@@ -229,7 +236,7 @@ func (r *Relay) leave(ctx context.Context) error {
 	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveLimit)
 	defer cancel()
 	if err := r.store.Leave(leaving, r.id); err != nil {
-		slog.WarnContext(ctx, "outbox: shards are kept until the lease has run out", "error", err)
+		r.log.WarnContext(ctx, "outbox: shards are kept until the lease has run out", "error", err)
 	}
 	r.report(ctx)
 	return nil
@@ -251,7 +258,7 @@ type Status struct {
 	Retries   int64 `json:"retries"`
 	// LagMillis is the age of the oldest event of the relay's shards that isn't acknowledged, at its last look; 0 if there is none.
 	LagMillis int64 `json:"lag_ms"`
-	// LookMillis is what the last strong read took.
+	// LookMillis is what the last look took.
 	LookMillis int64 `json:"look_ms"`
 	Shards     int64 `json:"shards"`
 	Relays     int64 `json:"relays"`
@@ -273,6 +280,6 @@ func (r *Relay) report(ctx context.Context) {
 	if fresh == 0 && now.LagMillis == 0 {
 		return
 	}
-	slog.InfoContext(ctx, "outbox", "published", fresh, "total", now.Published, "retries", now.Retries, "lag_ms", now.LagMillis,
+	r.log.InfoContext(ctx, "outbox: progress", "published", fresh, "total", now.Published, "retries", now.Retries, "lag_ms", now.LagMillis,
 		"look_ms", now.LookMillis, "shards", now.Shards, "relays", now.Relays)
 }

@@ -29,7 +29,7 @@ func options() outbox.Options {
 // run runs a relay until the test's end, or until stop is called, which waits for it.
 func run(t *testing.T, store outbox.Store, publisher outbox.Publisher, o outbox.Options) (relay *outbox.Relay, stop func()) {
 	t.Helper()
-	relay = outbox.NewRelay(uuid.NewString(), store, publisher, o)
+	relay = outbox.NewRelay("test", uuid.NewString(), store, publisher, o)
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() {
@@ -298,8 +298,8 @@ func (d *deadStore) Look(ctx context.Context) (outbox.View, error) {
 func TestMoveNeedsTheLease(t *testing.T) {
 	rig := outboxtest.Open(t)
 	s := store(rig)
-	now := time.Now().UTC()
-	start, first, second := outbox.Position{}, outbox.Position{Time: now, EventID: "a"}, outbox.Position{Time: now}
+	const number = 1_795_428_000_123_456_000 // in Spanner a commit time, nanoseconds
+	start, first, second := outbox.Position{}, outbox.Position{Commit: number, EventID: "a"}, outbox.Position{Commit: number}
 	claim := func(by, from string) {
 		t.Helper()
 		if err := s.Claim(t.Context(), by, []outbox.Lease{{Shard: 3, Owner: from}}); err != nil {
@@ -332,7 +332,7 @@ func TestMoveNeedsTheLease(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := view.Leases[3]; got.Owner != "b" || !got.Cursor.Equal(second) {
+	if got := view.Leases[3]; got.Owner != "b" || got.Cursor != second {
 		t.Errorf("shard 3 is %+v", got)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -14,12 +13,12 @@ import (
 type shard struct {
 	cancel context.CancelCauseFunc
 	ended  atomic.Bool
-	oldest atomic.Int64 // commit time of the first event that isn't acknowledged, Unix nanoseconds
+	oldest atomic.Int64 // time of the first event that isn't acknowledged, Unix nanoseconds
 }
 
-// start publishes a shard's events up to a time, beginning with the first batch, in a goroutine of its own: one that hangs or
+// start publishes a shard's events up to a bound, beginning with the first batch, in a goroutine of its own: one that hangs or
 // fails holds no other up.
-func (r *Relay) start(ctx context.Context, lease Lease, first Batch, at time.Time) {
+func (r *Relay) start(ctx context.Context, lease Lease, first Batch, bound int64) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	s := &shard{cancel: cancel}
 	s.oldest.Store(first.Events[0].Time.UnixNano())
@@ -27,14 +26,14 @@ func (r *Relay) start(ctx context.Context, lease Lease, first Batch, at time.Tim
 	r.running.Go(func() {
 		defer s.ended.Store(true)
 		defer cancel(nil)
-		if err := r.drain(ctx, s, lease, first, at); err != nil {
-			slog.WarnContext(ctx, "outbox: publishing a shard stopped", "shard", lease.Shard, "error", err)
+		if err := r.drain(ctx, s, lease, first, bound); err != nil {
+			r.log.WarnContext(ctx, "outbox: publishing a shard stopped", "shard", lease.Shard, "error", err)
 		}
 	})
 }
 
-// drain publishes batch after batch up to a time, and moves the cursor after each (rules 1 to 3).
-func (r *Relay) drain(ctx context.Context, s *shard, lease Lease, batch Batch, at time.Time) (err error) {
+// drain publishes batch after batch up to a bound, and moves the cursor after each (rules 1 to 3).
+func (r *Relay) drain(ctx context.Context, s *shard, lease Lease, batch Batch, bound int64) (err error) {
 	cursor := lease.Cursor
 	for len(batch.Events) > 0 {
 		s.oldest.Store(batch.Events[0].Time.UnixNano())
@@ -42,10 +41,9 @@ func (r *Relay) drain(ctx context.Context, s *shard, lease Lease, batch Batch, a
 			return err
 		}
 		r.stats.published.Add(int64(len(batch.Events)))
-		to := Position{Time: at}
+		to := Position{Commit: bound}
 		if batch.Cut {
-			last := batch.Events[len(batch.Events)-1]
-			to = Position{Time: last.Time, EventID: last.ID}
+			to = batch.Events[len(batch.Events)-1].Position()
 		}
 		if err := r.move(ctx, lease.Shard, cursor, to); err != nil {
 			return err
@@ -54,7 +52,7 @@ func (r *Relay) drain(ctx context.Context, s *shard, lease Lease, batch Batch, a
 			return nil
 		}
 		cursor = to
-		if batch, err = r.read(ctx, lease.Shard, cursor, at); err != nil {
+		if batch, err = r.read(ctx, lease.Shard, cursor, bound); err != nil {
 			return err
 		}
 	}
@@ -78,7 +76,7 @@ func (r *Relay) publishAll(ctx context.Context, shard int64, batch []Committed) 
 				return fmt.Errorf("publish to %s: %w", topic, errors.Join(context.Cause(ctx), err))
 			}
 			pausing := wait.next()
-			slog.ErrorContext(ctx, "outbox: publishing failed, is tried again", "topic", topic, "shard", shard, "events", len(events),
+			r.log.ErrorContext(ctx, "outbox: publishing failed, is tried again", "topic", topic, "shard", shard, "events", len(events),
 				"first", events[0].ID, "pause_ms", pausing.Milliseconds(), "error", err)
 			sleep(ctx, pausing)
 		}
@@ -100,10 +98,10 @@ func byTopic(batch []Committed) func(yield func(string, []Committed) bool) {
 	}
 }
 
-func (r *Relay) read(ctx context.Context, shard int64, above Position, at time.Time) (Batch, error) {
+func (r *Relay) read(ctx context.Context, shard int64, above Position, bound int64) (Batch, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeLimit)
 	defer cancel()
-	batch, err := r.store.Read(ctx, shard, above, at, r.options.Batch)
+	batch, err := r.store.Read(ctx, shard, above, bound, r.options.Batch)
 	if err != nil {
 		return Batch{}, fmt.Errorf("read the outbox: %w", err)
 	}

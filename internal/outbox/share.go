@@ -3,7 +3,6 @@ package outbox
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"slices"
 	"time"
 )
@@ -37,13 +36,13 @@ func (r *Relay) share(ctx context.Context, view View) (mine []Lease, moved bool,
 		if err := r.store.Release(ctx, r.id, rest); err != nil {
 			return nil, false, fmt.Errorf("release shards: %w", err)
 		}
-		slog.InfoContext(ctx, "outbox: gave shards back", "count", len(rest), "relays", part.relays)
+		r.log.InfoContext(ctx, "outbox: gave shards back", "count", len(rest), "relays", part.relays)
 	}
 	if len(part.claims) > 0 {
 		if err := r.store.Claim(ctx, r.id, part.claims); err != nil {
 			return nil, false, fmt.Errorf("claim shards: %w", err)
 		}
-		slog.InfoContext(ctx, "outbox: took shards", "count", len(part.claims), "relays", part.relays)
+		r.log.InfoContext(ctx, "outbox: took shards", "count", len(part.claims), "relays", part.relays)
 	}
 	return part.mine, len(rest)+len(part.claims) > 0, nil
 }

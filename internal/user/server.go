@@ -173,6 +173,28 @@ func (s *Server) GetJwks(ctx context.Context, _ *userpb.GetJwksRequest) (*userpb
 	return jwks, nil
 }
 
+// BeginNotice implements UserServiceServer.
+func (s *Server) BeginNotice(ctx context.Context, req *userpb.BeginNoticeRequest) (*userpb.BeginNoticeResponse, error) {
+	notice, err := s.service.BeginNotice(ctx, req.GetUserId(), req.GetEventId())
+	if err != nil {
+		return nil, err
+	}
+	return &userpb.BeginNoticeResponse{State: noticeStates[notice.State], Email: notice.Email, DisplayName: notice.DisplayName}, nil
+}
+
+// EndNotice implements UserServiceServer.
+func (s *Server) EndNotice(ctx context.Context, req *userpb.EndNoticeRequest) (*emptypb.Empty, error) {
+	if err := s.service.EndNotice(ctx, req.GetEventId()); err != nil {
+		return nil, err
+	}
+	return &emptypb.Empty{}, nil
+}
+
+var noticeStates = map[NoticeState]userpb.BeginNoticeResponse_State{
+	NoticeDue: userpb.BeginNoticeResponse_DUE, NoticeBusy: userpb.BeginNoticeResponse_BUSY,
+	NoticeSent: userpb.BeginNoticeResponse_SENT, NoticeGone: userpb.BeginNoticeResponse_GONE,
+}
+
 // An etag is the account's version in decimals.
 func etag(version int64) string { return strconv.FormatInt(version, 10) }
 

@@ -11,6 +11,8 @@
 //     one sign-in led to are a family, the session. A used token that comes back was copied by somebody, nobody can tell by
 //     whom, so it ends the session (RFC 9700, section 4.14.2). Of two uses at once, one wins and the other ends the session.
 //   - An account keeps at most MaxAddresses addresses; nobody sees another's.
+//   - Who registers is told of by an event, UserRegistered, which the transaction that makes the account writes.
+//   - A person gets one mail an event (notice.go).
 //   - Neither e-mail addresses nor passwords nor tokens are ever logged, nor put into an error's text.
 package user
 
@@ -94,7 +96,7 @@ var (
 
 // Accounts is what the room needs of its store for accounts.
 type Accounts interface {
-	// CreateAccount keeps a new account. Errors: EMAIL_TAKEN.
+	// CreateAccount keeps a new account, and the event that somebody registered. Errors: EMAIL_TAKEN.
 	CreateAccount(ctx context.Context, account Account) error
 	// Account and AccountByEmail read one. Errors: ErrNoAccount.
 	Account(ctx context.Context, id string) (Account, error)
@@ -103,13 +105,13 @@ type Accounts interface {
 	RenameAccount(ctx context.Context, id, name string, version int64, now time.Time) (Account, error)
 	// ReplacePasswordHash puts a hash in the place of the one that was read, and does nothing if that is no longer there.
 	ReplacePasswordHash(ctx context.Context, id, was, is string, now time.Time) error
-	// ProvisionAccount creates an account, or overwrites name, hash and roles of the one with its address.
+	// ProvisionAccount creates an account, or overwrites name, hash and roles of the one with its address. Nobody registered: no event.
 	ProvisionAccount(ctx context.Context, account Account) (Account, error)
 }
 
 // Sessions is what the room needs of its store for sessions.
 type Sessions interface {
-	// CreateSession keeps a new session with its first token, and forgets the account's expired ones.
+	// CreateSession keeps a new session with its first token, and forgets the account's expired ones, and notices past their life.
 	CreateSession(ctx context.Context, family Family, first RefreshToken) error
 	// RotateRefreshToken uses a token up and keeps its successor, whose expiry it cuts to the session's, and returns both.
 	// Errors: ErrTokenInvalid, ErrTokenReused.
@@ -124,6 +126,7 @@ type Store interface {
 	Sessions
 	SigningKeys
 	Addresses
+	Notices
 }
 
 // Service is the room. It is safe for concurrent use.

@@ -27,7 +27,15 @@ func NewStore(client *spanner.Client) Store { return Store{client} }
 
 var shardColumns = []string{"Shard", "PublishedTime", "PublishedEventId", "Owner"}
 
-// Look implements outbox.Store. The strong read's own timestamp is the view's time; the relays are read at the same time.
+// number is the number of a commit: its time in nanoseconds since 1970, 0 for what was before.
+func number(t time.Time) int64 {
+	if t.Before(time.Unix(0, 0)) {
+		return 0
+	}
+	return t.UnixNano()
+}
+
+// Look implements outbox.Store. The strong read's own timestamp is the view's time and bound; the relays are read at the same time.
 func (s Store) Look(ctx context.Context) (outbox.View, error) {
 	view := outbox.View{Seen: map[string]time.Time{}, Leases: make([]outbox.Lease, outbox.Shards)}
 	for i := range view.Leases {
@@ -47,6 +55,7 @@ func (s Store) Look(ctx context.Context) (outbox.View, error) {
 	if err != nil {
 		return outbox.View{}, fmt.Errorf("read the shards: %w", err)
 	}
+	view.Bound = number(view.Time)
 	err = s.at(view.Time).Read(ctx, "OutboxRelays", spanner.AllKeys(), []string{"RelayId", "SeenTime"}).Do(func(row *spanner.Row) error {
 		var id string
 		var seen time.Time
@@ -69,21 +78,22 @@ func (s Store) at(t time.Time) *spanner.ReadOnlyTransaction {
 
 func lease(row *spanner.Row) (outbox.Lease, error) {
 	var found outbox.Lease
+	var published time.Time
 	var event, owner spanner.NullString
-	err := row.Columns(&found.Shard, &found.Cursor.Time, &event, &owner)
-	found.Cursor.EventID, found.Owner = event.StringVal, owner.StringVal
+	err := row.Columns(&found.Shard, &published, &event, &owner)
+	found.Cursor, found.Owner = outbox.Position{Commit: number(published), EventID: event.StringVal}, owner.StringVal
 	return found, err
 }
 
-// Read implements outbox.Store.
-func (s Store) Read(ctx context.Context, shard int64, above outbox.Position, at time.Time, limit int) (outbox.Batch, error) {
+// Read implements outbox.Store. It reads at the bound's time: what it finds is all that was committed up to then.
+func (s Store) Read(ctx context.Context, shard int64, above outbox.Position, bound int64, limit int) (outbox.Batch, error) {
 	// An open start leaves out every row that begins with the key: with a commit time alone, all of that time.
-	rows := spanner.KeyRange{Start: spanner.Key{shard, above.Time}, End: spanner.Key{shard}, Kind: spanner.OpenClosed}
+	rows := spanner.KeyRange{Start: spanner.Key{shard, time.Unix(0, above.Commit)}, End: spanner.Key{shard}, Kind: spanner.OpenClosed}
 	if above.EventID != "" {
 		rows.Start = append(rows.Start, above.EventID)
 	}
 	columns := []string{"CommitTime", "EventId", "Topic", "Type", "Subject", "Data", "TraceParent"}
-	found := s.at(at).ReadWithOptions(ctx, "Outbox", rows, columns, &spanner.ReadOptions{Limit: limit})
+	found := s.at(time.Unix(0, bound)).ReadWithOptions(ctx, "Outbox", rows, columns, &spanner.ReadOptions{Limit: limit})
 	defer found.Stop()
 	var batch outbox.Batch
 	for size := 0; len(batch.Events) < limit && size < maxBytes; {
@@ -98,6 +108,7 @@ func (s Store) Read(ctx context.Context, shard int64, above outbox.Position, at 
 		if err != nil {
 			return outbox.Batch{}, fmt.Errorf("read shard %d: %w", shard, err)
 		}
+		e.Commit = number(e.Time)
 		batch.Events = append(batch.Events, e)
 		size += len(e.Data)
 	}
@@ -114,9 +125,9 @@ func (s Store) Move(ctx context.Context, relay string, shard int64, from, to out
 			return err
 		case now.Owner != relay:
 			return outbox.ErrLost
-		case now.Cursor.Equal(to):
+		case now.Cursor == to:
 			return nil
-		case !now.Cursor.Equal(from):
+		case now.Cursor != from:
 			return outbox.ErrLost
 		}
 		now.Cursor = to
@@ -209,5 +220,5 @@ func read(ctx context.Context, txn *spanner.ReadWriteTransaction, shard int64) (
 
 func put(l outbox.Lease) *spanner.Mutation {
 	text := func(s string) spanner.NullString { return spanner.NullString{StringVal: s, Valid: s != ""} }
-	return spanner.InsertOrUpdate("OutboxShards", shardColumns, []any{l.Shard, l.Cursor.Time, text(l.Cursor.EventID), text(l.Owner)})
+	return spanner.InsertOrUpdate("OutboxShards", shardColumns, []any{l.Shard, time.Unix(0, l.Cursor.Commit), text(l.Cursor.EventID), text(l.Owner)})
 }

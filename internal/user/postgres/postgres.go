@@ -12,8 +12,13 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
+	userpb "larder.dev/api/user/v1"
+	"larder.dev/internal/event"
 	"larder.dev/internal/fault"
+	"larder.dev/internal/outbox"
+	outboxpg "larder.dev/internal/outbox/postgres"
 	"larder.dev/internal/pgdb"
 	"larder.dev/internal/user"
 )
@@ -75,15 +80,22 @@ func New(pool *pgxpool.Pool) *Store { return &Store{pool: pool} }
 
 // CreateAccount implements user.Accounts.
 func (s *Store) CreateAccount(ctx context.Context, a user.Account) error {
-	tag, err := s.pool.Exec(ctx, insertAccount, a.ID, a.Email, a.DisplayName, a.PasswordHash, a.Roles, a.CreateTime)
-	switch {
-	case err != nil:
-		return pgdb.Error(err)
-	case tag.RowsAffected() == 0:
-		return fault.EmailTaken.New("the e-mail address has an account")
-	default:
-		return nil
+	registered, err := outbox.New(a.ID+"-registered", event.UserEvents, "users/"+a.ID, event.TraceParent(ctx),
+		&userpb.UserRegistered{UserId: a.ID, CreateTime: timestamppb.New(a.CreateTime)})
+	if err != nil {
+		return err
 	}
+	return pgdb.InTx(ctx, s.pool, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, insertAccount, a.ID, a.Email, a.DisplayName, a.PasswordHash, a.Roles, a.CreateTime)
+		switch {
+		case err != nil:
+			return fmt.Errorf("insert account: %w", err)
+		case tag.RowsAffected() == 0:
+			return fault.EmailTaken.New("the e-mail address has an account")
+		default:
+			return outboxpg.Insert(ctx, tx, registered)
+		}
+	})
 }
 
 // Account implements user.Accounts.
@@ -137,6 +149,9 @@ func (s *Store) CreateSession(ctx context.Context, family user.Family, first use
 	return pgdb.InTx(ctx, s.pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, deleteExpiredSessions, family.UserID, family.CreateTime); err != nil {
 			return fmt.Errorf("delete expired sessions: %w", err)
+		}
+		if _, err := tx.Exec(ctx, deleteOldNotices, family.UserID, family.CreateTime.Add(-user.NoticeLife)); err != nil {
+			return fmt.Errorf("delete old notices: %w", err)
 		}
 		if _, err := tx.Exec(ctx, insertSession, family.ID, family.UserID, family.CreateTime, family.ExpireTime); err != nil {
 			return fmt.Errorf("insert session: %w", err)

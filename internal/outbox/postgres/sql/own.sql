@@ -1,0 +1,1 @@
+update users.outbox_cursor set owner = $2 where owner = $1

@@ -1,0 +1,1 @@
+select relay_id, seen_time from users.outbox_relays
