@@ -67,6 +67,8 @@ var (
 	ErrNotCapturable = errors.New("payment provider: intent can't be captured")
 	// ErrNotConfirmable: an intent is cancelled or was confirmed before; Get tells which.
 	ErrNotConfirmable = errors.New("payment provider: intent can't be confirmed")
+	// ErrNotRefundable: nothing was captured, not so much is left of it, or the card takes no refund.
+	ErrNotRefundable = errors.New("payment provider: can't be refunded")
 	// ErrNotFound: there is no such intent.
 	ErrNotFound = errors.New("payment provider: no such intent")
 )
@@ -83,8 +85,9 @@ type Provider interface {
 	Cancel(ctx context.Context, id string) (Intent, error)
 	// Capture takes at most what was authorised. Errors: ErrNotCapturable.
 	Capture(ctx context.Context, id string, amount money.Money, key string) (Intent, error)
-	// Refund gives back a captured amount.
+	// Refund gives back a captured amount; under the same key once, for ever. Errors: ErrNotRefundable.
 	Refund(ctx context.Context, id string, amount money.Money, key string) error
-	// List returns the intents created since a time, newest first, and the token of the next page; at most limit (1 to 100).
+	// List returns the intents created since a time, newest first, and the token of the next page; at most limit (1 to 100). Of a
+	// payment with more than ten refunds, Refunded may be too low; Get has it right. Errors: ErrNotFound for a token of no page.
 	List(ctx context.Context, since time.Time, page string, limit int) (intents []Intent, next string, err error)
 }

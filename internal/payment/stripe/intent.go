@@ -10,7 +10,7 @@ import (
 	"larder.dev/internal/payment"
 )
 
-// intent translates Stripe's record. Refunded needs latest_charge.refunds expanded, and is zero without.
+// intent translates Stripe's record. Refunded needs latest_charge.refunds expanded, and is zero without; Stripe expands the last ten.
 func intent(in *stripe.PaymentIntent) payment.Intent {
 	currency := strings.ToUpper(string(in.Currency))
 	out := payment.Intent{
@@ -56,13 +56,22 @@ func refunded(charge *stripe.Charge) int64 {
 	if charge == nil || charge.Refunds == nil {
 		return 0
 	}
-	var sum int64
-	for _, r := range charge.Refunds.Data {
+	return sum(charge.Refunds.Data)
+}
+
+func sum(refunds []*stripe.Refund) int64 {
+	var total int64
+	for _, r := range refunds {
 		if moves(r) && (r.BalanceTransaction != nil || r.Status == stripe.RefundStatusPending) {
-			sum += r.Amount
+			total += r.Amount
 		}
 	}
-	return sum
+	return total
+}
+
+// more tells that a charge has more refunds than were expanded.
+func more(charge *stripe.Charge) bool {
+	return charge != nil && charge.Refunds != nil && charge.Refunds.HasMore
 }
 
 // moves tells whether a refund pays, or has paid.

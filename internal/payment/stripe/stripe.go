@@ -150,7 +150,15 @@ func (p *Provider) Get(ctx context.Context, id string) (payment.Intent, error) {
 	if err != nil {
 		return payment.Intent{}, fmt.Errorf("stripe: get intent %s: %w", id, err)
 	}
-	return intent(in), nil
+	out := intent(in)
+	if more(in.LatestCharge) {
+		all, err := p.refunds(ctx, id)
+		if err != nil {
+			return payment.Intent{}, err
+		}
+		out.Refunded.Minor = sum(all)
+	}
+	return out, nil
 }
 
 // Cancel implements payment.Provider.
@@ -211,15 +219,11 @@ func (p *Provider) Capture(ctx context.Context, id string, amount money.Money, k
 }
 
 // Refund implements payment.Provider. The key is stored with the refund and looked for first, so that the same key refunds
-// once for ever, not only for the day that Stripe remembers it. A payment with nothing left to refund is a success.
+// once for ever, not only for the day that Stripe remembers it.
 func (p *Provider) Refund(ctx context.Context, id string, amount money.Money, key string) error {
-	before, err := do(ctx, p.calls, func(ctx context.Context) ([]*stripe.Refund, error) {
-		params := &stripe.RefundListParams{PaymentIntent: stripe.String(id)}
-		params.Limit = stripe.Int64(100)
-		return collect(p.client.V1Refunds.List(ctx, params))
-	})
+	before, err := p.refunds(ctx, id)
 	if err != nil {
-		return fmt.Errorf("stripe: list refunds of intent %s: %w", id, err)
+		return err
 	}
 	for _, r := range before {
 		if r.Metadata[metadataKey] == key && moves(r) {
@@ -235,15 +239,30 @@ func (p *Provider) Refund(ctx context.Context, id string, amount money.Money, ke
 		params.SetIdempotencyKey(key)
 		return p.client.V1Refunds.Create(ctx, params)
 	})
+	var refusal *stripe.Error
 	switch {
-	case refusedAs(err, stripe.ErrorCodeChargeAlreadyRefunded):
-		return nil
+	case err == nil && !moves(made):
+		return fmt.Errorf("stripe: refund %s of intent %s is %s: %w", amount, id, made.Status, payment.ErrNotRefundable)
+	case errors.As(err, &refusal) && refusal.Type == stripe.ErrorTypeInvalidRequest && refusal.HTTPStatusCode == http.StatusBadRequest:
+		// Whatever Stripe finds wrong with this refund, it will find again: charge_already_refunded, amount_too_large and others.
+		return fmt.Errorf("stripe: refund %s of intent %s, refused as %s: %s: %w", amount, id, refusal.Code, refusal.Msg, payment.ErrNotRefundable)
 	case err != nil:
 		return fmt.Errorf("stripe: refund %s of intent %s: %w", amount, id, err)
-	case !moves(made):
-		return fmt.Errorf("stripe: refund %s of intent %s is %s", amount, id, made.Status)
 	}
 	return nil
+}
+
+// refunds lists all refunds of an intent.
+func (p *Provider) refunds(ctx context.Context, id string) ([]*stripe.Refund, error) {
+	all, err := do(ctx, p.calls, func(ctx context.Context) ([]*stripe.Refund, error) {
+		params := &stripe.RefundListParams{PaymentIntent: stripe.String(id)}
+		params.Limit = stripe.Int64(100)
+		return collect(p.client.V1Refunds.List(ctx, params))
+	})
+	if err != nil {
+		return nil, fmt.Errorf("stripe: list refunds of intent %s: %w", id, err)
+	}
+	return all, nil
 }
 
 // List implements payment.Provider.
