@@ -1,0 +1,413 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"cloud.google.com/go/pubsub/v2"
+	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
+	"github.com/MicahParks/keyfunc/v3"
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/uuid"
+
+	"larder.dev/internal/serve/servetest"
+)
+
+const testDomain = "larder-test.iam.gserviceaccount.com"
+
+// function is a server in a function's place that looks at its caller's token and answers what the test says.
+type function struct {
+	*httptest.Server
+	mu     sync.Mutex
+	calls  []call
+	answer func(n int) (status int, body string) // n counts calls from 1
+	ready  bool
+}
+
+type call struct {
+	account, audience, body string
+	header                  http.Header
+}
+
+// setting is an invoker with one function called FoldLedger.
+type setting struct {
+	*httptest.Server
+	function *function
+	caller   *caller
+	schedule *schedule
+	now      func(ahead time.Duration) // moves the invoker's clock
+	issuer   *servetest.Issuer         // of the tokens that the function takes
+	signer   func(*servetest.Issuer)   // whom the metadata server signs as from now on
+}
+
+func start(t *testing.T) *setting {
+	t.Helper()
+	s := &setting{issuer: servetest.NewIssuer(t), function: &function{ready: true}}
+	var mu sync.Mutex
+	signer, ahead := s.issuer, time.Duration(0)
+	s.signer = func(i *servetest.Issuer) { mu.Lock(); defer mu.Unlock(); signer = i }
+	s.now = func(by time.Duration) { mu.Lock(); defer mu.Unlock(); ahead += by }
+	clock := func() time.Time { mu.Lock(); defer mu.Unlock(); return time.Now().Add(ahead) }
+	metadata := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, rest, _ := strings.Cut(r.URL.Path, "/service-accounts/")
+		account, domain, _ := strings.Cut(strings.TrimSuffix(rest, "/identity"), "@")
+		if domain != testDomain || r.Header.Get("Metadata-Flavor") != "Google" {
+			http.NotFound(w, r)
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		_, _ = io.WriteString(w, signer.IDToken(t, account, r.URL.Query().Get("audience"), time.Hour))
+	}))
+	t.Cleanup(metadata.Close)
+	t.Setenv("GCE_METADATA_HOST", strings.TrimPrefix(metadata.URL, "http://"))
+
+	keys, err := keyfunc.NewDefaultCtx(t.Context(), []string{s.issuer.Config().Identity.ServiceJWKSURL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.function.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.function.serve(w, r, keys) }))
+	t.Cleanup(s.function.Close)
+
+	log := slog.New(slog.DiscardHandler)
+	s.caller = newCaller(testDomain, map[string]string{"foldledger": strings.TrimPrefix(s.function.URL, "http://")}, clock)
+	s.schedule = newSchedule([]*job{{function: "FoldLedger", every: 20 * time.Millisecond, turn: make(chan struct{}, 1)}}, s.caller, log)
+	s.Server = httptest.NewServer(handler(newPush(s.caller, []string{"FoldLedger"}, 2, log), s.schedule))
+	t.Cleanup(s.Close)
+	return s
+}
+
+func (f *function) serve(w http.ResponseWriter, r *http.Request, keys keyfunc.Keyfunc) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if r.URL.Path == "/readyz" {
+		if !f.ready {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		return
+	}
+	var claims struct {
+		jwt.RegisteredClaims
+		Email string `json:"email"`
+	}
+	text, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if _, err := jwt.ParseWithClaims(text, &claims, keys.Keyfunc, jwt.WithValidMethods([]string{"RS256"})); err != nil {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	body, _ := io.ReadAll(r.Body)
+	f.calls = append(f.calls, call{claims.Email, claims.Audience[0], string(body), r.Header})
+	status, answer := http.StatusNoContent, ""
+	if f.answer != nil {
+		status, answer = f.answer(len(f.calls))
+	}
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, answer)
+}
+
+func (f *function) seen() []call {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]call(nil), f.calls...)
+}
+
+func post(t *testing.T, url, body string) (status int, text string) {
+	t.Helper()
+	response, err := http.Post(url, "application/json", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	got, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(got)
+}
+
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); <-tick.C {
+		if is() {
+			return
+		}
+	}
+	t.Fatalf("not within 20 s: %s", what)
+}
+
+// The emulator's delivery reaches the function as it came, signed as Pub/Sub signs it, and again until it is taken.
+func TestPushOfTheEmulator(t *testing.T) {
+	if os.Getenv("PUBSUB_EMULATOR_HOST") == "" {
+		t.Fatal("PUBSUB_EMULATOR_HOST is not set: run the tests by `make test`, which starts the Pub/Sub emulator")
+	}
+	s := start(t)
+	s.function.answer = func(n int) (int, string) {
+		if n == 1 {
+			return http.StatusServiceUnavailable, ""
+		}
+		return http.StatusNoContent, ""
+	}
+	const project = "larder-test"
+	client, err := pubsub.NewClient(t.Context(), project)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	topic := fmt.Sprintf("projects/%s/topics/invoker-%s", project, uuid.NewString())
+	subscription := strings.Replace(topic, "/topics/", "/subscriptions/", 1)
+	if _, err := client.TopicAdminClient.CreateTopic(t.Context(), &pubsubpb.Topic{Name: topic}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.SubscriptionAdminClient.CreateSubscription(t.Context(), &pubsubpb.Subscription{
+		Name: subscription, Topic: topic, PushConfig: &pubsubpb.PushConfig{PushEndpoint: s.URL + "/push/foldledger"},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx := context.WithoutCancel(t.Context())
+		_ = client.SubscriptionAdminClient.DeleteSubscription(ctx, &pubsubpb.DeleteSubscriptionRequest{Subscription: subscription})
+		_ = client.TopicAdminClient.DeleteTopic(ctx, &pubsubpb.DeleteTopicRequest{Topic: topic})
+	})
+	published, err := client.TopicAdminClient.Publish(t.Context(), &pubsubpb.PublishRequest{
+		Topic: topic, Messages: []*pubsubpb.PubsubMessage{{Data: []byte("hello"), Attributes: map[string]string{"ce-id": "e1"}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the delivery comes twice", func() bool { return len(s.function.seen()) >= 2 })
+	for _, got := range s.function.seen() {
+		if got.account != "pubsub-push@"+testDomain || got.audience != "https://larder.dev/functions/foldledger" {
+			t.Errorf("called by %q for %q", got.account, got.audience)
+		}
+		var envelope struct {
+			Message struct {
+				Data       []byte
+				MessageID  string `json:"messageId"`
+				Attributes map[string]string
+			}
+			Subscription string
+		}
+		if err := json.Unmarshal([]byte(got.body), &envelope); err != nil {
+			t.Fatal(err)
+		}
+		if m := envelope.Message; string(m.Data) != "hello" || m.Attributes["ce-id"] != "e1" || m.MessageID != published.GetMessageIds()[0] || envelope.Subscription != subscription {
+			t.Errorf("got %s", got.body)
+		}
+		if media := got.header.Get("Content-Type"); media != "application/json" {
+			t.Errorf("content type %q", media)
+		}
+	}
+}
+
+// One token serves until it is refused; then a new one is asked for, unless it is too young for that to help.
+func TestRefusedTokenIsRenewed(t *testing.T) {
+	s := start(t)
+	stranger := servetest.NewIssuer(t)
+	s.signer(stranger)
+	if status, _ := post(t, s.URL+"/push/foldledger", "{}"); status != http.StatusUnauthorized {
+		t.Errorf("with a stranger's token: %d", status)
+	}
+	s.signer(s.issuer)
+	if status, _ := post(t, s.URL+"/push/foldledger", "{}"); status != http.StatusUnauthorized {
+		t.Errorf("the token was asked for a moment ago, and is asked for again: %d", status)
+	}
+	s.now(time.Minute)
+	if status, _ := post(t, s.URL+"/push/foldledger", "{}"); status != http.StatusNoContent {
+		t.Errorf("with a new token: %d", status)
+	}
+	s.signer(stranger) // whom nobody asks while the token is good
+	if status, _ := post(t, s.URL+"/push/foldledger", "{}"); status != http.StatusNoContent {
+		t.Errorf("with the token that is kept: %d", status)
+	}
+	s.now(time.Hour)
+	if status, _ := post(t, s.URL+"/push/foldledger", "{}"); status != http.StatusUnauthorized {
+		t.Errorf("the old token was sent after its end: %d", status)
+	}
+}
+
+func TestPushRefusals(t *testing.T) {
+	s := start(t)
+	if status, _ := post(t, s.URL+"/push/edge", "{}"); status != http.StatusNotFound {
+		t.Errorf("to no function: %d", status)
+	}
+	if status, _ := post(t, s.URL+"/push/foldledger", strings.Repeat(" ", maxDelivery+1)); status != http.StatusRequestEntityTooLarge {
+		t.Errorf("too long: %d", status)
+	}
+	s.function.answer = func(int) (int, string) { return http.StatusForbidden, "no" }
+	if status, text := post(t, s.URL+"/push/FoldLedger", "{}"); status != http.StatusForbidden || text != "no" {
+		t.Errorf("the function's answer became %d %q", status, text)
+	}
+
+	// Two may be under way; the third is refused and changes nothing.
+	s.function.mu.Lock()
+	for range 2 {
+		go func() {
+			response, err := http.Post(s.URL+"/push/foldledger", "application/json", strings.NewReader("{}"))
+			if err == nil {
+				_ = response.Body.Close()
+			}
+		}()
+	}
+	eventually(t, "the third is refused", func() bool {
+		status, _ := post(t, s.URL+"/push/foldledger", strings.Repeat("x", maxDelivery+1)) // never passed on
+		return status == http.StatusTooManyRequests
+	})
+	s.function.mu.Unlock()
+
+	s.function.Close()
+	if status, _ := post(t, s.URL+"/push/foldledger", "{}"); status != http.StatusServiceUnavailable {
+		t.Errorf("with the function away: %d", status)
+	}
+}
+
+func TestMissingAddresses(t *testing.T) {
+	_, err := addresses([]string{"FoldLedger", "AuditIndex", "ClearCart"}, func(name string) string {
+		return map[string]string{"AUDITINDEX_ADDR": "127.0.0.1:1"}[name]
+	})
+	if err == nil || !strings.Contains(err.Error(), "FOLDLEDGER_ADDR") || !strings.Contains(err.Error(), "CLEARCART_ADDR") {
+		t.Errorf("got %v, want both names", err)
+	}
+}
+
+func TestScheduleFile(t *testing.T) {
+	functions := []string{
+		"ReapCheckouts", "ReconcilePayments", "ReconcileStock", "FoldLedger", "ActivatePrices", "UpdatePopularity", "AuditIndex",
+	}
+	jobs, err := loadSchedule("../schedule.json", functions)
+	if err != nil || len(jobs) != len(functions) {
+		t.Errorf("%d jobs, %v", len(jobs), err)
+	}
+	path := filepath.Join(t.TempDir(), "schedule.json")
+	const faulty = `[{"function":"FoldLedger","every":"1s"},{"function":"FoldLedger","every":"1s"},{"function":"X","every":"1s"},{"function":"AuditIndex","every":"often"}]`
+	if err := os.WriteFile(path, []byte(faulty), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err = loadSchedule(path, functions)
+	for _, want := range []string{"entry 2: FoldLedger stands there twice", `entry 3: there is no function "X"`, `entry 4: every "often"`} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}
+
+// A job waits for its function, runs again and again as the scheduler, and tells how it went.
+func TestJobRuns(t *testing.T) {
+	s := start(t)
+	s.function.answer = func(n int) (int, string) {
+		if n == 2 {
+			return http.StatusInternalServerError, "no JSON"
+		}
+		return http.StatusOK, fmt.Sprintf(`{"folded":%d}`, n)
+	}
+	s.function.ready = false
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); s.schedule.run(ctx) }()
+	defer func() { stop(); <-ended }()
+
+	if status, text := post(t, s.URL+"/run/foldledger", ""); status != http.StatusOK || text != `{"folded":1}` {
+		t.Errorf("run now: %d %s", status, text)
+	}
+	if status, text := post(t, s.URL+"/run/FoldLedger", ""); status != http.StatusInternalServerError || text != "no JSON" {
+		t.Errorf("a run that fails: %d %s", status, text)
+	}
+	last := status(t, s)
+	if last.Runs != 2 || last.Failures != 1 || last.Last.Status != 500 || last.Last.OK || string(last.Last.Report) != `"no JSON"` {
+		t.Errorf("status %+v %+v", last, last.Last)
+	}
+	if status, _ := post(t, s.URL+"/run/ClearCart", ""); status != http.StatusNotFound {
+		t.Errorf("run what is not in the schedule: %d", status)
+	}
+
+	s.function.mu.Lock()
+	s.function.ready = true
+	s.function.mu.Unlock()
+	eventually(t, "runs by itself", func() bool { return len(s.function.seen()) >= 5 })
+	for _, got := range s.function.seen() {
+		if got.account != "scheduler@"+testDomain || got.audience != "https://larder.dev/functions/foldledger" || got.header.Get("X-Cloudscheduler") != "true" {
+			t.Errorf("called by %q for %q with %v", got.account, got.audience, got.header)
+		}
+	}
+	if last := status(t, s); !last.Last.OK || !strings.HasPrefix(string(last.Last.Report), `{"folded":`) {
+		t.Errorf("status %+v %+v", last, last.Last)
+	}
+	s.function.Close()
+	eventually(t, "the end of the function is told", func() bool {
+		status, _ := post(t, s.URL+"/run/foldledger", "")
+		return status == http.StatusServiceUnavailable && strings.Contains(mustStatus(s).Last.Error, "connect")
+	})
+}
+
+// However a job is asked for, its runs follow each other.
+func TestJobNeverOverlaps(t *testing.T) {
+	var mu sync.Mutex
+	under, most, calls := 0, 0, 0
+	s := start(t)
+	slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/readyz" {
+			return
+		}
+		mu.Lock()
+		under++
+		calls++
+		most = max(most, under)
+		mu.Unlock()
+		<-time.After(5 * time.Millisecond)
+		mu.Lock()
+		under--
+		mu.Unlock()
+		w.WriteHeader(http.StatusOK)
+	}))
+	defer slow.Close()
+	s.caller.to["foldledger"] = strings.TrimPrefix(slow.URL, "http://")
+	ctx, stop := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	all.Go(func() { s.schedule.run(ctx) })
+	for range 4 {
+		all.Go(func() {
+			for range 10 {
+				_, _ = s.schedule.once(t.Context(), s.schedule.jobs[0])
+			}
+		})
+	}
+	eventually(t, "all runs", func() bool { mu.Lock(); defer mu.Unlock(); return calls >= 41 })
+	stop()
+	all.Wait()
+	if most != 1 {
+		t.Errorf("%d runs at once", most)
+	}
+}
+
+func status(t *testing.T, s *setting) report {
+	t.Helper()
+	response, err := http.Get(s.URL + "/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var all struct{ Jobs []report }
+	if err := json.NewDecoder(response.Body).Decode(&all); err != nil || len(all.Jobs) != 1 {
+		t.Fatalf("%+v, %v", all, err)
+	}
+	return all.Jobs[0]
+}
+
+func mustStatus(s *setting) report {
+	j := s.schedule.jobs[0]
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.told
+}
