@@ -41,6 +41,7 @@ type shop struct {
 	ledger   *stockspanner.Ledger
 	books    *checkoutspanner.Books
 	payments *payments
+	stocks   *stocks
 	provider *stripe.Provider
 	database *spanner.Client
 	now      time.Time
@@ -93,6 +94,30 @@ func (p *payments) Cancel(ctx context.Context, intent, id string) (payment.Inten
 	return p.around("cancel", func() (payment.Intent, error) { return p.Service.Cancel(ctx, intent, id) })
 }
 
+// stocks implements checkout.Stock by the stock room; before is a hook for faults.
+type stocks struct {
+	*stock.Service
+	before func(method string) error
+}
+
+func (s *stocks) Reserve(ctx context.Context, store, order string, lines []stock.Line, deadline time.Time, minimum stock.Epoch) (stock.Hold, error) {
+	if s.before != nil {
+		if err := s.before("reserve"); err != nil {
+			return stock.Hold{}, err
+		}
+	}
+	return s.Service.Reserve(ctx, store, order, lines, deadline, minimum)
+}
+
+func (s *stocks) Settle(ctx context.Context, store, order string, sold stock.Hold) error {
+	if s.before != nil {
+		if err := s.before("settle"); err != nil {
+			return err
+		}
+	}
+	return s.Service.Settle(ctx, store, order, sold)
+}
+
 func open(t *testing.T) *shop {
 	t.Helper()
 	address := os.Getenv("STOCK_REDIS_ADDR")
@@ -118,8 +143,9 @@ func open(t *testing.T) *shop {
 	}
 	s.books = checkoutspanner.NewBooks(database, time.Now)
 	s.payments = &payments{Service: payment.NewService(s.provider, nil)}
+	s.stocks = &stocks{Service: s.stock}
 	config := checkout.Config{HoldFor: 10 * time.Minute, VoidRetry: 15 * time.Second}
-	s.Service = checkout.NewService(config, s.books, s.stock, s.payments, s.cart,
+	s.Service = checkout.NewService(config, s.books, s.stocks, s.payments, s.cart,
 		checkoutredis.NewLocks(virtual.Client()), func() time.Time { return s.now })
 	t.Cleanup(s.flush)
 
