@@ -55,11 +55,13 @@ func incomingHeader(name string) (string, bool) {
 // outgoingHeader lets no metadata out: the one that is set, the request id, is on the answer already.
 func outgoingHeader(string) (string, bool) { return "", false }
 
-// nameRequest gives a REST request its id before anything can go wrong with it; the interceptors take it over.
-func nameRequest(w http.ResponseWriter, r *http.Request) {
+// NameRequest gives a REST request its id before anything can go wrong with it; the interceptors take it over. RequestID has it of the
+// returned request's context.
+func NameRequest(w http.ResponseWriter, r *http.Request) *http.Request {
 	id := validRequestID(r.Header.Get("X-Request-Id"))
 	r.Header.Set("X-Request-Id", id)
 	w.Header().Set("X-Request-Id", id)
+	return r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id))
 }
 
 // limitBody refuses bodies that are too large or no JSON before they are read.

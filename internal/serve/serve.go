@@ -169,8 +169,7 @@ func (a *App) Handler() http.Handler {
 			a.grpc.ServeHTTP(w, r)
 			return
 		}
-		nameRequest(w, r)
-		a.mux.ServeHTTP(w, r)
+		a.mux.ServeHTTP(w, NameRequest(w, r))
 	})
 }
 

@@ -1,0 +1,52 @@
+// Package applystock is the function ApplyStock: the goods of an order that is called off, and its place in a van, are on sale again (rule 8).
+package applystock
+
+import (
+	"context"
+	"net/http"
+
+	orderpb "larder.dev/api/order/v1"
+	stockpb "larder.dev/api/stock/v1"
+	"larder.dev/functions/internal/function"
+	"larder.dev/functions/internal/push"
+	"larder.dev/internal/event"
+	"larder.dev/internal/fault"
+)
+
+type config struct {
+	function.Config
+	// CheckoutAddr is the checkout service, which serves stock, host:port.
+	CheckoutAddr string `env:"CHECKOUT_ADDR,required"`
+}
+
+// New makes the function.
+func New(ctx context.Context, app *function.App) (http.Handler, error) {
+	var config config
+	if err := app.Load(&config); err != nil {
+		return nil, err
+	}
+	conn, err := app.Dial(config.CheckoutAddr)
+	if err != nil {
+		return nil, err
+	}
+	stock := stockpb.NewStockServiceClient(conn)
+	return app.Push(ctx, push.On(event.OrderEvents, func(ctx context.Context, _ event.Event, cancelled *orderpb.OrderCancelled) error {
+		_, err := stock.ApplyStockEntry(ctx, &stockpb.ApplyStockEntryRequest{
+			StoreId: cancelled.GetOrder().GetStoreId(), EntryId: cancelled.GetStockEntryId(), Epoch: cancelled.GetStockEpoch(),
+			Changes: changes(cancelled.GetOrder()),
+		})
+		return fault.FromRPC(err)
+	}))
+}
+
+// changes is what an order had taken: what the ledger's entry of its cancellation gives back.
+func changes(order *orderpb.Order) []*stockpb.StockChange {
+	all := make([]*stockpb.StockChange, 0, len(order.GetLines())+1)
+	for _, line := range order.GetLines() {
+		all = append(all, &stockpb.StockChange{ProductId: line.GetProductId(), Quantity: int64(line.GetQuantity())})
+	}
+	if slot := order.GetDeliverySlot().GetSlotId(); slot != "" {
+		all = append(all, &stockpb.StockChange{ProductId: "slot:" + slot, Quantity: 1})
+	}
+	return all
+}

@@ -1,0 +1,53 @@
+// Package schedule runs what Cloud Scheduler calls a function for. A run looks at how things are and puts right what it finds, so two at
+// once, or one again, do no harm.
+package schedule
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
+	"larder.dev/internal/fault"
+	"larder.dev/internal/serve"
+)
+
+// Run does the work and reports, in a struct with JSON names, what it did. With an error it reports how far it came.
+type Run func(ctx context.Context) (report any, err error)
+
+var tracer = otel.Tracer("larder.dev/functions/internal/schedule")
+
+// NewHandler answers a POST with 200 and the report, or with 500 and {"error", "report"} when something failed, which is logged. A run
+// takes no longer than the timeout.
+func NewHandler(name string, timeout time.Duration, run Run) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost {
+			w.Header().Set("Allow", http.MethodPost)
+			serve.WriteError(w, r, fault.MethodNotAllowed.New("a function is called by POST"))
+			return
+		}
+		ctx, cancel := context.WithTimeout(propagation.TraceContext{}.Extract(r.Context(), propagation.HeaderCarrier(r.Header)), timeout)
+		defer cancel()
+		ctx, span := tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindServer))
+		defer span.End()
+
+		report, err := run(ctx)
+		status, answer := http.StatusOK, report
+		if err != nil {
+			slog.ErrorContext(ctx, "run failed", "error", err.Error(), "report", report)
+			status, answer = http.StatusInternalServerError, map[string]any{"error": err.Error(), "report": report}
+		} else {
+			slog.DebugContext(ctx, "run done", "report", report)
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		if err := json.NewEncoder(w).Encode(answer); err != nil {
+			slog.DebugContext(ctx, "answer", "error", err.Error())
+		}
+	})
+}
