@@ -142,7 +142,7 @@ func open(t *testing.T) *shop {
 		now:      time.Now(),
 	}
 	s.books = checkoutspanner.NewBooks(database, time.Now)
-	s.payments = &payments{Service: payment.NewService(s.provider, nil)}
+	s.payments = &payments{Service: payment.NewService(s.provider, nil, time.Now)}
 	s.stocks = &stocks{Service: s.stock}
 	config := checkout.Config{HoldFor: 10 * time.Minute, VoidRetry: 15 * time.Second}
 	s.Service = checkout.NewService(config, s.books, s.stocks, s.payments, s.cart,

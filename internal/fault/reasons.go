@@ -137,6 +137,8 @@ var (
 		"The refund would give back more than was captured and not yet refunded, or more units of a line than were bought.")
 	NothingToRefund = define("NOTHING_TO_REFUND", codes.FailedPrecondition, http.StatusConflict,
 		"Nothing of the order's money was captured, or all of it is refunded.")
+	RefundRefused = define("REFUND_REFUSED", codes.FailedPrecondition, http.StatusConflict,
+		"The payment provider refused the refund for good; no money went back. Look at the payment there; a new try takes a new key.")
 	PriceNotPlannable = define("PRICE_NOT_PLANNABLE", codes.FailedPrecondition, http.StatusConflict,
 		"Another price of the product begins at the same time. Choose another time, or the same price.")
 	PaymentProcessing = define("PAYMENT_PROCESSING", codes.FailedPrecondition, http.StatusConflict,

@@ -1,6 +1,16 @@
-// Package payment is the platform's side of moving money: the states of an order's payment, the narrow interface to a provider, and
-// capture. A payment row is written before any money moves and names the one intent that may be confirmed, so that whatever
-// is charged can be found, and undone, from Spanner alone (docs/protocol.md, rules 7, 10 and 12).
+// Package payment is the platform's side of moving money: the states of an order's payment, the narrow interface to a provider;
+// capture, voiding and refunds; the provider's own events, and the audit that compares its list with our books.
+//
+// The rules, beside those of docs/protocol.md (7, 10 and 12):
+//
+//   - A payment row is written before any money moves and names the one intent that may be confirmed, so that whatever is charged can
+//     be found, and undone, from Spanner alone.
+//   - The provider decides what happened to money, the books follow: each step looks, asks the provider, and records what it answered.
+//     A step that breaks off is done again, by the same call or by the provider's event, and then has no second effect.
+//   - A refund is recorded before the provider is asked, under the id that is its key there, so it is paid once. What is requested counts
+//     as given away: never more goes back than was captured, nor more units of a product than were bought.
+//   - An event of the provider's is only a hint to look: the intent is read as it is now, so late and reordered events do no harm. An
+//     order never comes into being by it: checkout's commit alone does that.
 package payment
 
 import (
@@ -74,8 +84,13 @@ type Record struct {
 	UpdateTime  time.Time
 }
 
-// Store is what capture needs of the Payments table.
+// Store is the tables Payments, Refunds and ProviderEvents. Each method is one transaction without side effects.
 type Store interface {
+	// Read returns an order's payment. Errors: ORDER_NOT_FOUND.
+	Read(ctx context.Context, order string) (Record, error)
+	// Look returns an order's payment with its refunds, oldest first, and the first 100 events that were taken in. Errors: ORDER_NOT_FOUND.
+	Look(ctx context.Context, order string) (Account, error)
+
 	// Capturable returns the payment if its order is not cancelled and it is AUTHORIZED or CAPTURE_FAILED; else its state alone
 	// says why not. Errors: ORDER_NOT_FOUND.
 	Capturable(ctx context.Context, order string) (record Record, ok bool, err error)
@@ -83,17 +98,41 @@ type Store interface {
 	Captured(ctx context.Context, order string, amount money.Money) (State, error)
 	// CaptureFailed moves AUTHORIZED to CAPTURE_FAILED and leaves any other state.
 	CaptureFailed(ctx context.Context, order string) (State, error)
+	// Voided moves VOIDING to VOIDED (rule 7c), with all that was captured and refunded, and leaves any other state. It returns the state
+	// afterwards.
+	Voided(ctx context.Context, order string, captured, refunded money.Money) (State, error)
+
+	// Request records a refund that Account.Request allows, REQUESTED, with the payment that it is of; one that is there is returned as it is.
+	// Errors: ORDER_NOT_FOUND and those of Account.Request.
+	Request(ctx context.Context, order string, wanted Refund) (Record, Refund, error)
+	// Requested returns the payment and its refunds that are REQUESTED. Errors: ORDER_NOT_FOUND.
+	Requested(ctx context.Context, order string) (Record, []Refund, error)
+	// Finish moves a refund from REQUESTED to DONE, with the payment's state and amount and the event OrderRefunded, or to FAILED; one that
+	// is finished stays. It returns the refund afterwards.
+	Finish(ctx context.Context, order, refund string, outcome RefundState) (Refund, error)
+	// Refunded raises what was refunded of a captured payment to what the provider says, unless a refund is REQUESTED, which may be
+	// part of that.
+	Refunded(ctx context.Context, order string, refunded money.Money) error
+
+	// Received returns the payment, and whether an event was taken in. Errors: ORDER_NOT_FOUND.
+	Received(ctx context.Context, order, event string) (record Record, before bool, err error)
+	// TakeIn records an event; false: it was there.
+	TakeIn(ctx context.Context, e Event) (bool, error)
+
+	// Positions returns what the audit needs to know of orders, by order; one that neither Payments nor Orders has is left out.
+	Positions(ctx context.Context, orders []string) (map[string]Position, error)
 }
 
 // Service moves money.
 type Service struct {
 	provider Provider
 	store    Store
+	now      func() time.Time
 }
 
 // NewService makes one.
-func NewService(provider Provider, store Store) *Service {
-	return &Service{provider: provider, store: store}
+func NewService(provider Provider, store Store, now func() time.Time) *Service {
+	return &Service{provider: provider, store: store, now: now}
 }
 
 // Create makes the intent of an order; the order's id is the idempotency key.
@@ -114,24 +153,48 @@ func (s *Service) Confirm(ctx context.Context, id, order, method, returnURL stri
 // Get reads an intent.
 func (s *Service) Get(ctx context.Context, id string) (Intent, error) { return s.provider.Get(ctx, id) }
 
-// Cancel ends an intent for good (rule 7b): refused as captured, it is refunded in full, once. Errors: ErrProcessing.
+// Cancel ends an intent for good (rule 7b): refused as captured, what is left of it is refunded, once. Errors: ErrProcessing.
 func (s *Service) Cancel(ctx context.Context, id, order string) (Intent, error) {
 	intent, err := s.provider.Cancel(ctx, id)
 	if !errors.Is(err, ErrCaptured) {
 		return intent, err
 	}
-	if intent, err = s.provider.Get(ctx, id); err != nil {
-		return Intent{}, fmt.Errorf("read captured intent: %w", err)
-	}
-	rest := money.Of(intent.Captured.Minor-intent.Refunded.Minor, intent.Captured.Currency)
-	if rest.Minor > 0 {
-		if err := s.provider.Refund(ctx, id, rest, "void-"+order); err != nil {
+	const attempts = 4 // a refund of an operator's may come between the look and this one: then less is left
+	for range attempts {
+		if intent, err = s.provider.Get(ctx, id); err != nil {
+			return Intent{}, fmt.Errorf("read captured intent: %w", err)
+		}
+		rest := money.Of(intent.Captured.Minor-intent.Refunded.Minor, intent.Captured.Currency)
+		if rest.Minor <= 0 {
+			return intent, nil
+		}
+		// The amount is part of the key: under one key the provider takes no other.
+		err = s.provider.Refund(ctx, id, rest, fmt.Sprintf("void-%s-%d", order, rest.Minor))
+		switch {
+		case err == nil:
+			slog.InfoContext(ctx, "payment refunded instead of voided", "order", order, "amount", rest.String())
+		case !errors.Is(err, ErrNotRefundable):
 			return Intent{}, fmt.Errorf("refund captured intent: %w", err)
 		}
-		slog.InfoContext(ctx, "payment refunded instead of voided", "order", order)
-		return s.provider.Get(ctx, id)
 	}
-	return intent, nil
+	return Intent{}, fmt.Errorf("refund captured intent %s: something is left of it: %w", id, err)
+}
+
+// Void ends the payment of an order that is cancelled or abandoned: rule 7b, then 7c. A payment that isn't VOIDING is left as it is: 7b never
+// comes before the transaction that makes it so (7a). It returns the state afterwards. Errors: ORDER_NOT_FOUND, ErrProcessing.
+func (s *Service) Void(ctx context.Context, order string) (State, error) {
+	record, err := s.store.Read(ctx, order)
+	if err != nil {
+		return "", fmt.Errorf("look at payment of %s: %w", order, err)
+	}
+	if record.State != Voiding {
+		return record.State, nil
+	}
+	intent, err := s.Cancel(ctx, record.IntentID, order)
+	if err != nil {
+		return "", fmt.Errorf("void payment of %s: %w", order, err)
+	}
+	return s.store.Voided(ctx, order, intent.Captured, intent.Refunded)
 }
 
 // Capture takes the money of an order (rule 12): look, capture, record. The provider decides between a capture and a cancel

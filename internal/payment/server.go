@@ -1,11 +1,11 @@
 package payment
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
 
-	orderpb "larder.dev/api/order/v1"
 	paymentpb "larder.dev/api/payment/v1"
 	"larder.dev/internal/fault"
 	"larder.dev/internal/money"
@@ -57,6 +57,69 @@ func (s *Server) CapturePayment(ctx context.Context, r *paymentpb.CapturePayment
 	return &paymentpb.CapturePaymentResponse{State: state.Proto()}, nil
 }
 
+// VoidPayment implements the service.
+func (s *Server) VoidPayment(ctx context.Context, r *paymentpb.VoidPaymentRequest) (*paymentpb.VoidPaymentResponse, error) {
+	state, err := s.service.Void(ctx, r.GetOrderId())
+	if err != nil {
+		return nil, translate(err)
+	}
+	return &paymentpb.VoidPaymentResponse{State: state.Proto()}, nil
+}
+
+// RefundPayment implements the service.
+func (s *Server) RefundPayment(ctx context.Context, r *paymentpb.RefundPaymentRequest) (*paymentpb.Refund, error) {
+	wanted := Refund{ID: r.GetRefundId(), Reason: r.GetReason(), Actor: r.GetActor()}
+	for _, line := range r.GetLines() {
+		wanted.Lines = append(wanted.Lines, RefundLine{ProductID: line.GetProductId(), Quantity: int64(line.GetQuantity())})
+	}
+	refund, err := s.service.Refund(ctx, r.GetOrderId(), wanted)
+	if err != nil {
+		return nil, translate(err)
+	}
+	return refund.Proto(), nil
+}
+
+// GetPayment implements the service.
+func (s *Server) GetPayment(ctx context.Context, r *paymentpb.GetPaymentRequest) (*paymentpb.Payment, error) {
+	account, err := s.service.Account(ctx, r.GetOrderId())
+	if err != nil {
+		return nil, err
+	}
+	return account.Proto(), nil
+}
+
+// ApplyProviderEvent implements the service.
+func (s *Server) ApplyProviderEvent(ctx context.Context, r *paymentpb.ApplyProviderEventRequest) (*paymentpb.ApplyProviderEventResponse, error) {
+	e := r.GetEvent()
+	applied, resume, err := s.service.Apply(ctx, Event{
+		ID: e.GetEventId(), Type: e.GetType(), IntentID: e.GetIntentId(), OrderID: e.GetOrderId(), Time: e.GetCreateTime().AsTime(),
+	})
+	if err != nil {
+		return nil, translate(err)
+	}
+	return &paymentpb.ApplyProviderEventResponse{Applied: applied, ResumeCheckout: resume}, nil
+}
+
+// AuditPayments implements the service.
+func (s *Server) AuditPayments(ctx context.Context, r *paymentpb.AuditPaymentsRequest) (*paymentpb.AuditPaymentsResponse, error) {
+	checked, findings, next, err := s.service.Audit(ctx, AuditPage{
+		Back:    time.Duration(cmp.Or(r.GetHours(), 48)) * time.Hour,
+		Settled: time.Duration(cmp.Or(r.GetSettledSeconds(), 60)) * time.Second,
+		Size:    int(cmp.Or(r.GetPageSize(), 100)), Token: r.GetPageToken(),
+	})
+	if err != nil {
+		return nil, translate(err)
+	}
+	answer := &paymentpb.AuditPaymentsResponse{Checked: int32(checked), NextPageToken: next}
+	for _, finding := range findings {
+		answer.Findings = append(answer.Findings, &paymentpb.PaymentFinding{
+			Kind:    paymentpb.PaymentFinding_Kind(paymentpb.PaymentFinding_Kind_value[string(finding.Kind)]),
+			OrderId: finding.OrderID, IntentId: finding.IntentID, Detail: finding.Detail,
+		})
+	}
+	return answer, nil
+}
+
 func answer(intent Intent, err error) (*paymentpb.Intent, error) {
 	if err != nil {
 		return nil, translate(err)
@@ -83,33 +146,4 @@ func translate(err error) error {
 	default:
 		return err
 	}
-}
-
-var statusProto = map[IntentStatus]paymentpb.Intent_Status{
-	IntentRequiresConfirmation: paymentpb.Intent_REQUIRES_CONFIRMATION,
-	IntentRequiresAction:       paymentpb.Intent_REQUIRES_ACTION,
-	IntentProcessing:           paymentpb.Intent_PROCESSING,
-	IntentAuthorized:           paymentpb.Intent_AUTHORIZED,
-	IntentCaptured:             paymentpb.Intent_CAPTURED,
-	IntentCancelled:            paymentpb.Intent_CANCELLED,
-	IntentFailed:               paymentpb.Intent_FAILED,
-}
-
-// IntentFromProto reads the wire's form.
-func IntentFromProto(p *paymentpb.Intent) Intent {
-	intent := Intent{ID: p.GetIntentId(), Amount: money.FromProto(p.GetAmount()), ActionURL: p.GetActionUrl(), Refunded: money.FromProto(p.GetRefunded())}
-	for status, wire := range statusProto {
-		if wire == p.GetStatus() {
-			intent.Status = status
-		}
-	}
-	if p.GetDeclineClass() != "" {
-		intent.Decline = &Decline{Class: p.GetDeclineClass()}
-	}
-	return intent
-}
-
-// Proto is the wire's form: the same name.
-func (s State) Proto() orderpb.OrderPayment_State {
-	return orderpb.OrderPayment_State(orderpb.OrderPayment_State_value[string(s)])
 }

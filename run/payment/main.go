@@ -3,6 +3,10 @@ package main
 
 import (
 	"context"
+	"time"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc"
 
 	paymentpb "larder.dev/api/payment/v1"
 	orderspanner "larder.dev/internal/order/spanner"
@@ -31,7 +35,11 @@ func main() {
 		app.Close(func(context.Context) error { database.Close(); return nil })
 		app.Ready("spanner", spannerdb.Ping(database))
 
-		service := payment.NewService(stripe.New(config.Stripe), paymentspanner.NewStore(database, orderspanner.Open))
-		return app.Register(ctx, &paymentpb.PaymentService_ServiceDesc, payment.NewServer(service, config.ReturnURL), nil)
+		store := paymentspanner.NewStore(database, orderspanner.OpenAmong)
+		service := payment.NewService(stripe.New(config.Stripe), store, time.Now)
+		return app.Register(ctx, &paymentpb.PaymentService_ServiceDesc, payment.NewServer(service, config.ReturnURL),
+			func(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
+				return paymentpb.RegisterPaymentServiceHandlerClient(ctx, mux, paymentpb.NewPaymentServiceClient(conn))
+			})
 	})
 }

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
+	"maps"
+	"slices"
 	"time"
 
 	"cloud.google.com/go/spanner"
@@ -101,70 +103,94 @@ func shard(order string) int64 {
 	return int64(h.Sum32() % Shards)
 }
 
-// OrderOpen tells a transaction whether an order is sold and not cancelled; the order room's adapter provides it.
-type OrderOpen func(ctx context.Context, txn spannerdb.Reader, order string) (bool, error)
+// OpenAmong tells a transaction which of some orders are sold and not cancelled; the order room's adapter provides it.
+type OpenAmong func(ctx context.Context, txn *spanner.ReadOnlyTransaction, orders []string) (map[string]bool, error)
 
 // Store implements payment.Store.
 type Store struct {
 	client *spanner.Client
-	open   OrderOpen
+	open   OpenAmong
 }
 
 var _ payment.Store = (*Store)(nil)
 
 // NewStore makes one.
-func NewStore(client *spanner.Client, open OrderOpen) *Store {
+func NewStore(client *spanner.Client, open OpenAmong) *Store {
 	return &Store{client: client, open: open}
+}
+
+// Read implements payment.Store.
+func (s *Store) Read(ctx context.Context, order string) (payment.Record, error) {
+	return mustRead(ctx, s.client.Single(), order)
+}
+
+// mustRead is Read for whom an order without a payment is none.
+func mustRead(ctx context.Context, txn spannerdb.Reader, order string) (payment.Record, error) {
+	record, err := Read(ctx, txn, order)
+	if err != nil {
+		return payment.Record{}, err
+	}
+	if record == nil {
+		return payment.Record{}, fault.OrderNotFound.New("there is no such order")
+	}
+	return *record, nil
 }
 
 // Capturable implements payment.Store.
 func (s *Store) Capturable(ctx context.Context, order string) (record payment.Record, ok bool, err error) {
 	txn := s.client.ReadOnlyTransaction()
 	defer txn.Close()
-	found, err := Read(ctx, txn, order)
+	found, err := mustRead(ctx, txn, order)
 	if err != nil {
 		return payment.Record{}, false, err
 	}
-	if found == nil {
-		return payment.Record{}, false, fault.OrderNotFound.New("there is no such order")
-	}
-	open, err := s.open(ctx, txn, order)
+	open, err := s.open(ctx, txn, []string{order})
 	if err != nil {
 		return payment.Record{}, false, err
 	}
-	return *found, open && (found.State == payment.Authorized || found.State == payment.CaptureFailed), nil
+	return found, open[order] && (found.State == payment.Authorized || found.State == payment.CaptureFailed), nil
 }
 
 // Captured implements payment.Store.
 func (s *Store) Captured(ctx context.Context, order string, amount money.Money) (payment.State, error) {
-	return s.move(ctx, order, payment.Captured, map[string]any{"Captured": amount.Minor})
+	from := []payment.State{payment.Authorized, payment.CaptureFailed}
+	return s.move(ctx, order, from, payment.Captured, map[string]any{"Captured": amount.Minor})
 }
 
 // CaptureFailed implements payment.Store.
 func (s *Store) CaptureFailed(ctx context.Context, order string) (payment.State, error) {
-	return s.move(ctx, order, payment.CaptureFailed, nil)
+	return s.move(ctx, order, []payment.State{payment.Authorized}, payment.CaptureFailed, nil)
 }
 
-// move goes to a state from those that allow it and leaves any other (rule 12).
-func (s *Store) move(ctx context.Context, order string, to payment.State, amounts map[string]any) (payment.State, error) {
+// Voided implements payment.Store.
+func (s *Store) Voided(ctx context.Context, order string, captured, refunded money.Money) (payment.State, error) {
+	amounts := map[string]any{"Captured": captured.Minor, "Refunded": refunded.Minor}
+	return s.move(ctx, order, []payment.State{payment.Voiding}, payment.Voided, amounts)
+}
+
+// move goes to a state from some, which allow it, and leaves any other (rules 7c and 12). The payment leaves the reconciler's list.
+func (s *Store) move(ctx context.Context, order string, from []payment.State, to payment.State, amounts map[string]any) (payment.State, error) {
 	var state payment.State
 	_, err := s.client.ReadWriteTransaction(ctx, func(ctx context.Context, txn *spanner.ReadWriteTransaction) error {
-		record, err := Read(ctx, txn, order)
+		record, err := mustRead(ctx, txn, order)
 		if err != nil {
 			return err
 		}
-		if record == nil {
-			return fault.OrderNotFound.New("there is no such order")
-		}
-		if state = record.State; !payment.Allowed(state, to) || (state != payment.Authorized && state != payment.CaptureFailed) {
+		if state = record.State; !slices.Contains(from, state) {
 			return nil
 		}
-		state = to
-		change := map[string]any{"OrderId": order, "State": string(to), "UpdateTime": spanner.CommitTimestamp}
-		for column, value := range amounts {
-			change[column] = value
+		mutation, err := UpdateState(order, state, to, time.Time{})
+		if err != nil {
+			return err
 		}
-		return txn.BufferWrite([]*spanner.Mutation{spanner.UpdateMap("Payments", change)})
+		state = to
+		mutations := []*spanner.Mutation{mutation}
+		if amounts != nil {
+			change := map[string]any{"OrderId": order}
+			maps.Copy(change, amounts)
+			mutations = append(mutations, spanner.UpdateMap("Payments", change))
+		}
+		return txn.BufferWrite(mutations)
 	})
 	if err != nil {
 		return "", fmt.Errorf("move payment of %s to %s: %w", order, to, err)

@@ -1,0 +1,247 @@
+package payment
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"larder.dev/internal/fault"
+	"larder.dev/internal/money"
+	"larder.dev/internal/pricing"
+)
+
+// RefundState is a refund's place in its life.
+type RefundState string
+
+// States of a refund.
+const (
+	// RefundRequested: recorded; the provider may or may not have it yet.
+	RefundRequested RefundState = "REQUESTED"
+	RefundDone      RefundState = "DONE"
+	// RefundFailed: refused by the provider for good.
+	RefundFailed RefundState = "FAILED"
+)
+
+// Refund is money that is given back.
+type Refund struct {
+	// ID is a UUID that the caller has made of its idempotency key.
+	ID     string
+	State  RefundState
+	Amount money.Money
+	// Lines, one a product; none: everything that was left, the delivery fee included.
+	Lines []RefundLine
+	// Reason, 1 to 200 characters, and Actor, who asked for it, are for the records.
+	Reason, Actor string
+	// Fingerprint is the hash of the request.
+	Fingerprint []byte
+	CreateTime  time.Time
+}
+
+// RefundLine is some units of a product.
+type RefundLine struct {
+	ProductID string `json:"product_id"`
+	Quantity  int64  `json:"quantity"`
+}
+
+// Account is a payment with all that belongs to it.
+type Account struct {
+	Record
+	// Refunds, oldest first.
+	Refunds []Refund
+	// Events that were taken in, in the order in which they came.
+	Events []ReceivedEvent
+}
+
+// Frozen is what payment reads of the checkout that was frozen in the row; checkout writes it (rule 10).
+type Frozen struct {
+	UserID string         `json:"user_id"`
+	Lines  []pricing.Line `json:"lines"`
+}
+
+// Frozen reads the row's request.
+func (r Record) Frozen() (Frozen, error) {
+	var frozen Frozen
+	if err := json.Unmarshal(r.Request, &frozen); err != nil {
+		return Frozen{}, fmt.Errorf("read the frozen checkout %s: %w", r.OrderID, err)
+	}
+	return frozen, nil
+}
+
+// Account returns an order's payment with all that belongs to it. Errors: ORDER_NOT_FOUND.
+func (s *Service) Account(ctx context.Context, order string) (Account, error) {
+	account, err := s.store.Look(ctx, order)
+	if err != nil {
+		return Account{}, fmt.Errorf("look at payment of %s: %w", order, err)
+	}
+	return account, nil
+}
+
+// Refund gives money back: record, refund, record. The same refund again goes on where it stopped. Errors: ORDER_NOT_FOUND,
+// NOTHING_TO_REFUND, REFUND_TOO_LARGE, REFUND_REFUSED, IDEMPOTENCY_KEY_REUSED, INVALID_ARGUMENT for a product that wasn't bought.
+func (s *Service) Refund(ctx context.Context, order string, wanted Refund) (Refund, error) {
+	wanted.Lines = merge(wanted.Lines)
+	wanted.Fingerprint = fingerprint(wanted)
+	record, refund, err := s.store.Request(ctx, order, wanted)
+	if err != nil {
+		return Refund{}, fmt.Errorf("request refund of %s: %w", order, err)
+	}
+	if refund, err = s.finish(ctx, record, refund); err != nil {
+		return Refund{}, err
+	}
+	if refund.State == RefundFailed {
+		return Refund{}, fault.RefundRefused.New("the provider refused to give back %s", refund.Amount)
+	}
+	return refund, nil
+}
+
+// FinishRefunds goes on with those refunds of an order that are REQUESTED: whoever asked for them may have died. It returns their
+// number.
+func (s *Service) FinishRefunds(ctx context.Context, order string) (int, error) {
+	record, open, err := s.store.Requested(ctx, order)
+	if err != nil {
+		return 0, fmt.Errorf("list open refunds of %s: %w", order, err)
+	}
+	for _, refund := range open {
+		if _, err := s.finish(ctx, record, refund); err != nil {
+			return 0, err
+		}
+	}
+	return len(open), nil
+}
+
+// finish asks the provider for a refund that is REQUESTED and records the answer. An unknown outcome leaves it REQUESTED: the same key
+// finds out.
+func (s *Service) finish(ctx context.Context, record Record, refund Refund) (Refund, error) {
+	if refund.State != RefundRequested {
+		return refund, nil
+	}
+	outcome := RefundDone
+	err := s.provider.Refund(ctx, record.IntentID, refund.Amount, "refund-"+refund.ID)
+	switch {
+	case errors.Is(err, ErrNotRefundable):
+		outcome = RefundFailed
+		slog.WarnContext(ctx, "refund refused", "order", record.OrderID, "refund", refund.ID, "error", err)
+	case err != nil:
+		return Refund{}, fmt.Errorf("refund %s of %s: %w", refund.ID, record.OrderID, err)
+	}
+	refund, err = s.store.Finish(ctx, record.OrderID, refund.ID, outcome)
+	if err != nil {
+		return Refund{}, fmt.Errorf("record refund of %s: %w", record.OrderID, err)
+	}
+	return refund, nil
+}
+
+// Request decides about a refund: the one that is to be recorded, REQUESTED, with its amount, or the one that is there under its id
+// already. It changes nothing. Errors: those of Service.Refund.
+func (a Account) Request(wanted Refund) (refund Refund, before bool, err error) {
+	for _, r := range a.Refunds {
+		if r.ID != wanted.ID {
+			continue
+		}
+		if !slices.Equal(r.Fingerprint, wanted.Fingerprint) {
+			return Refund{}, false, fault.IdempotencyKeyReused.New("the key was used for another refund of this order")
+		}
+		return r, true, nil
+	}
+	if a.State != Captured && a.State != PartiallyRefunded {
+		return Refund{}, false, fault.NothingToRefund.New("the payment is %s", a.State)
+	}
+	left := a.Captured.Minor - a.Refunded.Minor
+	for _, r := range a.Refunds {
+		if r.State == RefundRequested {
+			left -= r.Amount.Minor
+		}
+	}
+	amount := left
+	if len(wanted.Lines) > 0 {
+		if amount, err = a.cost(wanted.Lines); err != nil {
+			return Refund{}, false, err
+		}
+	}
+	wanted.State, wanted.Amount = RefundRequested, money.Of(amount, a.Captured.Currency)
+	switch {
+	case amount <= 0:
+		return Refund{}, false, fault.NothingToRefund.New("nothing is left to be refunded")
+	case amount > left:
+		return Refund{}, false, fault.RefundTooLarge.New("%s would go back, %s are left", wanted.Amount, money.Of(left, a.Captured.Currency))
+	}
+	return wanted, false, nil
+}
+
+// cost is what some units were bought for, minor units. Of a product that stands in several lines, the first ones are given back first.
+func (a Account) cost(lines []RefundLine) (int64, error) {
+	frozen, err := a.Frozen()
+	if err != nil {
+		return 0, err
+	}
+	given := map[string]int64{} // back already, or about to be
+	for _, r := range a.Refunds {
+		if r.State == RefundFailed {
+			continue
+		}
+		for _, line := range r.Lines {
+			given[line.ProductID] += line.Quantity
+		}
+	}
+	var total int64
+	for _, line := range lines {
+		bought, skip, take := int64(0), given[line.ProductID], line.Quantity
+		for _, l := range frozen.Lines {
+			if l.ProductID != line.ProductID {
+				continue
+			}
+			bought += l.Quantity
+			free := l.Quantity - min(skip, l.Quantity)
+			skip -= l.Quantity - free
+			used := min(take, free)
+			take -= used
+			total += used * l.UnitPrice.Minor // at most the order's total, which fits
+		}
+		switch {
+		case bought == 0:
+			return 0, fault.Invalid("lines", "the order has no product %s", line.ProductID)
+		case take > 0:
+			return 0, fault.RefundTooLarge.New("of %s %d were bought, and %d are refunded", line.ProductID, bought, given[line.ProductID]).
+				WithMetadata("product_id", line.ProductID)
+		}
+	}
+	return total, nil
+}
+
+// AfterRefund is the state of a captured payment of which so much in all was given back.
+func (r Record) AfterRefund(refunded money.Money) State {
+	if refunded.Minor >= r.Captured.Minor {
+		return Refunded
+	}
+	return PartiallyRefunded
+}
+
+// merge makes one line of each product, by product.
+func merge(lines []RefundLine) []RefundLine {
+	units := map[string]int64{}
+	for _, line := range lines {
+		units[line.ProductID] += line.Quantity
+	}
+	merged := make([]RefundLine, 0, len(units))
+	for product, quantity := range units {
+		merged = append(merged, RefundLine{ProductID: product, Quantity: quantity})
+	}
+	slices.SortFunc(merged, func(a, b RefundLine) int { return cmp.Compare(a.ProductID, b.ProductID) })
+	return merged
+}
+
+// fingerprint is the hash of what a refund asks for; by whom doesn't matter.
+func fingerprint(r Refund) []byte {
+	h := sha256.New()
+	_, _ = fmt.Fprintf(h, "%q", r.Reason) // never fails
+	for _, line := range r.Lines {
+		_, _ = fmt.Fprintf(h, " %q %d", line.ProductID, line.Quantity)
+	}
+	return h.Sum(nil)
+}

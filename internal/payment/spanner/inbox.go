@@ -1,0 +1,81 @@
+package spanner
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"cloud.google.com/go/spanner"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc/codes"
+
+	"larder.dev/internal/payment"
+	"larder.dev/internal/spannerdb"
+)
+
+// maxEvents is how many events of a payment are shown.
+const maxEvents = 100
+
+// Look implements payment.Store.
+func (s *Store) Look(ctx context.Context, order string) (payment.Account, error) {
+	txn := s.client.ReadOnlyTransaction()
+	defer txn.Close()
+	found, err := account(ctx, txn, order)
+	if err != nil {
+		return payment.Account{}, err
+	}
+	columns := []string{"EventId", "IntentId", "Type", "EventTime", "ReceiveTime"}
+	err = txn.Read(ctx, "ProviderEvents", prefixes([]string{order}), columns).Do(func(row *spanner.Row) error {
+		e := payment.ReceivedEvent{Event: payment.Event{OrderID: order}}
+		err := row.Columns(&e.ID, &e.IntentID, &e.Type, &e.Time, &e.ReceiveTime)
+		found.Events = append(found.Events, e)
+		return err
+	})
+	if err != nil {
+		return payment.Account{}, fmt.Errorf("read events of %s: %w", order, err)
+	}
+	slices.SortFunc(found.Events, func(a, b payment.ReceivedEvent) int {
+		return cmp.Or(a.ReceiveTime.Compare(b.ReceiveTime), cmp.Compare(a.ID, b.ID))
+	})
+	found.Events = found.Events[:min(len(found.Events), maxEvents)]
+	return found, nil
+}
+
+// Received implements payment.Store.
+func (s *Store) Received(ctx context.Context, order, event string) (record payment.Record, before bool, err error) {
+	txn := s.client.ReadOnlyTransaction()
+	defer txn.Close()
+	group, reading := errgroup.WithContext(ctx)
+	group.Go(func() (err error) { record, err = mustRead(reading, txn, order); return err })
+	group.Go(func() (err error) { before, err = seen(reading, txn, order, event); return err })
+	err = group.Wait()
+	return record, before, err
+}
+
+// TakeIn implements payment.Store.
+func (s *Store) TakeIn(ctx context.Context, e payment.Event) (taken bool, err error) {
+	_, err = s.client.ReadWriteTransaction(ctx, func(ctx context.Context, txn *spanner.ReadWriteTransaction) error {
+		before, err := seen(ctx, txn, e.OrderID, e.ID)
+		if taken = !before; err != nil || before {
+			return err
+		}
+		return txn.BufferWrite([]*spanner.Mutation{spanner.InsertMap("ProviderEvents", map[string]any{
+			"OrderId": e.OrderID, "EventId": e.ID, "IntentId": e.IntentID, "Type": e.Type, "EventTime": e.Time,
+			"ReceiveTime": spanner.CommitTimestamp,
+		})})
+	})
+	return taken && err == nil, err
+}
+
+// seen tells whether an event was taken in. In a read-write transaction it locks the row, or its absence.
+func seen(ctx context.Context, txn spannerdb.Reader, order, event string) (bool, error) {
+	_, err := txn.ReadRow(ctx, "ProviderEvents", spanner.Key{order, event}, []string{"EventId"})
+	if spanner.ErrCode(err) == codes.NotFound {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look for event %s: %w", event, err)
+	}
+	return true, nil
+}
