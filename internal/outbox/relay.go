@@ -83,6 +83,8 @@ type Batch struct {
 type View struct {
 	// Bound is a commit number: every row of that number or a lower one is there for all later reads.
 	Bound int64
+	// Held is the time of an event that is there but above the bound, the lowest such; zero if there is none.
+	Held time.Time
 	// Time is the database's clock.
 	Time time.Time
 	// Seen has each relay's last sign of life.
@@ -212,6 +214,9 @@ func (r *Relay) publish(ctx, publishing context.Context, mine []Lease, view View
 	}
 	err = group.Wait() // what could be read is published whatever became of the rest
 	lag := time.Duration(0)
+	if len(mine) > 0 && !view.Held.IsZero() {
+		lag = view.Time.Sub(view.Held)
+	}
 	for i, lease := range mine {
 		if s := r.busy[lease.Shard]; s != nil && !s.ended.Load() {
 			lag = max(lag, view.Time.Sub(time.Unix(0, s.oldest.Load())))

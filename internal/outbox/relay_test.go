@@ -294,45 +294,6 @@ func (d *deadStore) Look(ctx context.Context) (outbox.View, error) {
 	return d.Store.Look(ctx)
 }
 
-// The cursor is moved by the shard's owner alone, and only from where it is: a relay that was taken for dead moves nothing.
 func TestMoveNeedsTheLease(t *testing.T) {
-	rig := outboxtest.Open(t)
-	s := store(rig)
-	const number = 1_795_428_000_123_456_000 // in Spanner a commit time, nanoseconds
-	start, first, second := outbox.Position{}, outbox.Position{Commit: number, EventID: "a"}, outbox.Position{Commit: number}
-	claim := func(by, from string) {
-		t.Helper()
-		if err := s.Claim(t.Context(), by, []outbox.Lease{{Shard: 3, Owner: from}}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	move := func(by string, from, to outbox.Position, want error) {
-		t.Helper()
-		if err := s.Move(t.Context(), by, 3, from, to); !errors.Is(err, want) {
-			t.Errorf("%s moves from %v to %v: %v, want %v", by, from, to, err, want)
-		}
-	}
-	move("a", start, first, outbox.ErrLost)
-	claim("a", "")
-	claim("b", "") // comes too late
-	move("b", start, first, outbox.ErrLost)
-	move("a", start, first, nil)
-	move("a", start, first, nil) // again, as after a lost answer
-	move("a", start, second, outbox.ErrLost)
-	claim("b", "a")
-	move("a", first, second, outbox.ErrLost)
-	move("b", first, second, nil)
-	if err := s.Release(t.Context(), "a", []int64{3}); err != nil { // isn't a's any more
-		t.Fatal(err)
-	}
-	if err := s.Leave(t.Context(), "a"); err != nil {
-		t.Fatal(err)
-	}
-	view, err := s.Look(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := view.Leases[3]; got.Owner != "b" || got.Cursor != second {
-		t.Errorf("shard 3 is %+v", got)
-	}
+	outboxtest.TestMoveNeedsTheLease(t, store(outboxtest.Open(t)), 3)
 }

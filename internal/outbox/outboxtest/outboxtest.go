@@ -16,6 +16,7 @@ import (
 	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
 	"cloud.google.com/go/spanner"
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -29,14 +30,26 @@ const Project = "larder-test"
 
 // Rig is where one test's events go from and to.
 type Rig struct {
+	// Database is Spanner's, if the rig has one.
 	Database *spanner.Client
-	PubSub   *pubsub.Client
+	// Pool and URL are PostgreSQL's, if the rig has one.
+	Pool   *pgxpool.Pool
+	URL    string
+	PubSub *pubsub.Client
 	// Topic is the name of a topic that nobody else uses.
 	Topic string
 }
 
-// Open makes a rig with a topic.
+// Open makes a rig with a topic and a Spanner database.
 func Open(t *testing.T) *Rig {
+	t.Helper()
+	r := OpenTopic(t)
+	r.Database = spannertest.Open(t)
+	return r
+}
+
+// OpenTopic makes a rig with a topic and no database.
+func OpenTopic(t *testing.T) *Rig {
 	t.Helper()
 	if os.Getenv("PUBSUB_EMULATOR_HOST") == "" {
 		t.Fatal("PUBSUB_EMULATOR_HOST is not set: run the tests by `make test`, which starts the Pub/Sub emulator")
@@ -46,7 +59,7 @@ func Open(t *testing.T) *Rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = client.Close() })
-	r := &Rig{Database: spannertest.Open(t), PubSub: client, Topic: "outbox-" + uuid.NewString()}
+	r := &Rig{PubSub: client, Topic: "outbox-" + uuid.NewString()}
 	r.MakeTopic(t)
 	return r
 }

@@ -117,7 +117,11 @@ func (s Store) Look(ctx context.Context) (outbox.View, error) {
 func (s Store) look(ctx context.Context) (view outbox.View, strayed bool, err error) {
 	view = outbox.View{Seen: map[string]time.Time{}, Leases: make([]outbox.Lease, 1)}
 	only := &view.Leases[0]
-	err = s.pool.QueryRow(ctx, look).Scan(&view.Time, &view.Bound, &only.Owner, &only.Cursor.Commit, &only.Cursor.EventID, &strayed)
+	var held *time.Time
+	err = s.pool.QueryRow(ctx, look).Scan(&view.Time, &view.Bound, &only.Owner, &only.Cursor.Commit, &only.Cursor.EventID, &held, &strayed)
+	if held != nil {
+		view.Held = *held
+	}
 	return view, strayed, err
 }
 
@@ -129,8 +133,9 @@ func (s Store) renumber(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("renumber: %w", err)
 	}
-	slog.WarnContext(ctx, "outbox: transactions are counted by another server than before, all events are published again",
-		"count", done.RowsAffected())
+	if count := done.RowsAffected(); count > 0 {
+		slog.WarnContext(ctx, "outbox: transactions are counted by another server than before, events are published again", "count", count)
+	}
 	return nil
 }
 
