@@ -42,11 +42,8 @@ func (s *Service) void(ctx context.Context, id string, row *payment.Record) erro
 	if row == nil || row.State != payment.Voiding {
 		return nil
 	}
-	if _, err := s.payments.Cancel(ctx, row.IntentID, id); err != nil {
-		return fmt.Errorf("cancel the payment: %w", err)
-	}
-	if err := s.books.Voided(ctx, id); err != nil {
-		return fmt.Errorf("record the cancelled payment: %w", err)
+	if err := s.payments.Void(ctx, id); err != nil {
+		return fmt.Errorf("void the payment: %w", err)
 	}
 	return nil
 }

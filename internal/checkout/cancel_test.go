@@ -16,7 +16,6 @@ import (
 	"larder.dev/internal/order"
 	orderspanner "larder.dev/internal/order/spanner"
 	"larder.dev/internal/payment"
-	paymentspanner "larder.dev/internal/payment/spanner"
 	"larder.dev/internal/stock"
 )
 
@@ -137,15 +136,8 @@ func TestCancelAfterCapture(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.provider.Capture(t.Context(), standing.Payment.IntentID, standing.Payment.Amount, "capture-"+id); err != nil {
-		t.Fatal(err)
-	}
-	captured, err := paymentspanner.UpdateState(id, payment.Authorized, payment.Captured, time.Time{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.database.Apply(t.Context(), []*spanner.Mutation{captured}); err != nil {
-		t.Fatal(err)
+	if state, err := s.payments.Capture(t.Context(), id); state != payment.Captured || err != nil {
+		t.Fatal(state, err)
 	}
 	s.mustCancel(id)
 	s.later()
@@ -153,6 +145,9 @@ func TestCancelAfterCapture(t *testing.T) {
 	intent, err := s.provider.Get(t.Context(), standing.Payment.IntentID)
 	if err != nil || intent.Refunded != standing.Payment.Amount {
 		t.Errorf("%s of %s was given back, %v", intent.Refunded, standing.Payment.Amount, err)
+	}
+	if standing, err = s.books.Look(t.Context(), id); err != nil || standing.Payment.Refunded != intent.Refunded {
+		t.Errorf("the books have %s given back, %v", standing.Payment.Refunded, err)
 	}
 }
 

@@ -150,8 +150,6 @@ type Books interface {
 	// Cancel moves an order to CANCELLED and its payment to VOIDING, gives its lines back to the ledger and tells the event
 	// (rule 8). Errors: those of order.Order.Take, UNAVAILABLE for a store without an epoch.
 	Cancel(ctx context.Context, id string, cancellation Cancellation, attendAfter time.Time) error
-	// Voided moves the payment from VOIDING to VOIDED (rule 7c).
-	Voided(ctx context.Context, id string) error
 	// ToAttend lists checkouts whose payments are open and past their time.
 	ToAttend(ctx context.Context, now time.Time, limit int) ([]string, error)
 }
@@ -170,13 +168,13 @@ type Stock interface {
 	FreeSlots(ctx context.Context, store string, now time.Time, limit int) ([]stock.Slot, error)
 }
 
-// Payments is the room payment, by its service. Errors other than payment.ErrProcessing mean that the outcome is unknown.
+// Payments is the room payment, by its service. An error means that the outcome is unknown.
 type Payments interface {
 	Create(ctx context.Context, id string, amount money.Money) (payment.Intent, error)
 	Confirm(ctx context.Context, intent, id, method string) (payment.Intent, error)
 	Get(ctx context.Context, intent string) (payment.Intent, error)
-	// Cancel ends an intent for good. Errors: payment.ErrProcessing.
-	Cancel(ctx context.Context, intent, id string) (payment.Intent, error)
+	// Void ends a payment that is VOIDING for good, and records it (rules 7b and 7c). An error also if the provider is still at work.
+	Void(ctx context.Context, id string) error
 }
 
 // Quote is a cart at today's prices.

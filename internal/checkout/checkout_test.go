@@ -19,7 +19,9 @@ import (
 	checkoutspanner "larder.dev/internal/checkout/spanner"
 	"larder.dev/internal/fault"
 	"larder.dev/internal/money"
+	orderspanner "larder.dev/internal/order/spanner"
 	"larder.dev/internal/payment"
+	paymentspanner "larder.dev/internal/payment/spanner"
 	"larder.dev/internal/payment/stripe"
 	"larder.dev/internal/pricing"
 	"larder.dev/internal/spannerdb/spannertest"
@@ -90,8 +92,12 @@ func (p *payments) Get(ctx context.Context, intent string) (payment.Intent, erro
 	return p.around("get", func() (payment.Intent, error) { return p.Service.Get(ctx, intent) })
 }
 
-func (p *payments) Cancel(ctx context.Context, intent, id string) (payment.Intent, error) {
-	return p.around("cancel", func() (payment.Intent, error) { return p.Service.Cancel(ctx, intent, id) })
+func (p *payments) Void(ctx context.Context, id string) error {
+	_, err := p.around("void", func() (payment.Intent, error) {
+		_, err := p.Service.Void(ctx, id)
+		return payment.Intent{}, err
+	})
+	return err
 }
 
 // stocks implements checkout.Stock by the stock room; before is a hook for faults.
@@ -142,7 +148,7 @@ func open(t *testing.T) *shop {
 		now:      time.Now(),
 	}
 	s.books = checkoutspanner.NewBooks(database, time.Now)
-	s.payments = &payments{Service: payment.NewService(s.provider, nil, time.Now)}
+	s.payments = &payments{Service: payment.NewService(s.provider, paymentspanner.NewStore(database, orderspanner.OpenAmong), time.Now)}
 	s.stocks = &stocks{Service: s.stock}
 	config := checkout.Config{HoldFor: 10 * time.Minute, VoidRetry: 15 * time.Second}
 	s.Service = checkout.NewService(config, s.books, s.stocks, s.payments, s.cart,

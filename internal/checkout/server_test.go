@@ -108,7 +108,7 @@ func TestReapAndReconcile(t *testing.T) {
 	s.want(outcome, err, checkout.RequiresAction)
 	s.now = s.now.Add(time.Hour)
 	s.payments.before = func(method string) error {
-		if method == "cancel" {
+		if method == "void" {
 			return errBroken
 		}
 		return nil

@@ -106,7 +106,8 @@ type Checkouts interface {
 
 // Payments is the room payment, by its service.
 type Payments interface {
-	// Refund gives money back, once for each id of a refund. Errors: NOTHING_TO_REFUND, REFUND_TOO_LARGE, IDEMPOTENCY_KEY_REUSED.
+	// Refund gives money back, once for each id of a refund. Errors: NOTHING_TO_REFUND, REFUND_TOO_LARGE, REFUND_REFUSED,
+	// IDEMPOTENCY_KEY_REUSED, INVALID_ARGUMENT for a product that wasn't bought.
 	Refund(ctx context.Context, refund Refund) error
 }
 

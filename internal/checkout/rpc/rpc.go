@@ -80,13 +80,12 @@ func (p Payments) Get(ctx context.Context, intentID string) (payment.Intent, err
 	return intent(p.Client.GetIntent(ctx, &paymentpb.GetIntentRequest{IntentId: intentID}))
 }
 
-// Cancel implements checkout.Payments.
-func (p Payments) Cancel(ctx context.Context, intentID, id string) (payment.Intent, error) {
-	answer, err := p.Client.CancelIntent(ctx, &paymentpb.CancelIntentRequest{IntentId: intentID, OrderId: id})
-	if fault.Is(err, fault.PaymentProcessing) {
-		return payment.Intent{}, payment.ErrProcessing
+// Void implements checkout.Payments.
+func (p Payments) Void(ctx context.Context, id string) error {
+	if _, err := p.Client.VoidPayment(ctx, &paymentpb.VoidPaymentRequest{OrderId: id}); err != nil {
+		return fmt.Errorf("ask the payment service: %w", err)
 	}
-	return intent(answer, err)
+	return nil
 }
 
 func intent(p *paymentpb.Intent, err error) (payment.Intent, error) {

@@ -193,18 +193,6 @@ func (b *Books) Abandon(ctx context.Context, id string, tombstone checkout.Order
 	return standing, err
 }
 
-// Voided implements checkout.Books (rule 7c).
-func (b *Books) Voided(ctx context.Context, id string) error {
-	_, err := b.client.ReadWriteTransaction(ctx, func(ctx context.Context, txn *spanner.ReadWriteTransaction) error {
-		row, err := paymentspanner.Read(ctx, txn, id)
-		if err != nil || row == nil || row.State != payment.Voiding {
-			return err
-		}
-		return move(txn, row, payment.Voided, time.Time{})
-	})
-	return err
-}
-
 // ToAttend implements checkout.Books.
 func (b *Books) ToAttend(ctx context.Context, now time.Time, limit int) ([]string, error) {
 	return paymentspanner.ToAttend(ctx, b.client, now, limit)
