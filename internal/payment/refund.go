@@ -122,7 +122,7 @@ func (s *Service) finish(ctx context.Context, record Record, refund Refund) (Ref
 		return refund, nil
 	}
 	outcome := RefundDone
-	err := s.provider.Refund(ctx, record.IntentID, refund.Amount, "refund-"+refund.ID)
+	err := s.provider.Refund(ctx, record.IntentID, refund.Amount, "refund-"+record.OrderID+"-"+refund.ID)
 	switch {
 	case errors.Is(err, ErrNotRefundable):
 		outcome = RefundFailed
