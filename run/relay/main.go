@@ -1,5 +1,5 @@
-// Command relay publishes both outboxes, Spanner's and PostgreSQL's, to Pub/Sub: a worker pool, always on. Any number of them share the
-// work. What is wrong with one database holds the other's events up for no time.
+// Command relay publishes both outboxes, Spanner's and PostgreSQL's, and the stock's flips of availability, to Pub/Sub: a worker pool,
+// always on. Any number of them share the work. What is wrong with one database holds the others' events up for no time.
 package main
 
 import (
@@ -20,6 +20,10 @@ import (
 	"larder.dev/internal/pgdb"
 	"larder.dev/internal/serve"
 	"larder.dev/internal/spannerdb"
+	"larder.dev/internal/stock"
+	stockpubsub "larder.dev/internal/stock/pubsub"
+	stockredis "larder.dev/internal/stock/redis"
+	stockspanner "larder.dev/internal/stock/spanner"
 )
 
 // config is read from the environment. PUBSUB_EMULATOR_HOST is read by the Pub/Sub client itself.
@@ -28,6 +32,7 @@ type config struct {
 	Relay    outbox.Options
 	Spanner  string `env:"SPANNER_DATABASE,required"`
 	Postgres pgdb.Config
+	Stock    string `env:"STOCK_REDIS_ADDR,required"`
 }
 
 // clearing is how often old rows are looked for in PostgreSQL.
@@ -58,6 +63,12 @@ func main() {
 		app.Close(func(context.Context) error { return client.Close() })
 		publisher := outboxpubsub.New(client, config.Project)
 		app.Ready("pubsub", publisher.Reachable(event.OrderEvents))
+
+		virtual := stockredis.Open(config.Stock)
+		app.Close(func(context.Context) error { return virtual.Close() })
+		app.Ready("stock redis", virtual.Ping)
+		announcer := stockpubsub.New(client, config.Project, event.StockEvents)
+		app.Go("herald", stock.NewHerald(virtual, stockspanner.NewLedger(database), announcer).Run)
 
 		id := uuid.NewString()
 		inPostgres := outboxpg.NewStore(pool)

@@ -22,6 +22,7 @@ import (
 
 	"larder.dev/internal/outbox"
 	"larder.dev/internal/outbox/outboxtest"
+	userpg "larder.dev/internal/user/postgres"
 )
 
 // program is the built relay: tests run what is released.
@@ -50,7 +51,13 @@ type process struct {
 	ended   chan error
 }
 
-// start starts a relay of the rig's outbox.
+// open makes a rig with both outboxes.
+func open(t *testing.T) *outboxtest.Rig {
+	t.Helper()
+	return outboxtest.Open(t).InPostgres(t, userpg.Schema())
+}
+
+// start starts a relay of the rig's outboxes.
 func start(t *testing.T, rig *outboxtest.Rig, environment ...string) *process {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -66,7 +73,7 @@ func start(t *testing.T, rig *outboxtest.Rig, environment ...string) *process {
 	p := &process{Cmd: exec.Command(program), address: address, log: output, ended: make(chan error, 1)}
 	p.Stdout, p.Stderr = output, output
 	p.Env = append(os.Environ(), "PORT="+address[strings.LastIndex(address, ":")+1:], "GOOGLE_CLOUD_PROJECT="+outboxtest.Project,
-		"SPANNER_DATABASE="+rig.Database.DatabaseName(), "JWKS_URL=http://127.0.0.1:1/", "SERVICE_JWKS_URL=http://127.0.0.1:1/",
+		"SPANNER_DATABASE="+rig.Database.DatabaseName(), "DATABASE_URL="+rig.URL, "JWKS_URL=http://127.0.0.1:1/", "SERVICE_JWKS_URL=http://127.0.0.1:1/",
 		"SERVICE_ACCOUNT_DOMAIN=larder-test.iam.gserviceaccount.com", "RELAY_LEASE=2s")
 	p.Env = append(p.Env, environment...)
 	if err := p.Start(); err != nil {
@@ -112,9 +119,9 @@ func (p *process) awaitReady(t *testing.T) {
 	}
 }
 
-// A relay is ready when Spanner and Pub/Sub answer, tells its lag, and ends in order, its shards given back.
+// A relay is ready when Spanner, PostgreSQL and Pub/Sub answer, publishes both outboxes, tells its lag, and ends in order, its shards given back.
 func TestLife(t *testing.T) {
-	rig := outboxtest.Open(t)
+	rig := open(t)
 	inbox := rig.Subscribe(t)
 	p := start(t, rig)
 	p.awaitReady(t)
@@ -126,11 +133,24 @@ func TestLife(t *testing.T) {
 		}
 		written = append(written, e.ID)
 	}
+	for i := range 100 {
+		e := rig.Event(fmt.Sprintf("u%d", i), fmt.Sprintf("users/%d", i))
+		if err := rig.WritePostgres(t.Context(), 0, true, e); err != nil {
+			t.Fatal(err)
+		}
+		written = append(written, e.ID)
+	}
 	inbox.Await(t, written, 20*time.Second)
-	var now outbox.Status
+	var now map[string]outbox.Status
 	settled := func() bool {
 		_, body := p.get("/status")
-		return json.Unmarshal(body, &now) == nil && now.Published == 200 && now.LagMillis == 0 && now.Shards == outbox.Shards && now.Relays == 1
+		now = nil
+		if json.Unmarshal(body, &now) != nil {
+			return false
+		}
+		spanner, postgres := now["spanner"], now["postgresql"]
+		return spanner.Published == 200 && spanner.LagMillis == 0 && spanner.Shards == outbox.Shards && spanner.Relays == 1 &&
+			postgres.Published == 100 && postgres.LagMillis == 0 && postgres.Shards == 1 && postgres.Relays == 1
 	}
 	if !outboxtest.Poll(5*time.Second, settled) {
 		t.Errorf("status is %+v", now)
@@ -152,22 +172,27 @@ func TestLife(t *testing.T) {
 		t.Fatal("the relay doesn't end in 10 s")
 	}
 	next := start(t, rig, "RELAY_LEASE=1h") // it would wait for an hour for shards that were not given back
-	e := rig.Event("next", "orders/1")
-	if _, err := rig.Write(t.Context(), e); err != nil {
+	if _, err := rig.Write(t.Context(), rig.Event("next", "orders/1")); err != nil {
 		t.Fatal(err)
 	}
-	inbox.Await(t, []string{"next"}, 20*time.Second)
+	if err := rig.WritePostgres(t.Context(), 0, true, rig.Event("next user", "users/1")); err != nil {
+		t.Fatal(err)
+	}
+	inbox.Await(t, []string{"next", "next user"}, 20*time.Second)
 	if duplicates, _ := inbox.Duplicates(written); duplicates > 0 {
 		t.Errorf("%d duplicates without any fault", duplicates)
 	}
 	next.kill()
 }
 
-// Without Pub/Sub or Spanner a relay isn't ready, and says which one.
+// Without Pub/Sub, Spanner or PostgreSQL a relay isn't ready, and says which one.
 func TestNotReady(t *testing.T) {
-	rig := outboxtest.Open(t)
-	for _, missing := range []struct{ variable, name string }{{"PUBSUB_EMULATOR_HOST", "pubsub"}, {"SPANNER_EMULATOR_HOST", "spanner"}} {
-		p := start(t, rig, missing.variable+"=127.0.0.1:1")
+	rig := open(t)
+	for _, missing := range []struct{ variable, name string }{
+		{"PUBSUB_EMULATOR_HOST=127.0.0.1:1", "pubsub"}, {"SPANNER_EMULATOR_HOST=127.0.0.1:1", "spanner"},
+		{"DATABASE_URL=postgres://larder@127.0.0.1:1/larder", "PostgreSQL"},
+	} {
+		p := start(t, rig, missing.variable)
 		want := missing.name + " is not ready\n"
 		if !outboxtest.Poll(20*time.Second, func() bool {
 			status, body := p.get("/readyz")
@@ -189,16 +214,9 @@ func TestTwentyThousandEventsWithKills(t *testing.T) {
 		writing = 24 * time.Second
 		relays  = 3
 	)
-	seed := uint64(time.Now().UnixNano())
-	if given := os.Getenv("SEED"); given != "" {
-		var err error
-		if seed, err = strconv.ParseUint(given, 10, 64); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Logf("SEED=%d", seed)
+	seed := seedOf(t)
 	choice := rand.New(rand.NewPCG(seed, 0))
-	rig := outboxtest.Open(t)
+	rig := open(t)
 	inbox := rig.Subscribe(t)
 	begin := time.Now()
 
@@ -214,41 +232,102 @@ func TestTwentyThousandEventsWithKills(t *testing.T) {
 	done := make(chan struct{})
 	go func() { work.Wait(); close(done) }()
 
+	kills, stops := strike(t, rig, choice, relays, done)
+	all := slices.Concat(written...)
+	wrote := time.Since(begin)
+	inbox.Await(t, all, 25*time.Second)
+	account(t, inbox, all, events, kills, stops, wrote, time.Since(begin))
+}
+
+// The same of PostgreSQL's outbox: its transactions are of uneven length and some are rolled back.
+func TestPostgresEventsWithKills(t *testing.T) {
+	const (
+		events  = 4_000
+		writers = 8
+		relays  = 3
+	)
+	seed := seedOf(t)
+	choice := rand.New(rand.NewPCG(seed, 0))
+	rig := open(t)
+	inbox := rig.Subscribe(t)
+	begin := time.Now()
+
+	written := make([][]string, writers)
+	var work sync.WaitGroup
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Second)
+	defer cancel()
+	for w := range writers {
+		work.Go(func() {
+			var err error
+			// At least so many, and as long as relays are killed.
+			enough := func(n int) bool { return n > events/writers && time.Since(begin) > 9*time.Second }
+			written[w], err = rig.WriteUnevenly(ctx, rand.New(rand.NewPCG(seed, uint64(w)+1)), fmt.Sprint(w), enough)
+			if err != nil {
+				t.Errorf("write: %v", err)
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() { work.Wait(); close(done) }()
+	kills, stops := strike(t, rig, choice, relays, done)
+	all := slices.Concat(written...)
+	wrote := time.Since(begin)
+	inbox.Await(t, all, 25*time.Second)
+	account(t, inbox, all, events, kills, stops, wrote, time.Since(begin))
+}
+
+// seedOf is what a test's choices begin with. SEED repeats them.
+func seedOf(t *testing.T) uint64 {
+	t.Helper()
+	seed := uint64(time.Now().UnixNano())
+	if given := os.Getenv("SEED"); given != "" {
+		var err error
+		if seed, err = strconv.ParseUint(given, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("SEED=%d", seed)
+	return seed
+}
+
+// strike runs relays and kills or stops one of them every 2.5 seconds until done.
+func strike(t *testing.T, rig *outboxtest.Rig, choice *rand.Rand, relays int, done <-chan struct{}) (kills, stops int) {
+	t.Helper()
 	running := make([]*process, relays)
 	for i := range running {
 		running[i] = start(t, rig)
 	}
-	kills, stops := 0, 0
-	strike := time.NewTicker(2500 * time.Millisecond)
-	defer strike.Stop()
-	for open := true; open; {
+	due := time.NewTicker(2500 * time.Millisecond)
+	defer due.Stop()
+	for {
 		select {
 		case <-done:
-			open = false
-		case <-strike.C:
-			i := choice.IntN(relays)
-			if choice.IntN(3) == 0 {
-				stops++
-				stopped := running[i].Process
-				_ = stopped.Signal(syscall.SIGSTOP)
-				time.AfterFunc(3*time.Second, func() { _ = stopped.Signal(syscall.SIGCONT) })
-				continue
-			}
-			kills++
-			running[i].kill()
-			running[i] = start(t, rig)
+			return kills, stops
+		case <-due.C:
 		}
+		i := choice.IntN(relays)
+		if choice.IntN(3) == 0 {
+			stops++
+			stopped := running[i].Process
+			_ = stopped.Signal(syscall.SIGSTOP)
+			time.AfterFunc(3*time.Second, func() { _ = stopped.Signal(syscall.SIGCONT) })
+			continue
+		}
+		kills++
+		running[i].kill()
+		running[i] = start(t, rig)
 	}
-	all := slices.Concat(written...)
-	wrote := time.Since(begin)
-	inbox.Await(t, all, 25*time.Second)
-	took := time.Since(begin)
+}
+
+// account tells what a run was worth: it had as many events as it should, and some kills, and nothing came that wasn't committed.
+func account(t *testing.T, inbox *outboxtest.Inbox, all []string, events, kills, stops int, wrote, took time.Duration) {
+	t.Helper()
 	duplicates, strange := inbox.Duplicates(all)
 	if len(strange) > 0 {
-		t.Errorf("%d events that nobody wrote, such as %s", len(strange), strange[0])
+		t.Errorf("%d events that nobody committed, such as %s", len(strange), strange[0])
 	}
-	if len(all) < events || kills == 0 {
-		t.Errorf("only %d events and %d kills", len(all), kills)
+	if len(all) < events || kills+stops == 0 {
+		t.Errorf("only %d events, %d kills, %d stops", len(all), kills, stops)
 	}
 	t.Logf("%d events written in %v, all arrived after %v (%.0f/s); %d kills, %d stops; 0 missing, %d duplicates; commit to arrival: %s",
 		len(all), wrote.Round(time.Millisecond), took.Round(time.Millisecond), float64(len(all))/took.Seconds(), kills, stops, duplicates, lags(inbox))
