@@ -5,9 +5,12 @@
 //   - A product's id is chosen at its creation and never taken again, also after the product is deleted.
 //   - A price is the everyday one or a store's own, and holds for a period. In force is the store's own before the everyday
 //     one, and then the one that began last. Changing a product's price begins a new everyday price now.
+//   - A price can be planned, from a time on that isn't past. When it begins or ends, offers follow at once, and the search index
+//     as soon as somebody calls Activate.
 //   - A store sells a product that is active, in the store's assortment, and has a price.
 //   - Drafts are seen by merchandisers and services only. What a product costs the grocer is seen by nobody.
 //   - Stock is not the catalogue's: availability is hearsay, ordered by (epoch, sequence), and an older word never wins.
+//   - Popularity is counted, not decided: it is part of the document for search, and of nothing that people read or change.
 //   - Every change is recorded with who made it, and brings the product's document for the search index up to date, in the
 //     transaction of the change (see postgres/migrations).
 package product
@@ -127,6 +130,15 @@ type Catalogue interface {
 	Shops(ctx context.Context, outward string) ([]Shop, error)
 	// SetAvailability returns how many of the words were later than what was known.
 	SetAvailability(ctx context.Context, storeID string, epoch int64, changes []Availability) (int, error)
+	// Plan adds a price unless it is there. PRICE_NOT_PLANNABLE: another one is; INVALID_ARGUMENT: it would begin longer ago than late.
+	Plan(ctx context.Context, id string, p PlannedPrice, late time.Duration) error
+	// Prices returns those that are in force now or will be, at most 1,000, everyday ones first, then by store and time.
+	Prices(ctx context.Context, id string) ([]PlannedPrice, error)
+	// Activate brings the documents up to date of products whose prices have begun or ended, at most limit, and returns of how many, and
+	// whether there may be more. Safe for several at once.
+	Activate(ctx context.Context, limit int) (products int, more bool, err error)
+	// SetPopularity returns how many products were changed; unknown ones are left out.
+	SetPopularity(ctx context.Context, popularity map[string]int) (int, error)
 }
 
 // Service is the room's rules over its data.
@@ -248,6 +260,11 @@ func (s *Service) Shops(ctx context.Context, postcode string) ([]Shop, error) {
 func (s *Service) SetAvailability(ctx context.Context, storeID string, epoch int64, changes []Availability) (int, error) {
 	known := slices.DeleteFunc(slices.Clone(changes), func(c Availability) bool { return !slug.MatchString(c.ProductID) })
 	return s.catalogue.SetAvailability(ctx, storeID, epoch, known)
+}
+
+// SetPopularity sets how popular products are, 0 to 1000, and returns how many weren't so before.
+func (s *Service) SetPopularity(ctx context.Context, popularity map[string]int) (int, error) {
+	return s.catalogue.SetPopularity(ctx, popularity)
 }
 
 // NotFound is PRODUCT_NOT_FOUND.

@@ -35,7 +35,10 @@ type rig struct {
 	url          string
 	pool         *pgxpool.Pool
 	client       productpb.ProductServiceClient // as the service checkout
-	merchandiser string                         // access token
+	issuer       *servetest.Issuer
+	index        *index // what an audit finds there
+	merchandiser string // access token
+	operator     string
 	shopper      string
 	expired      string
 
@@ -54,29 +57,47 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	issuer := servetest.NewIssuer(t)
+	index := &index{documents: map[string]product.Indexed{}}
 	server := issuer.Start(t, "product", func(ctx context.Context, app *serve.App) error {
-		service := product.NewService(postgres.New(pool))
-		return app.Register(ctx, &productpb.ProductService_ServiceDesc, product.NewServer(service, app.Validator()), product.Gateway)
+		catalogue := postgres.New(pool)
+		server := product.NewServer(product.NewService(catalogue), product.NewAuditor(catalogue, index), app.Validator())
+		return app.Register(ctx, &productpb.ProductService_ServiceDesc, server, product.Gateway)
 	})
-	conn, err := grpc.NewClient(strings.TrimPrefix(server.URL, "http://"), grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithUnaryInterceptor(as(issuer.ServiceToken(t, "checkout"))))
+	person := func(role string, lasts time.Duration) string {
+		return issuer.Token(t, identity.Caller{UserID: "7c0ff9a4-2b3b-4a6e-9a55-0d4f6f1f7a11", Roles: []string{role}}, lasts)
+	}
+	r := &rig{
+		url: server.URL, pool: pool, issuer: issuer, index: index,
+		merchandiser: person(identity.RoleMerchandiser, time.Hour), operator: person(identity.RoleOperator, time.Hour),
+		shopper: person(identity.RoleShopper, time.Hour), expired: person(identity.RoleMerchandiser, -time.Minute),
+	}
+	r.client = r.as(t, "checkout")
+	return r
+}
+
+// as is a client that calls as one of our services.
+func (r *rig) as(t *testing.T, service string) productpb.ProductServiceClient {
+	t.Helper()
+	conn, err := grpc.NewClient(strings.TrimPrefix(r.url, "http://"), grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithUnaryInterceptor(sending(r.issuer.ServiceToken(t, service))))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	person := func(role string, lasts time.Duration) string {
-		return issuer.Token(t, identity.Caller{UserID: "7c0ff9a4-2b3b-4a6e-9a55-0d4f6f1f7a11", Roles: []string{role}}, lasts)
-	}
-	return &rig{
-		url: server.URL, pool: pool, client: productpb.NewProductServiceClient(conn),
-		merchandiser: person(identity.RoleMerchandiser, time.Hour), shopper: person(identity.RoleShopper, time.Hour),
-		expired: person(identity.RoleMerchandiser, -time.Minute),
+	return productpb.NewProductServiceClient(conn)
+}
+
+func sending(serviceToken string) grpc.UnaryClientInterceptor {
+	return func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+		return invoke(metadata.AppendToOutgoingContext(ctx, identity.ServiceTokenHeader, serviceToken), method, req, reply, cc, opts...)
 	}
 }
 
-func as(serviceToken string) grpc.UnaryClientInterceptor {
-	return func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-		return invoke(metadata.AppendToOutgoingContext(ctx, identity.ServiceTokenHeader, serviceToken), method, req, reply, cc, opts...)
+// exec runs SQL, as somebody who doesn't use the service.
+func (r *rig) exec(t *testing.T, sql string, args ...any) {
+	t.Helper()
+	if _, err := r.pool.Exec(t.Context(), sql, args...); err != nil {
+		t.Fatalf("%s: %v", sql, err)
 	}
 }
 

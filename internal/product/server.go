@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	productpb "larder.dev/api/product/v1"
+	"larder.dev/internal/fault"
 	"larder.dev/internal/money"
 	"larder.dev/internal/serve"
 )
@@ -18,12 +19,13 @@ import (
 type Server struct {
 	productpb.UnimplementedProductServiceServer
 	service   *Service
+	auditor   *Auditor
 	validator protovalidate.Validator
 }
 
 // NewServer makes the API. The validator holds a changed product against its proto's rules.
-func NewServer(service *Service, validator protovalidate.Validator) *Server {
-	return &Server{service: service, validator: validator}
+func NewServer(service *Service, auditor *Auditor, validator protovalidate.Validator) *Server {
+	return &Server{service: service, auditor: auditor, validator: validator}
 }
 
 // Gateway registers the API's REST side.
@@ -143,6 +145,83 @@ func (s *Server) UpdateAvailability(ctx context.Context, req *productpb.UpdateAv
 	return &productpb.UpdateAvailabilityResponse{Changed: int32(news)}, nil
 }
 
+// PlanPrice implements ProductServiceServer.
+func (s *Server) PlanPrice(ctx context.Context, req *productpb.PlanPriceRequest) (*productpb.PlannedPrice, error) {
+	given := req.GetPrice()
+	price := PlannedPrice{StoreID: given.GetStoreId(), Price: money.FromProto(given.GetPrice()), Start: given.GetStartTime().AsTime()}
+	if given.GetStartTime().CheckValid() != nil {
+		return nil, fault.Invalid("price.start_time", "must be a time in the years 1 to 9999")
+	}
+	if given.GetEndTime() != nil {
+		if given.GetEndTime().CheckValid() != nil {
+			return nil, fault.Invalid("price.end_time", "must be a time in the years 1 to 9999")
+		}
+		price.End = given.GetEndTime().AsTime()
+	}
+	planned, err := s.service.Plan(ctx, req.GetProductId(), price)
+	if err != nil {
+		return nil, err
+	}
+	return planned.proto(), nil
+}
+
+// ListPrices implements ProductServiceServer.
+func (s *Server) ListPrices(ctx context.Context, req *productpb.ListPricesRequest) (*productpb.ListPricesResponse, error) {
+	prices, err := s.service.Prices(ctx, req.GetProductId())
+	if err != nil {
+		return nil, err
+	}
+	list := &productpb.ListPricesResponse{}
+	for _, p := range prices {
+		list.Prices = append(list.Prices, p.proto())
+	}
+	return list, nil
+}
+
+// ActivatePrices implements ProductServiceServer.
+func (s *Server) ActivatePrices(ctx context.Context, req *productpb.ActivatePricesRequest) (*productpb.ActivatePricesResponse, error) {
+	products, more, err := s.service.Activate(ctx, int(req.GetLimit()))
+	if err != nil {
+		return nil, err
+	}
+	return &productpb.ActivatePricesResponse{Products: int32(products), More: more}, nil
+}
+
+// UpdatePopularity implements ProductServiceServer. Of a product that is named twice the last word counts.
+func (s *Server) UpdatePopularity(ctx context.Context, req *productpb.UpdatePopularityRequest) (*productpb.UpdatePopularityResponse, error) {
+	popularity := make(map[string]int, len(req.GetProducts()))
+	for _, p := range req.GetProducts() {
+		popularity[p.GetProductId()] = int(p.GetPopularity())
+	}
+	changed, err := s.service.SetPopularity(ctx, popularity)
+	if err != nil {
+		return nil, err
+	}
+	return &productpb.UpdatePopularityResponse{Changed: int32(changed)}, nil
+}
+
+// AuditIndex implements ProductServiceServer.
+func (s *Server) AuditIndex(ctx context.Context, req *productpb.AuditIndexRequest) (*productpb.AuditIndexResponse, error) {
+	audit, err := s.auditor.Audit(ctx, int(req.GetPageSize()), req.GetPageToken(), req.GetRepair())
+	if err != nil {
+		return nil, err
+	}
+	report := &productpb.AuditIndexResponse{
+		Checked: int32(audit.Checked), InFlight: int32(audit.InFlight), Repaired: int32(audit.Repaired), NextPageToken: audit.Next,
+	}
+	for _, f := range audit.Findings {
+		report.Findings = append(report.Findings, &productpb.IndexFinding{
+			Kind: kinds[f.Kind], ProductId: f.ProductID, Revision: f.Revision, IndexedRevision: f.IndexedRevision,
+		})
+	}
+	return report, nil
+}
+
+var kinds = map[Kind]productpb.IndexFinding_Kind{
+	Missing: productpb.IndexFinding_MISSING, Stale: productpb.IndexFinding_STALE,
+	Extra: productpb.IndexFinding_EXTRA, Miscomputed: productpb.IndexFinding_MISCOMPUTED,
+}
+
 func answer(p Product, err error) (*productpb.Product, error) {
 	if err != nil {
 		return nil, err
@@ -184,6 +263,14 @@ func fromProto(p *productpb.Product) Product {
 		read.Cost = &cost
 	}
 	return read
+}
+
+func (p PlannedPrice) proto() *productpb.PlannedPrice {
+	answered := &productpb.PlannedPrice{StoreId: p.StoreID, Price: p.Price.Proto(), StartTime: timestamppb.New(p.Start)}
+	if !p.End.IsZero() {
+		answered.EndTime = timestamppb.New(p.End)
+	}
+	return answered
 }
 
 func shopProto(s Shop) *productpb.Store {

@@ -343,6 +343,7 @@ func TestOffers(t *testing.T) {
 
 func TestAvailability(t *testing.T) {
 	r := newRig(t)
+	stock := r.as(t, "updateavailability")
 	r.create(t, "lemons", "")
 	r.create(t, "limes", "")
 	word := func(product string, available bool, sequence int64) *productpb.Availability {
@@ -365,7 +366,7 @@ func TestAvailability(t *testing.T) {
 		{"nothing", 11, nil, 0, "limes"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := r.client.UpdateAvailability(t.Context(), &productpb.UpdateAvailabilityRequest{StoreId: "soho", Epoch: c.epoch, Changes: c.changes})
+			got, err := stock.UpdateAvailability(t.Context(), &productpb.UpdateAvailabilityRequest{StoreId: "soho", Epoch: c.epoch, Changes: c.changes})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -387,10 +388,13 @@ func TestAvailability(t *testing.T) {
 			}
 		})
 	}
-	if _, err := r.client.UpdateAvailability(t.Context(), &productpb.UpdateAvailabilityRequest{StoreId: "mars", Epoch: 1}); !fault.Is(err, fault.StoreNotFound) {
+	if _, err := r.client.UpdateAvailability(t.Context(), &productpb.UpdateAvailabilityRequest{StoreId: "soho", Epoch: 12}); !fault.Is(err, fault.PermissionDenied) {
+		t.Errorf("checkout told it: %v", err)
+	}
+	if _, err := stock.UpdateAvailability(t.Context(), &productpb.UpdateAvailabilityRequest{StoreId: "mars", Epoch: 1}); !fault.Is(err, fault.StoreNotFound) {
 		t.Errorf("of an unknown store: %v", err)
 	}
-	if _, err := r.client.UpdateAvailability(t.Context(), &productpb.UpdateAvailabilityRequest{StoreId: "soho"}); !fault.Is(err, fault.InvalidArgument) {
+	if _, err := stock.UpdateAvailability(t.Context(), &productpb.UpdateAvailabilityRequest{StoreId: "soho"}); !fault.Is(err, fault.InvalidArgument) {
 		t.Errorf("without an epoch: %v", err)
 	}
 }

@@ -5,15 +5,19 @@ import (
 	"context"
 
 	productpb "larder.dev/api/product/v1"
+	searchpb "larder.dev/api/search/v1"
 	"larder.dev/internal/pgdb"
 	"larder.dev/internal/product"
 	"larder.dev/internal/product/postgres"
+	"larder.dev/internal/product/rpc"
 	"larder.dev/internal/serve"
 )
 
 type config struct {
 	serve.Config
 	Database pgdb.Config
+	// Search is host:port of the search service, for audits.
+	Search string `env:"SEARCH_ADDR,required"`
 }
 
 func main() {
@@ -26,7 +30,12 @@ func main() {
 		app.Close(func(context.Context) error { pool.Close(); return nil })
 		catalogue := postgres.New(pool)
 		app.Ready("PostgreSQL", catalogue.Ready)
-		server := product.NewServer(product.NewService(catalogue), app.Validator())
+		search, err := app.Dial(c.Search)
+		if err != nil {
+			return err
+		}
+		auditor := product.NewAuditor(catalogue, rpc.Index{Client: searchpb.NewSearchServiceClient(search)})
+		server := product.NewServer(product.NewService(catalogue), auditor, app.Validator())
 		return app.Register(ctx, &productpb.ProductService_ServiceDesc, server, product.Gateway)
 	})
 }

@@ -348,8 +348,9 @@ func TestComputingBeforeLockingLosesChanges(t *testing.T) {
 	}
 }
 
-// Many writers at random. LARDER_SEED repeats a run.
-func TestManyWriters(t *testing.T) {
+// randomly returns a random seed, which is printed; LARDER_SEED repeats a run.
+func randomly(t *testing.T) uint64 {
+	t.Helper()
 	seed := uint64(time.Now().UnixNano())
 	if text := os.Getenv("LARDER_SEED"); text != "" {
 		given, err := strconv.ParseUint(text, 10, 64)
@@ -359,6 +360,12 @@ func TestManyWriters(t *testing.T) {
 		seed = given
 	}
 	t.Logf("LARDER_SEED=%d", seed)
+	return seed
+}
+
+// Many writers at random.
+func TestManyWriters(t *testing.T) {
+	seed := randomly(t)
 	const products, writers, changes = 12, 4, 60
 	pool := stocked(t)
 	for i := range products {

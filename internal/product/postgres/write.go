@@ -25,6 +25,10 @@ var (
 	updateProduct string
 	//go:embed sql/set_availability.sql
 	setAvailability string
+	//go:embed sql/lock_popularity.sql
+	lockPopularity string
+	//go:embed sql/set_popularity.sql
+	setPopularity string
 )
 
 // Create implements product.Catalogue.
@@ -37,7 +41,7 @@ func (s *Store) Create(ctx context.Context, p product.Product) (created product.
 		if taken {
 			return alreadyExists(p.ID)
 		}
-		if err := checkStores(ctx, tx, p.StoreIDs); err != nil {
+		if err := checkStores(ctx, tx, "product.store_ids", p.StoreIDs); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx, createProduct, p.ID, p.Name, p.BrandID, p.CategoryID, p.Description, p.Size, p.GTIN, orEmpty(p.Tags),
@@ -62,7 +66,7 @@ func (s *Store) Update(ctx context.Context, id string, change func(*product.Prod
 		if p.Price != before.Price {
 			price = &p.Price.Minor
 		}
-		if err := checkStores(ctx, tx, p.StoreIDs); err != nil {
+		if err := checkStores(ctx, tx, "product.store_ids", p.StoreIDs); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx, updateProduct, id, p.Name, p.BrandID, p.CategoryID, p.Description, p.Size, p.GTIN, orEmpty(p.Tags),
@@ -109,7 +113,7 @@ func (s *Store) SetAvailability(ctx context.Context, storeID string, epoch int64
 		ids[i], available[i], sequences[i] = c.ProductID, c.Available, c.Sequence
 	}
 	err = pgdb.InTx(ctx, s.pool, func(tx pgx.Tx) error {
-		if err := checkStores(ctx, tx, []string{storeID}); err != nil {
+		if err := checkStores(ctx, tx, "store_id", []string{storeID}); err != nil {
 			return err
 		}
 		result, err := tx.Exec(ctx, setAvailability, storeID, epoch, ids, available, sequences)
@@ -119,8 +123,26 @@ func (s *Store) SetAvailability(ctx context.Context, storeID string, epoch int64
 	return news, err
 }
 
-// checkStores answers STORE_NOT_FOUND for the first id that is no store's.
-func checkStores(ctx context.Context, tx pgx.Tx, ids []string) error {
+// SetPopularity implements product.Catalogue.
+func (s *Store) SetPopularity(ctx context.Context, popularity map[string]int) (changed int, err error) {
+	var ids []string
+	var values []int
+	for id, value := range popularity {
+		ids, values = append(ids, id), append(values, value)
+	}
+	err = pgdb.InTx(ctx, s.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, lockPopularity, ids, values); err != nil {
+			return wrap(err, "lock products")
+		}
+		result, err := tx.Exec(ctx, setPopularity, ids, values)
+		changed = int(result.RowsAffected())
+		return wrap(err, "set popularity")
+	})
+	return changed, err
+}
+
+// checkStores answers STORE_NOT_FOUND for the first id that is no store's, with the request's field that has it.
+func checkStores(ctx context.Context, tx pgx.Tx, field string, ids []string) error {
 	if len(ids) == 0 {
 		return nil
 	}
@@ -132,7 +154,7 @@ func checkStores(ctx context.Context, tx pgx.Tx, ids []string) error {
 	case err != nil:
 		return wrap(err, "find stores")
 	default:
-		return fault.StoreNotFound.New("there is no store %q", unknown).WithViolation("product.store_ids", "no such store")
+		return fault.StoreNotFound.New("there is no store %q", unknown).WithViolation(field, "no such store")
 	}
 }
 
