@@ -82,11 +82,16 @@ func (s *Service) Account(ctx context.Context, order string) (Account, error) {
 	return account, nil
 }
 
-// Refund gives money back: record, refund, record. The same refund again goes on where it stopped. Errors: ORDER_NOT_FOUND,
+// Refund gives money back: record, refund, record. The same refund again goes on where it stopped, and so does any other of the same
+// order, so that nothing stays requested because its key was lost. Errors: ORDER_NOT_FOUND,
 // NOTHING_TO_REFUND, REFUND_TOO_LARGE, REFUND_REFUSED, IDEMPOTENCY_KEY_REUSED, INVALID_ARGUMENT for a product that wasn't bought.
 func (s *Service) Refund(ctx context.Context, order string, wanted Refund) (Refund, error) {
 	wanted.Lines = merge(wanted.Lines)
 	wanted.Fingerprint = fingerprint(wanted)
+	// What was requested before can't be given back again, so it is brought to its end first.
+	if _, err := s.FinishRefunds(ctx, order); err != nil {
+		return Refund{}, err
+	}
 	record, refund, err := s.store.Request(ctx, order, wanted)
 	if err != nil {
 		return Refund{}, fmt.Errorf("request refund of %s: %w", order, err)
