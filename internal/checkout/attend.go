@@ -35,8 +35,12 @@ func (s *Service) attend(ctx context.Context) {
 		slog.WarnContext(ctx, "list stores", "error", err)
 	}
 	for _, store := range stores {
-		if n, err := s.attendStore(ctx, store, limit); n > 0 || err != nil {
-			slog.InfoContext(ctx, "overdue holds looked after", "store", store, "holds", n, "error", err)
+		n, err := s.attendStore(ctx, store, limit)
+		switch {
+		case err != nil:
+			slog.WarnContext(ctx, "look after a store", "store", store, "holds", n, "error", err)
+		case n > 0:
+			slog.InfoContext(ctx, "overdue holds looked after", "store", store, "holds", n)
 		}
 	}
 	if n, err := s.Reconcile(ctx, limit); n > 0 || err != nil {

@@ -71,12 +71,6 @@ func Whole(ctx context.Context, txn spannerdb.Reader, orderID string) (order.Ord
 	return orders[0], nil
 }
 
-// Open tells whether there is an order that is sold and not cancelled: only then is its payment captured (rule 12).
-func Open(ctx context.Context, txn spannerdb.Reader, orderID string) (bool, error) {
-	record, err := Read(ctx, txn, orderID)
-	return record.Sold() && record.State != order.Cancelled, err
-}
-
 // NewOrder is an order to be.
 type NewOrder struct {
 	OrderID, UserID, StoreID string

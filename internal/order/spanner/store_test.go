@@ -198,10 +198,12 @@ func TestOpen(t *testing.T) {
 	apply(t, client, slices.Concat(orderspanner.InsertConfirmed(sold), orderspanner.InsertConfirmed(cancelled),
 		orderspanner.InsertAbandoned(abandoned, user, "soho", nil, nil))...)
 	step(t, client, cancelled.OrderID, order.Step{To: order.Cancelled, By: order.Shopper})
-	for id, want := range map[string]bool{sold.OrderID: true, cancelled.OrderID: false, abandoned: false, uuid.NewString(): false} {
-		if open, err := orderspanner.Open(t.Context(), client.Single(), id); err != nil || open != want {
-			t.Errorf("open %s: %t, %v, want %t", id, open, err, want)
-		}
+	txn := client.ReadOnlyTransaction()
+	defer txn.Close()
+	unknown := uuid.NewString()
+	open, err := orderspanner.OpenAmong(t.Context(), txn, []string{sold.OrderID, cancelled.OrderID, abandoned, unknown})
+	if err != nil || !open[sold.OrderID] || open[cancelled.OrderID] || open[abandoned] || open[unknown] {
+		t.Errorf("open are %v, %v, want %s alone", open, err, sold.OrderID)
 	}
 }
 
