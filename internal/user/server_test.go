@@ -29,10 +29,7 @@ type site struct {
 
 func newSite(t *testing.T) *site {
 	t.Helper()
-	s := &site{room: newRoom(t), logs: &logs{}}
-	before := slog.Default()
-	slog.SetDefault(serve.NewLogger(s.logs, slog.LevelDebug, "larder-test"))
-	t.Cleanup(func() { slog.SetDefault(before) })
+	s := &site{room: newRoom(t), logs: readLogs(t)}
 
 	var handler atomic.Value // the keys are asked for while the service is being set up, by itself
 	handler.Store(http.NotFoundHandler().ServeHTTP)
@@ -163,7 +160,7 @@ func TestAShopperUsesHerAccount(t *testing.T) {
 	if after.Status != 401 || after.reason() != "REFRESH_TOKEN_INVALID" {
 		t.Errorf("refresh after signing out: %d %s", after.Status, after.Text)
 	}
-	s.saysNoSecrets(t, "ada@example.com", password, token, refresh, refreshed.str("access_token"), refreshed.str("refresh_token"))
+	s.logs.saysNoSecrets(t, "ada@example.com", password, token, refresh, refreshed.str("access_token"), refreshed.str("refresh_token"))
 }
 
 func TestAddresses(t *testing.T) {
@@ -277,7 +274,7 @@ func TestBadInput(t *testing.T) {
 			t.Errorf("%s %s %s: %d %q, want %d %q: %s", c.method, c.path, c.body, a.Status, a.reason(), c.status, c.reason, a.Text)
 		}
 	}
-	s.saysNoSecrets(t, "ada@example.com", "eve@example.com", password, "0123456789", "wrong password", token, long)
+	s.logs.saysNoSecrets(t, "ada@example.com", "eve@example.com", password, "0123456789", "wrong password", token, long)
 }
 
 func TestJWKS(t *testing.T) {
@@ -315,20 +312,29 @@ type logs struct {
 	text bytes.Buffer
 }
 
+// readLogs collects until the test ends.
+func readLogs(t *testing.T) *logs {
+	l := &logs{}
+	before := slog.Default()
+	slog.SetDefault(serve.NewLogger(l, slog.LevelDebug, "larder-test"))
+	t.Cleanup(func() { slog.SetDefault(before) })
+	return l
+}
+
 func (l *logs) Write(line []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.Write(line)
 }
 
-// saysNoSecrets fails for a secret in the log, which tells of every refusal.
-func (s *site) saysNoSecrets(t *testing.T, secrets ...string) {
+// saysNoSecrets fails for a secret in the log, which tells of what was refused or failed.
+func (l *logs) saysNoSecrets(t *testing.T, secrets ...string) {
 	t.Helper()
-	s.logs.mu.Lock()
-	defer s.logs.mu.Unlock()
-	all := s.logs.text.String()
-	if !strings.Contains(all, "request refused") {
-		t.Error("the log tells of no refusal")
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := l.text.String()
+	if !strings.Contains(all, "request refused") && !strings.Contains(all, "request failed") {
+		t.Error("the log tells of no refusal and no failure")
 	}
 	for _, secret := range secrets {
 		if secret != "" && strings.Contains(all, secret) {
