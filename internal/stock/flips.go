@@ -1,16 +1,19 @@
 package stock
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 )
 
 // Flip tells that a product turned available or unavailable, or that a whole store was loaded.
 type Flip struct {
-	// ID is the flip's place in its stream.
-	ID string
+	// ID is the flip's place in its stream, Time when it was written there.
+	ID   string
+	Time time.Time
 	// Epoch and Sequence are its version: the catalogue keeps the newest. A load's availability has sequence 0.
 	Epoch     Epoch
 	Sequence  int64
@@ -30,24 +33,27 @@ type FlipStream interface {
 	Scan(ctx context.Context, store string, batch func(available map[string]bool) error) error
 }
 
-// Catalogue is the room product, by its service.
-type Catalogue interface {
-	// Unknown returns those of the products that the catalogue doesn't have. Errors: STORE_NOT_FOUND.
-	Unknown(ctx context.Context, store string, products []string) ([]string, error)
-	// UpdateAvailability hands over flips; an older version never wins, so repetition and order don't matter.
-	UpdateAvailability(ctx context.Context, store string, epoch Epoch, flips []Flip) error
+// Announcer publishes what turned available or unavailable in a store. Flips may be announced twice, late and out of order: a listener
+// keeps the greatest version of each product.
+type Announcer interface {
+	Announce(ctx context.Context, store string, epoch Epoch, flips []Flip) error
 }
 
-// Herald tells the catalogue which products turned available or unavailable, so that search shows it.
+// Stores lists the stores that have stock.
+type Stores interface {
+	Stores(ctx context.Context) ([]string, error)
+}
+
+// Herald announces which products turned available or unavailable, so that the catalogue and search show it.
 type Herald struct {
 	stream    FlipStream
-	ledger    Ledger
-	catalogue Catalogue
+	stores    Stores
+	announcer Announcer
 }
 
 // NewHerald makes one.
-func NewHerald(stream FlipStream, ledger Ledger, catalogue Catalogue) *Herald {
-	return &Herald{stream: stream, ledger: ledger, catalogue: catalogue}
+func NewHerald(stream FlipStream, stores Stores, announcer Announcer) *Herald {
+	return &Herald{stream: stream, stores: stores, announcer: announcer}
 }
 
 // idle is the pause of a Herald that found nothing to tell; relist is when it looks for new stores.
@@ -62,7 +68,7 @@ func (h *Herald) Run(ctx context.Context) error {
 	var listed time.Time
 	for ctx.Err() == nil {
 		if time.Since(listed) > relist {
-			found, err := h.ledger.Stores(ctx)
+			found, err := h.stores.Stores(ctx)
 			if err != nil {
 				slog.WarnContext(ctx, "list stores", "error", err)
 			} else {
@@ -98,7 +104,7 @@ func (h *Herald) Tell(ctx context.Context, store string) (int, error) {
 	byEpoch := map[Epoch][]Flip{}
 	for _, flip := range flips {
 		if flip.Load {
-			err = h.tellAll(ctx, store, flip.Epoch)
+			err = h.tellAll(ctx, store, flip)
 		} else {
 			byEpoch[flip.Epoch] = append(byEpoch[flip.Epoch], flip)
 		}
@@ -107,8 +113,8 @@ func (h *Herald) Tell(ctx context.Context, store string) (int, error) {
 		}
 	}
 	for epoch, flips := range byEpoch {
-		if err := h.catalogue.UpdateAvailability(ctx, store, epoch, flips); err != nil {
-			return 0, fmt.Errorf("update availability: %w", err)
+		if err := h.announce(ctx, store, epoch, flips); err != nil {
+			return 0, err
 		}
 	}
 	if err := h.stream.Acknowledge(ctx, store, flips); err != nil {
@@ -118,15 +124,27 @@ func (h *Herald) Tell(ctx context.Context, store string) (int, error) {
 }
 
 // tellAll may read newer quantities than the load's; their own flips, of higher sequence, come after in the stream.
-func (h *Herald) tellAll(ctx context.Context, store string, epoch Epoch) error {
+func (h *Herald) tellAll(ctx context.Context, store string, load Flip) error {
 	return h.stream.Scan(ctx, store, func(available map[string]bool) error {
 		flips := make([]Flip, 0, len(available))
 		for product, is := range available {
-			flips = append(flips, Flip{Epoch: epoch, ProductID: product, Available: is})
+			flips = append(flips, Flip{Time: load.Time, Epoch: load.Epoch, ProductID: product, Available: is})
 		}
-		if err := h.catalogue.UpdateAvailability(ctx, store, epoch, flips); err != nil {
-			return fmt.Errorf("update availability: %w", err)
-		}
-		return nil
+		return h.announce(ctx, store, load.Epoch, flips)
 	})
+}
+
+// announce leaves out slots: they are counted as products, and aren't any.
+func (h *Herald) announce(ctx context.Context, store string, epoch Epoch, flips []Flip) error {
+	flips = slices.DeleteFunc(flips, func(f Flip) bool { _, slot := SlotOf(f.ProductID); return slot })
+	if len(flips) == 0 {
+		return nil
+	}
+	slices.SortFunc(flips, func(a, b Flip) int {
+		return cmp.Or(cmp.Compare(a.Sequence, b.Sequence), cmp.Compare(a.ProductID, b.ProductID))
+	})
+	if err := h.announcer.Announce(ctx, store, epoch, flips); err != nil {
+		return fmt.Errorf("announce flips: %w", err)
+	}
+	return nil
 }

@@ -4,27 +4,37 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	stockpb "larder.dev/api/stock/v1"
+	typepb "larder.dev/api/type/v1"
 	"larder.dev/internal/fault"
 	"larder.dev/internal/identity"
 	"larder.dev/internal/serve"
 )
 
-// Server answers larder.stock.v1.StockService.
+// Catalogue is the room product, by its service.
+type Catalogue interface {
+	// Unknown returns those of the products that the catalogue doesn't have. Errors: STORE_NOT_FOUND.
+	Unknown(ctx context.Context, store string, products []string) ([]string, error)
+}
+
+// Server answers larder.stock.v1.StockService: here what operators and the warehouse ask for, in upkeep.go what the platform itself does.
 type Server struct {
 	stockpb.UnimplementedStockServiceServer
-	service   *Service
-	catalogue Catalogue
+	service    *Service
+	reconciler *Reconciler
+	catalogue  Catalogue
+	now        func() time.Time
 }
 
 // NewServer makes one.
-func NewServer(service *Service, catalogue Catalogue) *Server {
-	return &Server{service: service, catalogue: catalogue}
+func NewServer(service *Service, reconciler *Reconciler, catalogue Catalogue, now func() time.Time) *Server {
+	return &Server{service: service, reconciler: reconciler, catalogue: catalogue, now: now}
 }
 
 // adjustments separates the ids of adjustments from other uses of UUIDv5.
@@ -104,9 +114,13 @@ func readAdjustment(r *stockpb.AdjustStockRequest, caller identity.Caller, key s
 		return Adjustment{}, nil, fault.Invalid("body", "not valid").WithCause(err)
 	}
 	fingerprint := sha256.Sum256(bytes)
+	actor := caller.UserID
+	if actor == "" {
+		actor = caller.Service // a warehouse's message, whose key names it for good
+	}
 	adjustment := Adjustment{
-		ID:      uuid.NewSHA1(adjustments, []byte(caller.UserID+"\x00"+key)).String(),
-		StoreID: r.GetStoreId(), Actor: caller.UserID, Reason: r.GetReason(), Fingerprint: fingerprint[:],
+		ID:      uuid.NewSHA1(adjustments, []byte(actor+"\x00"+key)).String(),
+		StoreID: r.GetStoreId(), Actor: actor, Reason: r.GetReason(), Fingerprint: fingerprint[:],
 	}
 	var products []string
 	seen := map[string]bool{}
@@ -133,6 +147,73 @@ func (s *Server) RebuildStock(ctx context.Context, r *stockpb.RebuildStockReques
 	return &stockpb.RebuildStockResponse{Epoch: timestamppb.New(epoch.Time()), Products: int64(products)}, nil
 }
 
+// ListStockEntries implements the service.
+func (s *Server) ListStockEntries(ctx context.Context, r *stockpb.ListStockEntriesRequest) (*stockpb.ListStockEntriesResponse, error) {
+	if err := s.known(ctx, r.GetStoreId(), []string{r.GetProductId()}); err != nil {
+		return nil, err
+	}
+	than, err := thanToken(r.GetPageToken(), r.GetStoreId(), r.GetProductId())
+	if err != nil {
+		return nil, err
+	}
+	size := int(r.GetPageSize())
+	if size == 0 {
+		size = 50
+	}
+	entries, err := s.service.Entries(ctx, r.GetStoreId(), r.GetProductId(), than, size+1)
+	if err != nil {
+		return nil, err
+	}
+	answer := &stockpb.ListStockEntriesResponse{}
+	if len(entries) > size {
+		entries = entries[:size]
+		last := entries[size-1]
+		answer.NextPageToken = tokenThan(Position{Time: last.Time, ID: last.ID}, r.GetStoreId(), r.GetProductId())
+	}
+	for _, e := range entries {
+		answer.Entries = append(answer.Entries, &stockpb.StockEntry{
+			EntryId: e.ID, Quantity: e.Quantity, Kind: e.Kind, Reference: e.Reference, Actor: e.Actor, Reason: e.Reason, Time: timestamppb.New(e.Time),
+		})
+	}
+	return answer, nil
+}
+
+// PutSlot implements the service.
+func (s *Server) PutSlot(ctx context.Context, r *stockpb.PutSlotRequest) (*stockpb.DeliverySlot, error) {
+	if err := s.known(ctx, r.GetStoreId(), nil); err != nil {
+		return nil, err
+	}
+	if r.GetStartTime().CheckValid() != nil || r.GetEndTime().CheckValid() != nil {
+		return nil, fault.Invalid("start_time", "the times must be of the years 1 to 9999")
+	}
+	slot := Slot{ID: r.GetSlotId(), Start: r.GetStartTime().AsTime(), End: r.GetEndTime().AsTime(), Capacity: int64(r.GetCapacity())}
+	slot, err := s.service.PutSlot(ctx, r.GetStoreId(), slot, s.now(), identity.FromContext(ctx).UserID)
+	if err != nil {
+		return nil, err
+	}
+	return slotProto(r.GetStoreId(), slot), nil
+}
+
+// ListSlots implements the service.
+func (s *Server) ListSlots(ctx context.Context, r *stockpb.ListSlotsRequest) (*stockpb.ListSlotsResponse, error) {
+	if err := s.known(ctx, r.GetStoreId(), nil); err != nil {
+		return nil, err
+	}
+	size := int(r.GetPageSize())
+	if size == 0 {
+		size = 50
+	}
+	slots, err := s.service.Slots(ctx, r.GetStoreId(), s.now(), size)
+	if err != nil {
+		return nil, err
+	}
+	answer := &stockpb.ListSlotsResponse{}
+	for _, slot := range slots {
+		answer.Slots = append(answer.Slots, slotProto(r.GetStoreId(), slot))
+	}
+	return answer, nil
+}
+
 // known refuses stores and products that the catalogue doesn't have.
 func (s *Server) known(ctx context.Context, store string, products []string) error {
 	unknown, err := s.catalogue.Unknown(ctx, store, products)
@@ -147,4 +228,11 @@ func (s *Server) known(ctx context.Context, store string, products []string) err
 
 func stockProto(store, product string, available int64) *stockpb.Stock {
 	return &stockpb.Stock{StoreId: store, ProductId: product, Available: max(available, 0)}
+}
+
+func slotProto(store string, slot Slot) *stockpb.DeliverySlot {
+	return &stockpb.DeliverySlot{
+		StoreId: store, Slot: &typepb.Slot{SlotId: slot.ID, StartTime: timestamppb.New(slot.Start), EndTime: timestamppb.New(slot.End)},
+		Capacity: int32(slot.Capacity), Available: int32(slot.Available),
+	}
 }

@@ -156,7 +156,11 @@ func TestHotSlot(t *testing.T) {
 	const capacity, shoppers = 10, 60
 	var opened sync.WaitGroup
 	for range 4 {
-		opened.Go(func() { s.mustPut(t, "noon", noon, capacity) })
+		opened.Go(func() {
+			if _, err := s.put(t, "noon", noon, capacity); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 	opened.Wait()
 	s.wantSlot(t, "noon", capacity, capacity)

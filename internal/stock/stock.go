@@ -90,6 +90,8 @@ type Virtual interface {
 	Read(ctx context.Context, store string, products []string) (Epoch, map[string]int64, error)
 	// Overdue returns the orders whose holds are past their deadline, at most limit.
 	Overdue(ctx context.Context, store string, now time.Time, limit int) ([]string, error)
+	// Snapshot returns all of a store's virtual stock as it is at one instant. Errors: ErrNeedsRebuild.
+	Snapshot(ctx context.Context, store string) (Snapshot, error)
 	// TryLock keeps other rebuilders of a store away for a while, at best, unless one of them is at work. unlock may be called once.
 	TryLock(ctx context.Context, store string) (unlock func(), locked bool, err error)
 }
@@ -120,27 +122,12 @@ type Ledger interface {
 	// PutSlot writes a slot and enters the change of its capacity under an entry's id. It returns that entry, or the one before if the
 	// capacity is that already; one of epoch zero, and nothing entered, for a store that has none. Errors: ALREADY_EXISTS.
 	PutSlot(ctx context.Context, store string, slot Slot, entry, actor string) (Entry, error)
-}
-
-// Kinds of ledger entries.
-const (
-	KindSale         = "sale"
-	KindCancellation = "cancellation"
-	KindAdjustment   = "adjustment"
-)
-
-// Entry is one change of a product's stock in the ledger.
-type Entry struct {
-	ID, ProductID string
-	// Quantity is negative where something is taken away.
-	Quantity int64
-	// Epoch is the store's, as the entry's transaction read it.
-	Epoch Epoch
-	Kind  string
-	// Reference is the order, or the adjustment, that the entry belongs to.
-	Reference, Actor, Reason string
-	// Time is the transaction's commit timestamp.
-	Time time.Time
+	// Entries returns a product's entries that are older than one, newest first.
+	Entries(ctx context.Context, store, product string, than Position, limit int) ([]Entry, error)
+	// Sales returns what was sold since a time and not cancelled again, most first.
+	Sales(ctx context.Context, store string, since time.Time, limit int) ([]Line, error)
+	// Fold adds entries that are some seconds old to the balances of at most limit products.
+	Fold(ctx context.Context, store string, limit int) (Folded, error)
 }
 
 // Adjustment is a change of stock by a person or a warehouse.

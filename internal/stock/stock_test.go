@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"cloud.google.com/go/spanner"
 	"github.com/google/uuid"
 	goredis "github.com/redis/go-redis/v9"
 
@@ -17,16 +18,18 @@ import (
 	"larder.dev/internal/spannerdb/spannertest"
 	"larder.dev/internal/stock"
 	"larder.dev/internal/stock/redis"
-	"larder.dev/internal/stock/spanner"
+	stockspanner "larder.dev/internal/stock/spanner"
 )
 
 // shop is one store with real Redis and Spanner.
 type shop struct {
 	*stock.Service
 	virtual *redis.Virtual
-	ledger  *spanner.Ledger
+	ledger  *stockspanner.Ledger
 	raw     goredis.UniversalClient
-	store   string
+	// database is the ledger's.
+	database *spanner.Client
+	store    string
 }
 
 func open(t *testing.T) shop {
@@ -37,9 +40,10 @@ func open(t *testing.T) shop {
 	}
 	virtual := redis.Open(address)
 	t.Cleanup(func() { _ = virtual.Close() })
-	ledger := spanner.NewLedger(spannertest.Open(t))
+	database := spannertest.Open(t)
+	ledger := stockspanner.NewLedger(database)
 	s := shop{
-		Service: stock.NewService(virtual, ledger), virtual: virtual, ledger: ledger, raw: virtual.Client(),
+		Service: stock.NewService(virtual, ledger), virtual: virtual, ledger: ledger, raw: virtual.Client(), database: database,
 		store: "t-" + uuid.NewString()[:8],
 	}
 	t.Cleanup(func() { s.flush(t) })
@@ -86,6 +90,18 @@ func (s shop) reserve(ctx context.Context, order string, lines ...stock.Line) (s
 
 func line(product string, quantity int64) stock.Line {
 	return stock.Line{ProductID: product, Quantity: quantity}
+}
+
+// poll asks until the answer is yes, or the limit is reached.
+func poll(limit time.Duration, yes func() bool) bool {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(limit); time.Now().Before(end); <-tick.C {
+		if yes() {
+			return true
+		}
+	}
+	return yes()
 }
 
 func TestReserveTakesAllLinesOrNone(t *testing.T) {
@@ -317,78 +333,6 @@ func TestConcurrentRebuild(t *testing.T) {
 	}
 	wg.Wait()
 	s.want(t, map[string]int64{"apples": 970})
-}
-
-type catalogue struct {
-	mu    sync.Mutex
-	flips []stock.Flip
-}
-
-func (c *catalogue) Unknown(context.Context, string, []string) ([]string, error) { return nil, nil }
-
-func (c *catalogue) UpdateAvailability(_ context.Context, _ string, _ stock.Epoch, flips []stock.Flip) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.flips = append(c.flips, flips...)
-	return nil
-}
-
-// newest is what a catalogue that keeps the newest version would show.
-func (c *catalogue) newest() map[string]bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	best, shown := map[string]stock.Flip{}, map[string]bool{}
-	for _, f := range c.flips {
-		if b, ok := best[f.ProductID]; !ok || f.Epoch > b.Epoch || (f.Epoch == b.Epoch && f.Sequence >= b.Sequence) {
-			best[f.ProductID], shown[f.ProductID] = f, f.Available
-		}
-	}
-	return shown
-}
-
-func TestFlipsReachTheCatalogue(t *testing.T) {
-	s := open(t)
-	heard := &catalogue{}
-	herald := stock.NewHerald(s.virtual, s.ledger, heard)
-	tell := func() {
-		t.Helper()
-		for quiet := 0; quiet < 2; {
-			n, err := herald.Tell(t.Context(), s.store)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if n == 0 {
-				quiet++
-			}
-		}
-	}
-	s.adjust(t, map[string]int64{"apples": 2, "pears": 1})
-	tell()
-	if shown := heard.newest(); !shown["apples"] || !shown["pears"] {
-		t.Errorf("stocked: %v", shown)
-	}
-	if _, err := s.reserve(t.Context(), "o1", line("pears", 1)); err != nil {
-		t.Fatal(err)
-	}
-	tell()
-	if shown := heard.newest(); !shown["apples"] || shown["pears"] {
-		t.Errorf("the last pear is held: %v", shown)
-	}
-	if err := s.Release(t.Context(), s.store, "o1"); err != nil {
-		t.Fatal(err)
-	}
-	tell()
-	if shown := heard.newest(); !shown["pears"] {
-		t.Errorf("the pear is back: %v", shown)
-	}
-	s.flush(t)
-	if _, err := s.reserve(t.Context(), "o2", line("pears", 1)); err != nil {
-		t.Fatal(err)
-	}
-	tell()
-	if shown := heard.newest(); !shown["apples"] || shown["pears"] {
-		t.Errorf("after a rebuild: %v", shown)
-	}
 }
 
 func TestSelfTest(t *testing.T) {

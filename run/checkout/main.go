@@ -72,9 +72,10 @@ func main() {
 			checkoutredis.NewLocks(virtual.Client()), time.Now)
 
 		app.Go("attend", checkouts.Attend)
-		app.Go("herald", stock.NewHerald(virtual, ledger, catalogue).Run)
 
-		if err := app.Register(ctx, &stockpb.StockService_ServiceDesc, stock.NewServer(stocks, catalogue), stockGateway); err != nil {
+		reconciler := stock.NewReconciler(stocks, ledger, checkoutspanner.NewSales(database))
+		stockServer := stock.NewServer(stocks, reconciler, catalogue, time.Now)
+		if err := app.Register(ctx, &stockpb.StockService_ServiceDesc, stockServer, stockGateway); err != nil {
 			return err
 		}
 		return app.Register(ctx, &checkoutpb.CheckoutService_ServiceDesc, checkout.NewServer(checkouts, books), checkoutGateway)

@@ -64,7 +64,15 @@ func parseFlips(messages []redis.XMessage) ([]stock.Flip, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read flip %s: %w", message.ID, err)
 		}
-		flip := stock.Flip{ID: message.ID, Epoch: stock.Epoch(epoch), ProductID: text("product"), Available: text("available") == "1", Load: text("load") == "1"}
+		// Redis numbers entries by its clock, "<ms>-<n>".
+		millis, err := strconv.ParseInt(message.ID[:max(strings.IndexByte(message.ID, '-'), 0)], 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("read the time of flip %s: %w", message.ID, err)
+		}
+		flip := stock.Flip{
+			ID: message.ID, Time: time.UnixMilli(millis).UTC(), Epoch: stock.Epoch(epoch),
+			ProductID: text("product"), Available: text("available") == "1", Load: text("load") == "1",
+		}
 		if !flip.Load {
 			if flip.Sequence, err = strconv.ParseInt(text("seq"), 10, 64); err != nil {
 				return nil, fmt.Errorf("read flip %s: %w", message.ID, err)

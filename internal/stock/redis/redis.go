@@ -83,6 +83,9 @@ func (v *Virtual) Close() error { return errors.Join(v.client.Close(), v.once.Cl
 // Client gives the checkout's courtesy lock a connection.
 func (v *Virtual) Client() redis.UniversalClient { return v.client }
 
+// Ping asks the server for an answer.
+func (v *Virtual) Ping(ctx context.Context) error { return v.client.Ping(ctx).Err() }
+
 // SelfTest runs every script against a store of no products. A server that can't tell a script its identity fails it, and sells nothing.
 func (v *Virtual) SelfTest(ctx context.Context) error {
 	store := "self-test-" + uuid.NewString() // probes may overlap
@@ -100,6 +103,9 @@ func (v *Virtual) SelfTest(ctx context.Context) error {
 	overdue, err := v.Overdue(ctx, store, time.UnixMilli(2), 1)
 	if err != nil || len(overdue) != 1 {
 		return fmt.Errorf("stock self-test: overdue: %v, %w", overdue, err)
+	}
+	if _, err := v.Snapshot(ctx, store); err != nil {
+		return fmt.Errorf("stock self-test: snapshot: %w", err)
 	}
 	return errors.Join(v.Settle(ctx, store, "o", hold), v.Release(ctx, store, "o"),
 		v.Apply(ctx, store, "e", 1, []stock.Line{{ProductID: "p", Quantity: 1}}))

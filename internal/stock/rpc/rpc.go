@@ -3,7 +3,6 @@ package rpc
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	productpb "larder.dev/api/product/v1"
@@ -16,6 +15,8 @@ type Catalogue struct {
 	Client productpb.ProductServiceClient
 }
 
+var _ stock.Catalogue = Catalogue{}
+
 // Unknown implements stock.Catalogue.
 func (c Catalogue) Unknown(ctx context.Context, store string, products []string) ([]string, error) {
 	answer, err := c.Client.BatchGetOffers(ctx, &productpb.BatchGetOffersRequest{StoreId: store, ProductIds: products})
@@ -25,16 +26,4 @@ func (c Catalogue) Unknown(ctx context.Context, store string, products []string)
 	return slices.DeleteFunc(slices.Clone(products), func(product string) bool {
 		return slices.ContainsFunc(answer.GetOffers(), func(o *productpb.Offer) bool { return o.GetProductId() == product })
 	}), nil
-}
-
-// UpdateAvailability implements stock.Catalogue.
-func (c Catalogue) UpdateAvailability(ctx context.Context, store string, epoch stock.Epoch, flips []stock.Flip) error {
-	request := &productpb.UpdateAvailabilityRequest{StoreId: store, Epoch: int64(epoch)}
-	for _, flip := range flips {
-		request.Changes = append(request.Changes, &productpb.Availability{ProductId: flip.ProductID, Available: flip.Available, Sequence: flip.Sequence})
-	}
-	if _, err := c.Client.UpdateAvailability(ctx, request); err != nil {
-		return fmt.Errorf("ask the product service: %w", err)
-	}
-	return nil
 }

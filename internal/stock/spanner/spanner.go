@@ -95,21 +95,24 @@ func (l *Ledger) Bump(ctx context.Context, store string) (stock.Epoch, error) {
 
 // SumAt implements stock.Ledger.
 func (l *Ledger) SumAt(ctx context.Context, store string, epoch stock.Epoch) (map[string]int64, error) {
-	statement := spanner.Statement{SQL: sumSQL, Params: map[string]any{"store": store}}
-	quantities := map[string]int64{}
-	err := l.client.Single().WithTimestampBound(spanner.ReadTimestamp(epoch.Time())).Query(ctx, statement).Do(func(row *spanner.Row) error {
-		var product string
-		var quantity int64
-		if err := row.Columns(&product, &quantity); err != nil {
-			return err
-		}
-		quantities[product] = quantity
-		return nil
-	})
+	quantities, err := sum(ctx, l.client.Single().WithTimestampBound(spanner.ReadTimestamp(epoch.Time())), store)
 	if err != nil {
 		return nil, fmt.Errorf("sum the ledger at %s: %w", epoch.Time().Format(time.RFC3339Nano), err)
 	}
 	return quantities, nil
+}
+
+func sum(ctx context.Context, txn *spanner.ReadOnlyTransaction, store string) (map[string]int64, error) {
+	statement := spanner.Statement{SQL: sumSQL, Params: map[string]any{"store": store}}
+	quantities := map[string]int64{}
+	err := txn.Query(ctx, statement).Do(func(row *spanner.Row) error {
+		var product string
+		var quantity int64
+		err := row.Columns(&product, &quantity)
+		quantities[product] = quantity
+		return err
+	})
+	return quantities, err
 }
 
 // Stocked implements stock.Ledger.

@@ -1,0 +1,254 @@
+package stock
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Reconciling compares the virtual stock with the truth. Of each product the virtual stock must have, available and held by orders that
+// aren't sold, what the ledger has. The two can't be read at one instant, so the virtual stock is read first, and what the ledger took
+// in since is told apart exactly:
+//
+//   - A sale that was reserved after the snapshot: the token of its hold, which the script made, is above the snapshot's.
+//   - An adjustment or a cancellation that the virtual stock doesn't remember as applied: on its way, while it is young.
+//   - A hold whose order is sold under this very hold is in the ledger already, and waits to be settled. One under another hold will be
+//     given back, so it counts as held.
+//
+// Nothing else changes one without the other. What differs nonetheless is looked at a few times, and only what differs each time is drift.
+// A rebuild under a new epoch mends it.
+
+// Snapshot is a store's virtual stock at one instant.
+type Snapshot struct {
+	Epoch Epoch
+	// Token is the last that was given out: each change of stock makes a greater one.
+	Token int64
+	// Quantities are what may still be promised.
+	Quantities map[string]int64
+	// Holds are by order.
+	Holds map[string]Held
+	// Applied are the ledger's entries that were added since the load.
+	Applied map[string]bool
+}
+
+// Held is what an order holds.
+type Held struct {
+	Hold
+	Lines []Line
+}
+
+// History is the ledger as it was at a moment, which Spanner names by a timestamp. A moment may be read for an hour.
+type History interface {
+	// Moment returns a store's epoch, zero for a store without one, and the moment it was read at: now.
+	Moment(ctx context.Context, store string) (Epoch, time.Time, error)
+	// Sum returns the same, with the stock of every product at that moment.
+	Sum(ctx context.Context, store string) (Epoch, time.Time, map[string]int64, error)
+	// Between returns the products' entries that were committed after one moment and until another.
+	Between(ctx context.Context, store string, products []string, after, until time.Time) ([]Entry, error)
+}
+
+// Orders is the room order.
+type Orders interface {
+	// Sold returns the holds under which orders were sold, of those that were sold at a moment, whatever became of them since.
+	Sold(ctx context.Context, at time.Time, orders []string) (map[string]Hold, error)
+}
+
+// Drift is a product whose virtual stock isn't what the ledger has.
+type Drift struct {
+	ProductID string
+	// Ledger is without what is on its way to the virtual stock; Available + Held should be the same.
+	Ledger, Available, Held int64
+}
+
+// Reconciliation is what was found.
+type Reconciliation struct {
+	Products, Holds int
+	// Drifts are by product, at most maxDrifts.
+	Drifts []Drift
+	// Epoch is the new one after a drift was mended, else zero.
+	Epoch Epoch
+}
+
+const (
+	// looks is how often a difference must be seen, lookAgain the time between two.
+	looks     = 3
+	lookAgain = time.Second
+	// onItsWay is how long an entry may take from the ledger to the virtual stock: a cancellation's is told by an event.
+	onItsWay = 10 * time.Second
+	// maxDrifts bounds what is told, and what is looked at again.
+	maxDrifts = 1000
+)
+
+// Reconciler compares the virtual stock with the ledger and the orders.
+type Reconciler struct {
+	service *Service
+	history History
+	orders  Orders
+}
+
+// NewReconciler makes one.
+func NewReconciler(service *Service, history History, orders Orders) *Reconciler {
+	return &Reconciler{service: service, history: history, orders: orders}
+}
+
+// Reconcile compares a store's virtual stock, and mends it. A virtual stock that is missing or of another epoch is rebuilt, and is no
+// drift. Errors: STOCK_REBUILDING.
+func (r *Reconciler) Reconcile(ctx context.Context, store string) (Reconciliation, error) {
+	var found Reconciliation
+	for i := range looks {
+		if i > 0 {
+			if err := wait(ctx, lookAgain); err != nil {
+				return Reconciliation{}, err
+			}
+		}
+		seen, err := r.look(ctx, store)
+		if err != nil {
+			return Reconciliation{}, fmt.Errorf("compare the stock of %s: %w", store, err)
+		}
+		if i > 0 {
+			seen.Drifts = slices.DeleteFunc(seen.Drifts, func(d Drift) bool {
+				return !slices.ContainsFunc(found.Drifts, func(before Drift) bool { return before.ProductID == d.ProductID })
+			})
+		}
+		if found = seen; len(found.Drifts) == 0 {
+			return found, nil
+		}
+	}
+	for _, drift := range found.Drifts {
+		slog.ErrorContext(ctx, "stock drifted", "store", store, "product", drift.ProductID,
+			"ledger", drift.Ledger, "available", drift.Available, "held", drift.Held)
+	}
+	var err error
+	found.Epoch, _, err = r.service.Rebuild(ctx, store)
+	return found, err
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// errMoved: the epoch changed while the two were read.
+var errMoved = errors.New("the epoch moved on")
+
+func (r *Reconciler) look(ctx context.Context, store string) (Reconciliation, error) {
+	for range 3 {
+		seen, err := r.compare(ctx, store)
+		if !errors.Is(err, ErrNeedsRebuild) && !errors.Is(err, errMoved) {
+			return seen, err
+		}
+		if err := r.service.Check(ctx, store); err != nil {
+			return Reconciliation{}, err
+		}
+	}
+	return Reconciliation{}, rebuilding(errMoved)
+}
+
+func (r *Reconciler) compare(ctx context.Context, store string) (Reconciliation, error) {
+	epoch, before, err := r.history.Moment(ctx, store)
+	if err != nil || epoch == 0 {
+		return Reconciliation{}, err // a store without an epoch has neither
+	}
+	snapshot, err := r.service.virtual.Snapshot(ctx, store)
+	if err != nil {
+		return Reconciliation{}, err
+	}
+	current, now, ledger, err := r.history.Sum(ctx, store)
+	if err != nil {
+		return Reconciliation{}, err
+	}
+	if snapshot.Epoch != epoch || current != epoch {
+		return Reconciliation{}, errMoved
+	}
+	sold, err := r.orders.Sold(ctx, now, slices.Collect(maps.Keys(snapshot.Holds)))
+	if err != nil {
+		return Reconciliation{}, fmt.Errorf("read the orders of holds: %w", err)
+	}
+	held := map[string]int64{}
+	for order, hold := range snapshot.Holds {
+		if sale, ok := sold[order]; ok && sale == hold.Hold {
+			continue
+		}
+		for _, line := range hold.Lines {
+			held[line.ProductID] += line.Quantity
+		}
+	}
+	seen := Reconciliation{Products: len(ledger), Holds: len(snapshot.Holds), Drifts: differences(ledger, snapshot.Quantities, held)}
+	if len(seen.Drifts) == 0 {
+		return seen, nil
+	}
+	pending, err := r.pending(ctx, store, snapshot, seen.Drifts, before, now)
+	if err != nil {
+		return Reconciliation{}, err
+	}
+	for i := range seen.Drifts {
+		seen.Drifts[i].Ledger -= pending[seen.Drifts[i].ProductID]
+	}
+	seen.Drifts = slices.DeleteFunc(seen.Drifts, func(d Drift) bool { return d.Ledger == d.Available+d.Held })
+	return seen, nil
+}
+
+// differences are the products of either side that the sides don't agree on, by id.
+func differences(ledger, available, held map[string]int64) []Drift {
+	products := map[string]bool{}
+	for _, side := range []map[string]int64{ledger, available, held} {
+		for product := range side {
+			products[product] = true
+		}
+	}
+	var drifts []Drift
+	for product := range products {
+		drift := Drift{ProductID: product, Ledger: ledger[product], Available: available[product], Held: held[product]}
+		if drift.Ledger != drift.Available+drift.Held {
+			drifts = append(drifts, drift)
+		}
+	}
+	slices.SortFunc(drifts, func(a, b Drift) int { return cmp.Compare(a.ProductID, b.ProductID) })
+	return drifts[:min(len(drifts), maxDrifts)]
+}
+
+// pending sums what the ledger has and a snapshot that was taken after before couldn't have.
+func (r *Reconciler) pending(ctx context.Context, store string, snapshot Snapshot, drifts []Drift, before, now time.Time) (map[string]int64, error) {
+	products := make([]string, len(drifts))
+	for i, drift := range drifts {
+		products[i] = drift.ProductID
+	}
+	entries, err := r.history.Between(ctx, store, products, before.Add(-onItsWay), now)
+	if err != nil {
+		return nil, err
+	}
+	// What was entered under an older epoch was loaded, and what was sold before before was reserved before the snapshot.
+	entries = slices.DeleteFunc(entries, func(e Entry) bool {
+		return e.Epoch != snapshot.Epoch || (e.Kind == KindSale && !e.Time.After(before))
+	})
+	var orders []string
+	for _, entry := range entries {
+		if entry.Kind == KindSale {
+			orders = append(orders, entry.Reference)
+		}
+	}
+	sold, err := r.orders.Sold(ctx, now, slices.Compact(slices.Sorted(slices.Values(orders))))
+	if err != nil {
+		return nil, fmt.Errorf("read the orders of sales: %w", err)
+	}
+	pending := map[string]int64{}
+	for _, entry := range entries {
+		late := !snapshot.Applied[entry.ID]
+		if entry.Kind == KindSale {
+			late = sold[entry.Reference].Token > snapshot.Token
+		}
+		if late {
+			pending[entry.ProductID] += entry.Quantity
+		}
+	}
+	return pending, nil
+}

@@ -1,0 +1,82 @@
+package redis
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+
+	"larder.dev/internal/stock"
+)
+
+//go:embed snapshot.lua
+var snapshotLua string
+
+var snapshot = redis.NewScript(storeLua + snapshotLua)
+
+// Snapshot implements stock.Virtual. It holds up the server for as long as it takes to write a store's hash down.
+func (v *Virtual) Snapshot(ctx context.Context, store string) (stock.Snapshot, error) {
+	answer, err := snapshot.RunRO(ctx, v.client, keys(store)).Slice()
+	if err != nil {
+		return stock.Snapshot{}, fmt.Errorf("take a snapshot: %w", err)
+	}
+	if len(answer) == 1 {
+		return stock.Snapshot{}, stock.ErrNeedsRebuild
+	}
+	epoch, _ := answer[1].(string)
+	fields, _ := answer[2].([]any)
+	hold, err := parseHold(epoch, "0")
+	if err != nil {
+		return stock.Snapshot{}, err
+	}
+	s := stock.Snapshot{Epoch: hold.Epoch, Quantities: map[string]int64{}, Holds: map[string]stock.Held{}, Applied: map[string]bool{}}
+	for i := 0; i+1 < len(fields); i += 2 {
+		field, _ := fields[i].(string)
+		value, _ := fields[i+1].(string)
+		if err := take(&s, field, value); err != nil {
+			return stock.Snapshot{}, fmt.Errorf("read the field %s of %s: %w", field, store, err)
+		}
+	}
+	return s, nil
+}
+
+// take reads a field of a store's hash; store.lua lists them.
+func take(s *stock.Snapshot, field, value string) (err error) {
+	kind, name, _ := strings.Cut(field, ":")
+	switch kind {
+	case "seq":
+		s.Token, err = strconv.ParseInt(value, 10, 64)
+	case "stock":
+		s.Quantities[name], err = strconv.ParseInt(value, 10, 64)
+	case "hold":
+		s.Holds[name], err = decodeHold(value)
+	case "applied":
+		s.Applied[name] = true
+	}
+	return err
+}
+
+// decodeHold reads "<epoch>|<token>|<deadline>|<lines>".
+func decodeHold(value string) (stock.Held, error) {
+	parts := strings.SplitN(value, "|", 4)
+	if len(parts) != 4 {
+		return stock.Held{}, fmt.Errorf("%q is no hold", value)
+	}
+	hold, err := parseHold(parts[0], parts[1])
+	if err != nil {
+		return stock.Held{}, err
+	}
+	held := stock.Held{Hold: hold}
+	for pair := range strings.SplitSeq(parts[3], ",") {
+		product, text, _ := strings.Cut(pair, "=")
+		quantity, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return stock.Held{}, fmt.Errorf("%q is no hold: %w", value, err)
+		}
+		held.Lines = append(held.Lines, stock.Line{ProductID: product, Quantity: quantity})
+	}
+	return held, nil
+}
