@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel"
@@ -47,6 +48,11 @@ func New(ctx context.Context, app *function.App) (http.Handler, error) {
 	var config config
 	if err := app.Load(&config); err != nil {
 		return nil, err
+	}
+	for _, secret := range config.Secrets {
+		if strings.TrimSpace(secret) == "" {
+			return nil, errors.New("WEBHOOK_SECRETS has an empty secret: anybody could sign with it")
+		}
 	}
 	client, err := app.PubSub(ctx)
 	if err != nil {
@@ -99,8 +105,12 @@ func (h *webhook) take(ctx context.Context, w http.ResponseWriter, r *http.Reque
 		return fault.Invalid("body", "can't be read to its end").WithCause(err)
 	}
 	told, err := stripe.ReadWebhook(body, r.Header.Get("Stripe-Signature"), h.config.Secrets, h.config.Tolerance, h.now())
-	if err != nil || told == nil {
+	if err != nil {
 		return err
+	}
+	if told == nil {
+		slog.DebugContext(ctx, "webhook is nothing for us")
+		return nil
 	}
 	return h.tell(ctx, told)
 }
