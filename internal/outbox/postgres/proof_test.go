@@ -62,38 +62,56 @@ func TestNothingIsPassedOver(t *testing.T) {
 			}
 			run(t, rig, store, relay.batch)
 
-			const writers = 8
-			written := make([][]string, writers)
-			end := time.Now().Add(2500 * time.Millisecond)
-			var writing sync.WaitGroup
-			for w := range writers {
-				writing.Go(func() {
-					var err error
-					written[w], err = rig.WriteUnevenly(t.Context(), rand.New(rand.NewPCG(seed, uint64(w))), fmt.Sprint(w), func(int) bool { return time.Now().After(end) })
-					if err != nil {
-						t.Errorf("write: %v", err)
-					}
+			var all, missing []string
+			// What a broken relay passes over is a matter of luck, which is tried more than once.
+			for round := 0; round == 0 || relay.broken && len(missing) == 0 && round < 8; round++ {
+				all = append(all, writeUnevenly(t, rig, seed, round)...)
+				// When the cursor is behind the last event, all before it were published or passed over.
+				last := fmt.Sprint("last-", round)
+				write(t, rig, rig.Event(last, "users/last"))
+				all = append(all, last)
+				passed(t, rig, last)
+				arrival := limit // of what is published, but still on its way
+				if relay.broken {
+					arrival = 2 * time.Second
+				}
+				outboxtest.Poll(arrival, func() bool {
+					missing = inbox.Missing(all)
+					return len(missing) == 0
 				})
 			}
-			writing.Wait()
-			// When the cursor is behind the last event, all before it were published or passed over.
-			write(t, rig, rig.Event("last", "users/last"))
-			passed(t, rig, "last")
-			all := append(slices.Concat(written...), "last")
-			outboxtest.Poll(time.Second, func() bool { return len(inbox.Missing(all)) == 0 }) // what is published, but still on its way
-			missing := inbox.Missing(all)
 			duplicates, strange := inbox.Duplicates(all)
 			switch {
 			case len(strange) > 0:
 				t.Errorf("%d events that were rolled back arrived, such as %s", len(strange), strange[0])
 			case relay.broken && len(missing) == 0:
 				t.Errorf("all %d events arrived from a relay that breaks a rule", len(all))
-			case !relay.broken && len(missing)+duplicates > 0:
-				t.Errorf("of %d events %d are missing, %d came twice", len(all), len(missing), duplicates)
+			case !relay.broken && len(missing) > 0:
+				t.Errorf("of %d events %d are missing", len(all), len(missing))
 			}
 			t.Logf("of %d events %d are missing, %d came twice", len(all), len(missing), duplicates)
 		})
 	}
+}
+
+// writeUnevenly writes from several writers for a while.
+func writeUnevenly(t *testing.T, rig *outboxtest.Rig, seed uint64, round int) []string {
+	t.Helper()
+	written := make([][]string, 8)
+	end := time.Now().Add(2500 * time.Millisecond)
+	var writing sync.WaitGroup
+	for w := range written {
+		writing.Go(func() {
+			choice := rand.New(rand.NewPCG(seed, uint64(len(written)*round+w)))
+			var err error
+			written[w], err = rig.WriteUnevenly(t.Context(), choice, fmt.Sprintf("%d-%d", round, w), func(int) bool { return time.Now().After(end) })
+			if err != nil {
+				t.Errorf("write: %v", err)
+			}
+		})
+	}
+	writing.Wait()
+	return slices.Concat(written...)
 }
 
 func seed(t *testing.T) uint64 {
