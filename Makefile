@@ -1,8 +1,8 @@
 # Larder's commands. `make help` lists them.
 PROFILE ?= demo
-export PROFILE ONLY NAME CHECKS PACKAGES
+export PROFILE ONLY NAME CHECKS PACKAGES TOPIC ID DATA
 
-.PHONY: help demo up down status logs reset build generate check check-faults test recovery
+.PHONY: help demo up down status logs reset run-job dlq-list dlq-show dlq-replay build generate check check-faults test recovery
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -27,6 +27,18 @@ logs: ## follow the log of one process: make logs NAME=checkout
 
 reset: ## stop, and delete data, logs and programs
 	@local/bin/reset.sh
+
+run-job: ## run a scheduled function now and print its report: make run-job NAME=ReconcileStock
+	@local/bin/job.sh
+
+dlq-list: ## list what could never be taken in, of all topics or of TOPIC=order-events
+	@local/bin/deadletters.sh list
+
+dlq-show: ## show one dead letter: make dlq-show TOPIC=order-events ID=4711
+	@local/bin/deadletters.sh show
+
+dlq-replay: ## publish its message again, as it came or with the data of a file: make dlq-replay TOPIC=... ID=... DATA=mended.json
+	@local/bin/deadletters.sh replay
 
 build: ## build the programs
 	@local/bin/build.sh

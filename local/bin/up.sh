@@ -17,12 +17,14 @@ esac
 local/components/install.sh
 one_at_a_time
 
+# What runs: which part of the platform, by which list of processes.
+wanted="$only $(cat local/process-compose.yaml local/env.sh | sha256sum | cut -c1-12)"
 running= old=' '
 if supervisor_pid >/dev/null && [ -n "$(processes)" ]; then
 	running=$(cat "$state/run/only" 2>/dev/null || true)
 fi
-if [ "$running" != "$only" ]; then
-	# What a killed supervisor left behind, or the components alone.
+if [ "$running" != "$wanted" ]; then
+	# What a killed supervisor left behind, the components alone, or another version's processes.
 	LARDER_LOCKED=1 local/bin/down.sh
 	running=
 fi
@@ -54,21 +56,11 @@ if [ -z "$running" ]; then
 	if [ "$only" = platform ]; then
 		while read -r component address; do
 			port_free "$component" "$address" || taken=1
-		done <<-LIST
-			debezium $DEBEZIUM_URL
-			payments $STRIPE_API_URL
-			metadata $GCE_METADATA_HOST
-			edge $EDGE_ADDR
-			user $USER_ADDR
-			product $PRODUCT_ADDR
-			search $SEARCH_ADDR
-			cart $CART_ADDR
-			checkout $CHECKOUT_ADDR
-			order $ORDER_ADDR
-			payment $PAYMENT_ADDR
-			relay $RELAY_ADDR
-			productindex $PRODUCTINDEX_ADDR
-		LIST
+		done < <(
+			printf '%s %s\n' debezium "$DEBEZIUM_URL" payments "$STRIPE_API_URL" metadata "$GCE_METADATA_HOST" mailsink "$SMTP_ADDR"
+			# A program of ours has its address in <NAME>_ADDR.
+			local/env.sh "$profile" | sed -n "/SMTP/d; s/^export \([A-Z]*\)_ADDR='\(.*\)'\$/\L\1\E \2/p"
+		)
 	fi
 	[ $taken = 0 ] || exit 1
 fi
@@ -84,7 +76,7 @@ if [ "$only" = platform ]; then
 fi
 
 if [ -z "$running" ]; then
-	echo "$only" >"$state/run/only"
+	echo "$wanted" >"$state/run/only"
 	namespaces=(-n components)
 	if [ "$only" = platform ]; then namespaces+=(-n platform); fi
 	# Every process inherits LARDER_SUPERVISED; make down finds by it what a killed supervisor left.
@@ -97,9 +89,9 @@ else
 	# What was built anew is ended; the supervisor starts it again. (A restart by command would wait for dependencies,
 	# and give up where one of them is just being restarted.)
 	while IFS=$'\t' read -r name pid _; do
-		program=$state/bin/$name
-		if [ -x "$program" ] && [ -e "/proc/$pid/exe" ] && [[ " $LARDER_OUTSIDE " != *" $name "* ]] &&
-			! cmp -s "$program" "/proc/$pid/exe"; then
+		program=$(readlink "/proc/$pid/exe" || true)
+		program=$state/bin/$(basename "${program% (deleted)}") # deleted: replaced by a new file
+		if [ -x "$program" ] && ! cmp -s "$program" "/proc/$pid/exe"; then
 			echo "restarting $name, which was built anew"
 			kill -TERM "$pid"
 			old+="$pid "
@@ -107,8 +99,8 @@ else
 	done < <(processes)
 fi
 
-# Wait, and say what becomes ready.
-said=' ' waiting=
+# Wait, and say what becomes ready. What came before, a build above all, doesn't count against the limit.
+said=' ' waiting= since=$(now)
 while sleep 0.3; do
 	waiting= seen=0
 	while IFS=$'\t' read -r name pid ready restarts; do
@@ -126,7 +118,7 @@ while sleep 0.3; do
 		tail -5 "$state/log/supervisor.out" >&2
 		exit 1
 	fi
-	if [ $(($(now) - start)) -gt $((limit * 1000)) ]; then
+	if [ $(($(now) - since)) -gt $((limit * 1000)) ]; then
 		echo "not ready after $limit s:${waiting:- the process supervisor}" >&2
 		for name in $waiting; do
 			for log in "$state/log/$name.log" "$state/log/$name-fill.log"; do
@@ -150,5 +142,7 @@ echo "Spanner          $SPANNER_EMULATOR_HOST ($SPANNER_DATABASE)"
 echo "Pub/Sub          $PUBSUB_EMULATOR_HOST"
 if [ "$only" = platform ]; then
 	echo "payment provider $STRIPE_API_URL"
+	echo "mails            http://$MAILSINK_ADDR"
+	echo "scheduled jobs   http://$INVOKER_ADDR/status"
 fi
 echo "profile $profile is up, all ready, in $(seconds "$start") s"

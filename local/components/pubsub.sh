@@ -27,18 +27,32 @@ start() {
 # fill makes the topics and subscriptions.
 fill() { make_topics && tell_again; }
 
+# make_topics: each topic has another one for its dead letters, where they lie in a subscription of the same name. A function gets
+# what is pushed through the invoker, which signs it; on Google Cloud, Pub/Sub signs by itself (oidcToken) and tries again less
+# often. What fails a hundred times goes to the dead letters in any case.
 make_topics() {
-	local project=projects/$GOOGLE_CLOUD_PROJECT topic subscription
-	while read -r topic; do
-		put "$project/topics/$topic" '{}' || return
-	done < <(jq -r '.topics[]' "$root/local/pubsub.json")
-	while read -r subscription; do
-		put "$project/subscriptions/$(jq -r .name <<<"$subscription")" \
-			"$(jq -c --arg p "$project" 'del(.name)
-				| .topic = "\($p)/topics/\(.topic)"
-				| if .deadLetterPolicy then .deadLetterPolicy.deadLetterTopic |= "\($p)/topics/\(.)" else . end' \
-				<<<"$subscription")" || return
-	done < <(jq -c '.subscriptions[]' "$root/local/pubsub.json")
+	local project=projects/$GOOGLE_CLOUD_PROJECT all resource body
+	all=$(jq -r --arg project "$project" --arg invoker "http://$INVOKER_ADDR" '
+		def topic: "\($project)/topics/\(.)";
+		def subscription: {
+			resource: "subscriptions/\(.name)",
+			body: (del(.name) + {
+				topic: (.topic | topic),
+				deadLetterPolicy: {deadLetterTopic: ("\(.topic)-dead-letters" | topic), maxDeliveryAttempts: 100}
+			})
+		};
+		((.topics[] | ., "\(.)-dead-letters") | {resource: "topics/\(.)", body: {}}),
+		(.topics[] | "\(.)-dead-letters" | {resource: "subscriptions/\(.)", body: {topic: topic, ackDeadlineSeconds: 60}}),
+		(.pull[] | subscription),
+		(.push | to_entries[] | .key as $function | .value[] | {
+			name: "\($function)-\(.)", topic: ., ackDeadlineSeconds: 30,
+			pushConfig: {pushEndpoint: "\($invoker)/push/\($function)"},
+			retryPolicy: {minimumBackoff: "0.2s", maximumBackoff: "10s"}
+		} | subscription)
+		| "\(.resource) \(.body | tojson)"' "$root/local/pubsub.json") || return
+	while read -r resource body; do
+		put "$project/$resource" "$body" || return
+	done <<<"$all"
 }
 
 # put RESOURCE JSON: true if it is made, or was there (409).

@@ -57,6 +57,8 @@ type answer struct {
 	body        []byte
 }
 
+func (a *answer) ok() bool { return a.status/100 == 2 }
+
 // post calls a function, with a header and a body, as an account. A function that refuses the token is asked once more with a new
 // one: the metadata server's key may be another by now. The error says that there was no answer.
 func (c *caller) post(ctx context.Context, account, function string, header http.Header, body []byte) (*answer, error) {

@@ -9,7 +9,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -351,6 +354,28 @@ func TestJobRuns(t *testing.T) {
 	})
 }
 
+// A run that fails is made up for long before the next one, and what has succeeded isn't run again before its time.
+func TestFailedRunIsMadeUpFor(t *testing.T) {
+	s := start(t)
+	s.schedule.soon, s.schedule.jobs[0].every = 5*time.Millisecond, time.Hour
+	s.function.answer = func(n int) (int, string) {
+		if n < 4 {
+			return http.StatusInternalServerError, ""
+		}
+		return http.StatusOK, "{}"
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); s.schedule.run(ctx) }()
+	eventually(t, "a run succeeds", func() bool { return len(s.function.seen()) >= 4 })
+	<-time.After(200 * time.Millisecond)
+	stop()
+	<-ended
+	if n := len(s.function.seen()); n != 4 {
+		t.Errorf("%d runs", n)
+	}
+}
+
 // However a job is asked for, its runs follow each other.
 func TestJobNeverOverlaps(t *testing.T) {
 	var mu sync.Mutex
@@ -410,4 +435,56 @@ func mustStatus(s *setting) report {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.told
+}
+
+// Every function is called by somebody: by Pub/Sub, by the schedule or through the edge; and nobody calls what isn't there.
+func TestEveryFunctionIsCalled(t *testing.T) {
+	environment, err := exec.Command("../env.sh", "demo").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(`(?m)^export LARDER_FUNCTIONS='(.*)'$`).FindSubmatch(environment)
+	if found == nil {
+		t.Fatalf("no functions in\n%s", environment)
+	}
+	functions := strings.Fields(string(found[1]))
+	called := map[string]string{"paymentwebhook": "edge"}
+	jobs, err := loadSchedule("../schedule.json", functions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, j := range jobs {
+		called[lower(j.function)] = "schedule"
+	}
+	text, err := os.ReadFile("../pubsub.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var settings struct {
+		Topics []string
+		Push   map[string][]string
+	}
+	if err := json.Unmarshal(text, &settings); err != nil {
+		t.Fatal(err)
+	}
+	for function, topics := range settings.Push {
+		if called[function] != "" {
+			t.Errorf("%s is called by Pub/Sub and by %s", function, called[function])
+		}
+		called[function] = "Pub/Sub"
+		for _, topic := range topics {
+			if !slices.Contains(settings.Topics, topic) {
+				t.Errorf("%s hears of topic %s, which isn't there", function, topic)
+			}
+		}
+	}
+	for _, function := range functions {
+		if called[lower(function)] == "" {
+			t.Errorf("nobody calls %s", function)
+		}
+		delete(called, lower(function))
+	}
+	for function, by := range called {
+		t.Errorf("%s calls %s, which isn't there", by, function)
+	}
 }

@@ -90,11 +90,12 @@ func loadSchedule(path string, functions []string) ([]*job, error) {
 type schedule struct {
 	jobs   []*job
 	caller *caller
+	soon   time.Duration // the pause before a second try, doubled before each further one
 	log    *slog.Logger
 }
 
 func newSchedule(jobs []*job, caller *caller, log *slog.Logger) *schedule {
-	return &schedule{jobs, caller, log}
+	return &schedule{jobs, caller, time.Second, log}
 }
 
 // run runs every job in its period until ctx ends; a run under way is cut off then.
@@ -107,16 +108,22 @@ func (s *schedule) run(ctx context.Context) {
 }
 
 // repeat runs one job: first when its function is ready, and then with a pause of the period, a tenth more or less, so that jobs
-// don't keep step with each other.
+// don't keep step with each other. A run that fails is made up for sooner: what it needs may just be starting.
 func (s *schedule) repeat(ctx context.Context, j *job) {
-	pause := time.Duration(rand.Int64N(int64(min(j.every, 5*time.Second))))
+	pause, again := time.Duration(rand.Int64N(int64(min(j.every, 5*s.soon)))), s.soon
 	for wait(ctx, pause) {
 		if !s.caller.ready(ctx, j.function) {
-			pause = time.Second
+			pause = s.soon
 			continue
 		}
-		_, _ = s.once(ctx, j) // told in the log and by /status
-		pause = j.every + time.Duration((rand.Float64()-0.5)*0.2*float64(j.every))
+		got, err := s.once(ctx, j) // told in the log and by /status
+		if err == nil && got.ok() {
+			pause, again = j.every, s.soon
+		} else {
+			again = min(2*again, j.every)
+			pause = again
+		}
+		pause += time.Duration((rand.Float64() - 0.5) * 0.2 * float64(pause))
 	}
 }
 
@@ -151,7 +158,7 @@ func (s *schedule) once(ctx context.Context, j *job) (*answer, error) {
 	if err != nil {
 		how.Error = err.Error()
 	} else {
-		how.Status, how.OK, how.Report = got.status, got.status/100 == 2, asJSON(got.body)
+		how.Status, how.OK, how.Report = got.status, got.ok(), asJSON(got.body)
 	}
 	before := j.end(how)
 	switch level := slog.LevelError; {
