@@ -8,5 +8,5 @@ if [ -z "${NAME-}" ]; then
 fi
 curl -sS --fail-with-body -m 200 -X POST "http://$INVOKER_ADDR/run/$NAME" && exit
 code=$?
-echo "the job $NAME failed: make logs NAME=${NAME,,}" >&2
+echo "its log: make logs NAME=${NAME,,}" >&2
 exit $code

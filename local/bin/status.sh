@@ -19,7 +19,7 @@ mebibytes() {
 }
 
 bad=0 total=0 count=0
-printf '%-14s %8s %-10s %8s %8s\n' NAME PID READY RESTARTS 'RSS MiB'
+printf '%-18s %8s %-10s %8s %8s\n' NAME PID READY RESTARTS 'RSS MiB'
 while IFS=$'\t' read -r name pid ready restarts; do
 	count=$((count + 1))
 	if [ "$ready" = Ready ]; then ready=yes; else bad=$((bad + 1)); ready="no ($ready)"; fi
@@ -27,7 +27,7 @@ while IFS=$'\t' read -r name pid ready restarts; do
 	if [[ " $LARDER_OUTSIDE " == *" $name "* ]]; then ready="$ready, outside"; fi
 	rss=$(mebibytes "$pid")
 	total=$((total + rss))
-	printf '%-14s %8s %-10s %8s %8s\n' "$name" "$pid" "$ready" "$restarts" "$rss"
+	printf '%-18s %8s %-10s %8s %8s\n' "$name" "$pid" "$ready" "$restarts" "$rss"
 done < <(processes | sort)
-printf '%-14s %8s %-10s %8s %8s\n' "$count in all" '' "$((count - bad)) ready" '' "$total"
+printf '%-18s %8s %-10s %8s %8s\n' "$count in all" '' "$((count - bad)) ready" '' "$total"
 [ $count -gt 0 ] && [ $bad = 0 ]

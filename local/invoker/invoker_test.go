@@ -328,7 +328,7 @@ func TestJobRuns(t *testing.T) {
 		t.Errorf("a run that fails: %d %s", status, text)
 	}
 	last := status(t, s)
-	if last.Runs != 2 || last.Failures != 1 || last.Last.Status != 500 || last.Last.OK || string(last.Last.Report) != `"no JSON"` {
+	if last.Runs != 2 || last.Failures != 1 || last.Last.Status != http.StatusInternalServerError || last.Last.OK || string(last.Last.Report) != `"no JSON"` {
 		t.Errorf("status %+v %+v", last, last.Last)
 	}
 	if status, _ := post(t, s.URL+"/run/ClearCart", ""); status != http.StatusNotFound {
