@@ -200,7 +200,10 @@ func TestEventFollowsIntent(t *testing.T) {
 		b.want(id, payment.Voided, whole, whole)
 	})
 	t.Run("another intent", func(t *testing.T) {
-		id, _ := b.sell()
+		id, intent := b.sell()
+		if _, err := b.provider.Provider.Capture(t.Context(), intent, gbp(whole), "lost-"+id); err != nil {
+			t.Fatal(err)
+		}
 		other, err := b.provider.Create(t.Context(), payment.CreateRequest{Order: id, Key: uuid.NewString(), Amount: gbp(whole)})
 		if err != nil {
 			t.Fatal(err)

@@ -234,6 +234,33 @@ func TestRefundsAtOnce(t *testing.T) {
 	}
 }
 
+// What is requested is on its way: it is no part of all that is left, nor of what was given back by hand.
+func TestRefundRequested(t *testing.T) {
+	b := open(t, nil)
+	id, intent := b.take()
+	wanted := back(uuid.NewString(), units("apples", 2))
+	b.provider.breaks(nil, fails("refund"))
+	if _, err := b.Refund(t.Context(), id, wanted); !errors.Is(err, errBroken) {
+		t.Fatal(err)
+	}
+	b.provider.breaks(nil, nil)
+	if err := b.store.Refunded(t.Context(), id, gbp(200)); err != nil { // what the provider says now
+		t.Fatal(err)
+	}
+	b.want(id, payment.Captured, whole, 0)
+	others := back(uuid.NewString())
+	others.Fingerprint = make([]byte, 32)
+	_, rest, err := b.store.Request(t.Context(), id, others)
+	if err != nil || rest.State != payment.RefundRequested || rest.Amount != gbp(whole-200) {
+		t.Fatalf("%+v, %v", rest, err)
+	}
+	if n, err := b.FinishRefunds(t.Context(), id); n != 2 || err != nil {
+		t.Fatalf("%d finished, %v", n, err)
+	}
+	b.want(id, payment.Refunded, whole, whole)
+	b.wantRefunds(intent, whole-200, 200)
+}
+
 // More refunds than the provider lists with a payment: their sum is right.
 func TestManyRefunds(t *testing.T) {
 	b := open(t, nil)
