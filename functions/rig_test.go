@@ -75,7 +75,7 @@ func newRig(t *testing.T) *rig {
 		t.Fatal("PUBSUB_EMULATOR_HOST is not set: run the tests by `make test`, which starts the Pub/Sub emulator")
 	}
 	r := &rig{t: t, issuer: servetest.NewIssuer(t), project: "larder-" + uuid.NewString()[:8]}
-	client, err := pubsub.NewClient(context.Background(), r.project)
+	client, err := pubsub.NewClient(t.Context(), r.project)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +193,7 @@ func (r *rig) push(topic string) {
 func (r *rig) collect(topic string) {
 	r.t.Helper()
 	r.subscribe(&pubsubpb.Subscription{Name: topic, Topic: topic, AckDeadlineSeconds: 60})
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, stop := context.WithCancel(r.t.Context())
 	var receiving sync.WaitGroup
 	receiving.Go(func() {
 		err := r.client.Subscriber(topic).Receive(ctx, func(_ context.Context, m *pubsub.Message) {

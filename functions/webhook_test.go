@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -33,7 +32,7 @@ func stripeEvent(id, kind string) []byte {
 // signed is the header Stripe-Signature of a body: https://docs.stripe.com/webhooks#verify-manually.
 func signed(body []byte, secret string, at time.Time) string {
 	mac := hmac.New(sha256.New, []byte(secret))
-	fmt.Fprintf(mac, "%d.%s", at.Unix(), body)
+	mac.Write(fmt.Appendf(nil, "%d.%s", at.Unix(), body))
 	return fmt.Sprintf("t=%d,v1=%s", at.Unix(), hex.EncodeToString(mac.Sum(nil)))
 }
 
@@ -171,7 +170,7 @@ func TestWebhookRefusals(t *testing.T) {
 func TestWebhookUnpublished(t *testing.T) {
 	r := webhooks(t)
 	path := fmt.Sprintf("projects/%s/topics/%s", r.project, event.PaymentEvents)
-	if err := r.client.TopicAdminClient.DeleteTopic(context.Background(), &pubsubpb.DeleteTopicRequest{Topic: path}); err != nil {
+	if err := r.client.TopicAdminClient.DeleteTopic(t.Context(), &pubsubpb.DeleteTopicRequest{Topic: path}); err != nil {
 		t.Fatal(err)
 	}
 	body := stripeEvent("evt_1", "payment_intent.succeeded")
