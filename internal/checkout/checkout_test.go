@@ -11,9 +11,12 @@ import (
 	"testing"
 	"time"
 
+	"buf.build/go/protovalidate"
 	"cloud.google.com/go/spanner"
 	"github.com/google/uuid"
+	"google.golang.org/protobuf/encoding/protojson"
 
+	orderpb "larder.dev/api/order/v1"
 	"larder.dev/internal/checkout"
 	checkoutredis "larder.dev/internal/checkout/redis"
 	checkoutspanner "larder.dev/internal/checkout/spanner"
@@ -307,11 +310,21 @@ func TestBuyOnce(t *testing.T) {
 	if err != nil || len(order.Lines) != 2 || order.Totals.Total.MinorUnits != 699 || order.Address.City != "London" {
 		t.Errorf("%v, %v", order, err)
 	}
-	var events int64
-	err = s.database.Single().Query(t.Context(), spanner.NewStatement("SELECT COUNT(*) FROM Outbox WHERE Type = 'larder.order.v1.OrderConfirmed'")).
-		Do(func(row *spanner.Row) error { return row.Columns(&events) })
-	if err != nil || events != 1 {
-		t.Errorf("%d events, %v", events, err)
+	var events []string
+	err = s.database.Single().Query(t.Context(), spanner.NewStatement("SELECT CAST(Data AS STRING) FROM Outbox WHERE Type = 'larder.order.v1.OrderConfirmed'")).
+		Do(func(row *spanner.Row) error {
+			events = append(events, "")
+			return row.Columns(&events[len(events)-1])
+		})
+	if err != nil || len(events) != 1 {
+		t.Fatalf("%d events, %v", len(events), err)
+	}
+	var told orderpb.OrderConfirmed
+	if err := protojson.Unmarshal([]byte(events[0]), &told); err != nil {
+		t.Fatal(err)
+	}
+	if err := protovalidate.Validate(&told); err != nil { // who hears of it would put it aside
+		t.Errorf("the event is %s: %v", events[0], err)
 	}
 }
 

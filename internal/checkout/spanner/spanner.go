@@ -15,6 +15,7 @@ import (
 	orderpb "larder.dev/api/order/v1"
 	typepb "larder.dev/api/type/v1"
 	"larder.dev/internal/checkout"
+	"larder.dev/internal/money"
 	"larder.dev/internal/order"
 	orderspanner "larder.dev/internal/order/spanner"
 	"larder.dev/internal/outbox"
@@ -162,10 +163,12 @@ func (b *Books) confirmed(ctx context.Context, id string, frozen checkout.Frozen
 		return outbox.Event{}, fmt.Errorf("read the address of %s: %w", id, err)
 	}
 	now := b.now()
+	total := frozen.Totals.Total
+	none := money.Of(0, total.Currency)
 	sold := order.Order{
 		ID: id, UserID: frozen.UserID, StoreID: frozen.StoreID, State: order.Confirmed, Version: 1, Lines: frozen.Lines,
 		Totals: frozen.Totals, Address: &address, Slot: frozen.Slot, CreateTime: now, UpdateTime: now,
-		Payment: order.Payment{State: order.PaymentState(payment.Authorized), Authorized: frozen.Totals.Total},
+		Payment: order.Payment{State: order.PaymentState(payment.Authorized), Authorized: total, Captured: none, Refunded: none},
 		History: []order.Event{{State: order.Confirmed, Time: now, Actor: order.Shopper}},
 	}
 	return orderspanner.Told(ctx, sold,
