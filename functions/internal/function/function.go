@@ -61,6 +61,7 @@ type Configuration interface{ base() *Config }
 // App is one function's process. A Setup loads its configuration first.
 type App struct {
 	name     string
+	observe  func(name string, level slog.Level, project string) // sets up the process's logs, once
 	config   *Config
 	outgoing *identity.Outgoing
 	pubsub   *pubsub.Client
@@ -70,7 +71,7 @@ type App struct {
 // Setup makes a function of what its environment says. ctx lasts as long as the process.
 type Setup func(ctx context.Context, app *App) (http.Handler, error)
 
-// New makes the App of a function, named as FUNCTION_TARGET names it.
+// New makes the App of a function, named as FUNCTION_TARGET names it. Logs go where they went before; Main sets them up for its process.
 func New(name string) *App { return &App{name: name} }
 
 // Load reads the function's configuration. Its error has all faults.
@@ -82,7 +83,9 @@ func (a *App) Load(config Configuration) error {
 	if a.config.Audience == "" {
 		a.config.Audience = "https://larder.dev/functions/" + strings.ToLower(a.name)
 	}
-	serve.Observe(strings.ToLower(a.name), a.config.LogLevel, a.config.Project)
+	if a.observe != nil {
+		a.observe(strings.ToLower(a.name), a.config.LogLevel, a.config.Project)
+	}
 	a.outgoing = identity.NewOutgoing(a.config.ServiceAccount, a.config.Tokens.ServiceAudience, !a.config.Insecure, time.Now)
 	return nil
 }

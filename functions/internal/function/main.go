@@ -19,6 +19,8 @@ import (
 
 	"github.com/GoogleCloudPlatform/functions-framework-go/funcframework"
 	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
+
+	"larder.dev/internal/serve"
 )
 
 // grace is how long an ending process lets calls finish. Cloud Run kills after 10 seconds.
@@ -44,6 +46,7 @@ func run(all map[string]Setup, target string) (err error) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(told))
 	defer cancel()
 	app := New(target)
+	app.observe = serve.Observe
 	defer func() { err = errors.Join(err, app.Close()) }()
 	handler, err := setup(ctx, app)
 	if err != nil {
