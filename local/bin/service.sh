@@ -26,7 +26,14 @@ data
 not_twice
 # Files of those that are no service; they are in the component's folder, which is where we are now.
 case $name in
-payments) export PAYMENTS_JOURNAL=${PAYMENTS_JOURNAL-journal.jsonl} ;;
+payments)
+	export PAYMENTS_JOURNAL=${PAYMENTS_JOURNAL-journal.jsonl}
+	# A new Spanner emulator has lost the orders that this provider's payments are for (spanner.sh).
+	if [ -e "$LARDER_STATE/run/spanner.incarnation" ] && ! cmp -s "$LARDER_STATE/run/spanner.incarnation" incarnation; then
+		rm -f "$PAYMENTS_JOURNAL"*
+		cp "$LARDER_STATE/run/spanner.incarnation" incarnation
+	fi
+	;;
 metadata) export METADATA_KEY_FILE=${METADATA_KEY_FILE-key.pem} ;;
 edge) export ROUTES_FILE=${ROUTES_FILE-$root/terraform/routes.json} ;;
 invoker) export SCHEDULE_FILE=${SCHEDULE_FILE-$root/local/schedule.json} ;;

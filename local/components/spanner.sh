@@ -12,6 +12,7 @@ start() {
 	local folder
 	data
 	not_twice
+	rm -f "$LARDER_STATE/run/spanner.forgot"
 	beside fill
 	if outside; then stand_in "$SPANNER_EMULATOR_HOST"; fi
 	get
@@ -24,7 +25,16 @@ start() {
 }
 
 # fill makes all that the emulator has to hold.
-fill() { make_instance && run_if_built migrate && run_if_built seed; }
+fill() { forget_payments && make_instance && run_if_built migrate && run_if_built seed; }
+
+# What the last emulator held is gone. A provider that goes on to know its orders' payments would charge for orders that nobody has: a
+# new incarnation makes it forget them too (service.sh).
+forget_payments() {
+	if [ -e "$LARDER_STATE/run/spanner.forgot" ]; then return; fi
+	date +%s%N >"$LARDER_STATE/run/spanner.incarnation"
+	"$root/local/bin/survivors.sh" end "${LARDER_SUPERVISED-}" payments 0
+	touch "$LARDER_STATE/run/spanner.forgot"
+}
 
 make_instance() {
 	local project instance

@@ -34,7 +34,7 @@ func afterAnOrder(ctx context.Context, d *demo) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	mail, err := d.mail(ctx, s.email, "confirmed")
+	mail, err := d.mail(ctx, s.email, "Thank you for your order")
 	if err != nil {
 		return "", err
 	}

@@ -168,6 +168,13 @@ func killCheckout(ctx context.Context, d *demo) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	// Without its webhooks for a while: by them the platform would finish the checkout before the shopper asks again.
+	if err := d.control(ctx, http.MethodPost, "/_control/webhooks", map[string]any{"delay": "15s"}); err != nil {
+		return "", err
+	}
+	defer func() {
+		_ = d.control(context.WithoutCancel(ctx), http.MethodPost, "/_control/webhooks", map[string]any{})
+	}() // late ones harm nothing
 	if err := d.fault(ctx, map[string]any{"kind": "timeout", "match": "/confirm"}); err != nil {
 		return "", err
 	}
