@@ -135,21 +135,22 @@ func TestSignInRefusesAlike(t *testing.T) {
 	}
 }
 
-// Both refusals hash once. Measured as the quickest of several, which other work on the machine disturbs least.
+// Both refusals hash once. Measured as the quickest of several, which other work on the machine disturbs least; on a busy one, of many.
 func TestSignInTakesAsLongForUnknownAddresses(t *testing.T) {
 	r := newRoom(t)
 	r.signedUp(t)
-	quickest := func(address string) time.Duration {
-		best := time.Hour
-		for range 8 {
-			start := time.Now()
-			_, _ = r.SignIn(t.Context(), address, "difference engine")
-			best = min(best, time.Since(start))
-		}
-		return best
+	known, unknown := time.Hour, time.Hour
+	measure := func(best *time.Duration, address string) {
+		start := time.Now()
+		_, _ = r.SignIn(t.Context(), address, "difference engine")
+		*best = min(*best, time.Since(start))
 	}
-	known, unknown := quickest(email), quickest("nobody@example.com")
-	if unknown < known/2 || known < unknown/2 {
+	alike := func() bool { return unknown >= known/2 && known >= unknown/2 }
+	for tries, end := 0, time.Now().Add(15*time.Second); tries < 8 || !alike() && time.Now().Before(end); tries++ {
+		measure(&known, email)
+		measure(&unknown, "nobody@example.com")
+	}
+	if !alike() {
 		t.Errorf("a known address takes %v, an unknown one %v", known, unknown)
 	}
 }
