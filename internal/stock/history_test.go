@@ -188,9 +188,9 @@ func TestFold(t *testing.T) {
 		t.Errorf("%d entries are folded again", again)
 	}
 	s.sell(t, false, line("apples", 2))
-	_, now, sum, err := s.ledger.Sum(t.Context(), s.store)
-	if want := map[string]int64{"apples": 5, "pears": 2, "plums": 1}; err != nil || !maps.Equal(sum, want) || !maps.Equal(s.plain(t, now), want) {
-		t.Errorf("the sum is %v, %v; want %v", sum, err, want)
+	sums, err := s.ledger.Sum(t.Context(), s.store, time.Now())
+	if want := map[string]int64{"apples": 5, "pears": 2, "plums": 1}; err != nil || !maps.Equal(sums.Quantities, want) || !maps.Equal(s.plain(t, sums.At), want) {
+		t.Errorf("the sum is %v, %v; want %v", sums.Quantities, err, want)
 	}
 	if entries := s.fold(t.Context(), t, 100); entries != 1 {
 		t.Errorf("%d entries are folded, want the one", entries)
@@ -214,7 +214,7 @@ func TestFoldsRaceRebuilds(t *testing.T) {
 	ctx, stop := context.WithTimeout(t.Context(), 6*time.Second)
 	defer stop()
 	var mu sync.Mutex
-	sums := map[stock.Epoch]map[string]int64{}
+	loads := map[stock.Epoch]map[string]int64{}
 	var entered, folded, raced int64
 	var work sync.WaitGroup
 	for w := range 3 {
@@ -260,11 +260,11 @@ func TestFoldsRaceRebuilds(t *testing.T) {
 			if err != nil {
 				t.Error(err)
 			}
-			sums[epoch] = sum
+			loads[epoch] = sum
 		}
 	})
 	work.Wait()
-	for epoch, sum := range sums {
+	for epoch, sum := range loads {
 		if want := s.plain(t, epoch.Time()); !maps.Equal(sum, want) {
 			t.Errorf("summed at %s: %v, want %v", epoch, sum, want)
 		}
@@ -272,12 +272,12 @@ func TestFoldsRaceRebuilds(t *testing.T) {
 			t.Errorf("summed at %s again: %v, %v; it was %v", epoch, again, err, sum)
 		}
 	}
-	_, now, sum, err := s.ledger.Sum(t.Context(), s.store)
-	if err != nil || !maps.Equal(sum, s.plain(t, now)) {
-		t.Errorf("at the end: %v, %v; want %v", sum, err, s.plain(t, now))
+	sums, err := s.ledger.Sum(t.Context(), s.store, time.Now())
+	if err != nil || !maps.Equal(sums.Quantities, s.plain(t, sums.At)) {
+		t.Errorf("at the end: %v, %v; want %v", sums.Quantities, err, s.plain(t, sums.At))
 	}
-	if entered == 0 || folded == 0 || len(sums) == 0 {
-		t.Errorf("%d adjustments, %d folded entries, %d sums: nothing raced", entered, folded, len(sums))
+	if entered == 0 || folded == 0 || len(loads) == 0 {
+		t.Errorf("%d adjustments, %d folded entries, %d sums: nothing raced", entered, folded, len(loads))
 	}
-	t.Logf("%d adjustments, %d of them folded (%d folds found nothing), %d sums", entered, folded, raced, len(sums))
+	t.Logf("%d adjustments, %d of them folded (%d folds found nothing), %d sums", entered, folded, raced, len(loads))
 }

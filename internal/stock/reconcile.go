@@ -20,8 +20,9 @@ import (
 //   - A hold whose order is sold under this very hold is in the ledger already, and waits to be settled. One under another hold will be
 //     given back, so it counts as held.
 //
-// Nothing else changes one without the other. What differs nonetheless is looked at a few times, and only what differs each time is drift.
-// A rebuild under a new epoch mends it.
+// Nothing else changes one without the other. So of a product that differs, or that may seem not to only because something was on its
+// way, the entries are read. What differs then is looked at a few times, and only what differs each time is drift. A rebuild
+// under a new epoch mends it.
 
 // Snapshot is a store's virtual stock at one instant.
 type Snapshot struct {
@@ -46,10 +47,19 @@ type Held struct {
 type History interface {
 	// Moment returns a store's epoch, zero for a store without one, and the moment it was read at: now.
 	Moment(ctx context.Context, store string) (Epoch, time.Time, error)
-	// Sum returns the same, with the stock of every product at that moment.
-	Sum(ctx context.Context, store string) (Epoch, time.Time, map[string]int64, error)
+	// Sum returns what every product sums up to now, and which of them have entries that were committed after a moment.
+	Sum(ctx context.Context, store string, after time.Time) (Sums, error)
 	// Between returns the products' entries that were committed after one moment and until another.
 	Between(ctx context.Context, store string, products []string, after, until time.Time) ([]Entry, error)
+}
+
+// Sums is a store's ledger at a moment, by product.
+type Sums struct {
+	Epoch      Epoch
+	At         time.Time
+	Quantities map[string]int64
+	// Moved are the products with entries that were committed after the moment that was asked about.
+	Moved []string
 }
 
 // Orders is the room order.
@@ -162,16 +172,41 @@ func (r *Reconciler) compare(ctx context.Context, store string) (Reconciliation,
 	if err != nil {
 		return Reconciliation{}, err
 	}
-	current, now, ledger, err := r.history.Sum(ctx, store)
+	ledger, err := r.history.Sum(ctx, store, before)
 	if err != nil {
 		return Reconciliation{}, err
 	}
-	if snapshot.Epoch != epoch || current != epoch {
+	if snapshot.Epoch != epoch || ledger.Epoch != epoch {
 		return Reconciliation{}, errMoved
 	}
-	sold, err := r.orders.Sold(ctx, now, slices.Collect(maps.Keys(snapshot.Holds)))
+	held, err := r.held(ctx, snapshot, ledger.At)
 	if err != nil {
-		return Reconciliation{}, fmt.Errorf("read the orders of holds: %w", err)
+		return Reconciliation{}, err
+	}
+	suspects := suspects(ledger, snapshot.Quantities, held)
+	pending, err := r.pending(ctx, store, snapshot, suspects, before, ledger.At)
+	if err != nil {
+		return Reconciliation{}, err
+	}
+	seen := Reconciliation{Products: len(ledger.Quantities), Holds: len(snapshot.Holds)}
+	for _, product := range suspects {
+		drift := Drift{
+			ProductID: product, Ledger: ledger.Quantities[product] - pending[product],
+			Available: snapshot.Quantities[product], Held: held[product],
+		}
+		if drift.Ledger != drift.Available+drift.Held {
+			seen.Drifts = append(seen.Drifts, drift)
+		}
+	}
+	slices.SortFunc(seen.Drifts, func(a, b Drift) int { return cmp.Compare(a.ProductID, b.ProductID) })
+	return seen, nil
+}
+
+// held sums what orders hold that aren't sold under the very hold, by product.
+func (r *Reconciler) held(ctx context.Context, snapshot Snapshot, at time.Time) (map[string]int64, error) {
+	sold, err := r.orders.Sold(ctx, at, slices.Collect(maps.Keys(snapshot.Holds)))
+	if err != nil {
+		return nil, fmt.Errorf("read the orders of holds: %w", err)
 	}
 	held := map[string]int64{}
 	for order, hold := range snapshot.Holds {
@@ -182,45 +217,33 @@ func (r *Reconciler) compare(ctx context.Context, store string) (Reconciliation,
 			held[line.ProductID] += line.Quantity
 		}
 	}
-	seen := Reconciliation{Products: len(ledger), Holds: len(snapshot.Holds), Drifts: differences(ledger, snapshot.Quantities, held)}
-	if len(seen.Drifts) == 0 {
-		return seen, nil
-	}
-	pending, err := r.pending(ctx, store, snapshot, seen.Drifts, before, now)
-	if err != nil {
-		return Reconciliation{}, err
-	}
-	for i := range seen.Drifts {
-		seen.Drifts[i].Ledger -= pending[seen.Drifts[i].ProductID]
-	}
-	seen.Drifts = slices.DeleteFunc(seen.Drifts, func(d Drift) bool { return d.Ledger == d.Available+d.Held })
-	return seen, nil
+	return held, nil
 }
 
-// differences are the products of either side that the sides don't agree on, by id.
-func differences(ledger, available, held map[string]int64) []Drift {
-	products := map[string]bool{}
-	for _, side := range []map[string]int64{ledger, available, held} {
+// suspects are the products that the two sides don't agree on, and then those that moved meanwhile; at most maxDrifts.
+func suspects(ledger Sums, available, held map[string]int64) []string {
+	known := map[string]bool{}
+	var products []string
+	for _, side := range []map[string]int64{ledger.Quantities, available, held} {
 		for product := range side {
-			products[product] = true
+			if !known[product] && ledger.Quantities[product] != available[product]+held[product] {
+				known[product] = true
+				products = append(products, product)
+			}
 		}
 	}
-	var drifts []Drift
-	for product := range products {
-		drift := Drift{ProductID: product, Ledger: ledger[product], Available: available[product], Held: held[product]}
-		if drift.Ledger != drift.Available+drift.Held {
-			drifts = append(drifts, drift)
+	for _, product := range ledger.Moved {
+		if !known[product] {
+			products = append(products, product)
 		}
 	}
-	slices.SortFunc(drifts, func(a, b Drift) int { return cmp.Compare(a.ProductID, b.ProductID) })
-	return drifts[:min(len(drifts), maxDrifts)]
+	return products[:min(len(products), maxDrifts)]
 }
 
 // pending sums what the ledger has and a snapshot that was taken after before couldn't have.
-func (r *Reconciler) pending(ctx context.Context, store string, snapshot Snapshot, drifts []Drift, before, now time.Time) (map[string]int64, error) {
-	products := make([]string, len(drifts))
-	for i, drift := range drifts {
-		products[i] = drift.ProductID
+func (r *Reconciler) pending(ctx context.Context, store string, snapshot Snapshot, products []string, before, now time.Time) (map[string]int64, error) {
+	if len(products) == 0 {
+		return nil, nil
 	}
 	entries, err := r.history.Between(ctx, store, products, before.Add(-onItsWay), now)
 	if err != nil {

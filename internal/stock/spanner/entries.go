@@ -92,22 +92,21 @@ func (l *Ledger) Moment(ctx context.Context, store string) (stock.Epoch, time.Ti
 }
 
 // Sum implements stock.History.
-func (l *Ledger) Sum(ctx context.Context, store string) (stock.Epoch, time.Time, map[string]int64, error) {
+func (l *Ledger) Sum(ctx context.Context, store string, after time.Time) (stock.Sums, error) {
 	txn := l.client.ReadOnlyTransaction()
 	defer txn.Close()
 	epoch, err := Epoch(ctx, txn, store)
 	if err != nil {
-		return 0, time.Time{}, nil, err
+		return stock.Sums{}, err
 	}
-	quantities, err := sum(ctx, txn, store)
-	if err != nil {
-		return 0, time.Time{}, nil, fmt.Errorf("sum the ledger of %s: %w", store, err)
+	sums := stock.Sums{Epoch: epoch}
+	if sums.Quantities, sums.Moved, err = sum(ctx, txn, store, after); err != nil {
+		return stock.Sums{}, fmt.Errorf("sum the ledger of %s: %w", store, err)
 	}
-	at, err := txn.Timestamp()
-	if err != nil {
-		return 0, time.Time{}, nil, fmt.Errorf("tell the time of a read: %w", err)
+	if sums.At, err = txn.Timestamp(); err != nil {
+		return stock.Sums{}, fmt.Errorf("tell the time of a read: %w", err)
 	}
-	return epoch, at, quantities, nil
+	return sums, nil
 }
 
 // Between implements stock.History.

@@ -95,24 +95,30 @@ func (l *Ledger) Bump(ctx context.Context, store string) (stock.Epoch, error) {
 
 // SumAt implements stock.Ledger.
 func (l *Ledger) SumAt(ctx context.Context, store string, epoch stock.Epoch) (map[string]int64, error) {
-	quantities, err := sum(ctx, l.client.Single().WithTimestampBound(spanner.ReadTimestamp(epoch.Time())), store)
+	at := epoch.Time()
+	quantities, _, err := sum(ctx, l.client.Single().WithTimestampBound(spanner.ReadTimestamp(at)), store, at)
 	if err != nil {
-		return nil, fmt.Errorf("sum the ledger at %s: %w", epoch.Time().Format(time.RFC3339Nano), err)
+		return nil, fmt.Errorf("sum the ledger at %s: %w", at.Format(time.RFC3339Nano), err)
 	}
 	return quantities, nil
 }
 
-func sum(ctx context.Context, txn *spanner.ReadOnlyTransaction, store string) (map[string]int64, error) {
-	statement := spanner.Statement{SQL: sumSQL, Params: map[string]any{"store": store}}
+// sum also lists the products that have entries later than a time.
+func sum(ctx context.Context, txn *spanner.ReadOnlyTransaction, store string, after time.Time) (map[string]int64, []string, error) {
+	statement := spanner.Statement{SQL: sumSQL, Params: map[string]any{"store": store, "after": after}}
 	quantities := map[string]int64{}
+	var moved []string
 	err := txn.Query(ctx, statement).Do(func(row *spanner.Row) error {
 		var product string
-		var quantity int64
-		err := row.Columns(&product, &quantity)
+		var quantity, later int64
+		err := row.Columns(&product, &quantity, &later)
 		quantities[product] = quantity
+		if later > 0 {
+			moved = append(moved, product)
+		}
 		return err
 	})
-	return quantities, err
+	return quantities, moved, err
 }
 
 // Stocked implements stock.Ledger.
