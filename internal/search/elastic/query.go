@@ -232,8 +232,8 @@ type facetField struct {
 }
 
 var facetFields = []facetField{
-	{"category", "category_path", 50, func(q search.Query) []string { return q.Categories }, []string{"category_path", "category_names"}},
-	{"brand", "brand_id", 50, func(q search.Query) []string { return q.Brands }, []string{"brand"}},
+	{"category", "category_path", 100, func(q search.Query) []string { return q.Categories }, []string{"category_path", "category_names"}},
+	{"brand", "brand_id", 100, func(q search.Query) []string { return q.Brands }, []string{"brand"}},
 	{"tag", "tags", 30, func(q search.Query) []string { return q.Tags }, nil},
 }
 

@@ -8,7 +8,10 @@
 //   - Ids are slugs, unique within their kind, and every reference resolves.
 //   - Categories form a tree. Products belong to leaves, every leaf has
 //     products, and siblings have positions of their own.
-//   - A product's file is named after its top-level category.
+//   - A product's file is named after its top-level category. data/products has
+//     those that were written one by one, data/ranges those that are written as
+//     lines of a range (see ranges.go).
+//   - A name is used once for a brand and size.
 //   - Prices and costs are minor units (pence) and prices include tax. Net of
 //     tax, a product's margin is between 8 % and 55 %, and no override or
 //     planned price sells below cost.
@@ -46,6 +49,7 @@ type Catalogue struct {
 	Offers     Offers
 
 	stock      stockFile
+	spread     map[string]Spread // by store id
 	categories map[string]Category
 	products   map[string]Product
 	stores     map[string]Store
@@ -153,9 +157,20 @@ func load(files fs.FS) (*Catalogue, error) {
 		read(files, "data/stores.json", &c.Stores),
 		read(files, "data/offers.json", &c.Offers),
 		read(files, "data/stock.json", &c.stock),
+		read(files, "data/spread.json", &c.spread),
 		c.readProducts(files),
 	)
 	if err != nil {
+		return nil, fmt.Errorf("seed catalogue: %w", err)
+	}
+	var f faults
+	if c.validateStores(&f); len(f) == 0 {
+		c.validateSpread(&f)
+	}
+	if len(f) > 0 {
+		return nil, fmt.Errorf("seed catalogue: %w", errors.Join(f...))
+	}
+	if err := c.readRanges(files); err != nil {
 		return nil, fmt.Errorf("seed catalogue: %w", err)
 	}
 	c.index()
@@ -168,19 +183,28 @@ func load(files fs.FS) (*Catalogue, error) {
 // readProducts reads one file for each top-level category, so that none of
 // them grows past what a reviewer reads.
 func (c *Catalogue) readProducts(files fs.FS) error {
-	names, err := fs.Glob(files, "data/products/*.json")
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
+	return eachFile(files, "data/products/*.json", func(name, topLevel string) error {
 		var products []Product
 		if err := read(files, name, &products); err != nil {
 			return err
 		}
 		for _, p := range products {
-			c.files[p.ID] = strings.TrimSuffix(path.Base(name), ".json")
+			c.files[p.ID] = topLevel
 		}
 		c.Products = append(c.Products, products...)
+		return nil
+	})
+}
+
+func eachFile(files fs.FS, pattern string, visit func(name, topLevel string) error) error {
+	names, err := fs.Glob(files, pattern)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := visit(name, strings.TrimSuffix(path.Base(name), ".json")); err != nil {
+			return err
+		}
 	}
 	return nil
 }

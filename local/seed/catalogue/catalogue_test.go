@@ -21,11 +21,27 @@ func mustLoad(t *testing.T) *Catalogue {
 
 func TestSizeOfTheSeed(t *testing.T) {
 	c := mustLoad(t)
-	if n := len(c.Products); n < 200 {
-		t.Errorf("%d products, want 200 or more", n)
+	if n := len(c.Products); n < 1500 {
+		t.Errorf("%d products, want 1500 or more", n)
 	}
-	if n := len(c.Categories); n < 30 {
-		t.Errorf("%d categories, want 30 or more", n)
+	leaves, deepest, brands := map[string]bool{}, 0, map[string]int{}
+	for _, p := range c.Products {
+		leaves[p.CategoryID] = true
+		brands[p.BrandID]++
+	}
+	for _, x := range c.Categories {
+		deepest = max(deepest, len(c.Path(x.ID)))
+	}
+	if len(leaves) < 60 || deepest != 3 {
+		t.Errorf("%d categories with products, want 60 or more; the deepest is in level %d, want 3", len(leaves), deepest)
+	}
+	for _, b := range c.Brands {
+		if brands[b.ID] == 0 {
+			t.Errorf("brand %s makes nothing", b.ID)
+		}
+	}
+	if n := len(c.Offers.PlannedPrices); n < 12 {
+		t.Errorf("%d planned prices, want 12 or more", n)
 	}
 	var stores []string
 	for _, s := range c.Stores {
@@ -150,12 +166,22 @@ func TestStockAndPrices(t *testing.T) {
 				t.Errorf("%s: %s at %d, cost %d", s.ID, p.ID, price, p.Cost)
 			}
 		}
-		if none == 0 || none > 10 {
-			t.Errorf("%s: %d products out of stock, want a handful", s.ID, none)
+		if none < len(c.Products)/400 || none > len(c.Products)/50 {
+			t.Errorf("%s: %d products out of stock, want some and few", s.ID, none)
 		}
-		if sold < len(c.Products)*9/10 {
+		if sold == len(c.Products) || sold < len(c.Products)*8/10 {
 			t.Errorf("%s sells %d of %d products", s.ID, sold, len(c.Products))
 		}
+	}
+	own := map[string]int{}
+	for _, x := range c.Offers.StorePrices {
+		own[x.StoreID]++
+		if x.StoreID == "soho" && x.Price < c.products[x.ProductID].Price {
+			t.Errorf("%s is cheaper in soho than elsewhere", x.ProductID)
+		}
+	}
+	if own["soho"] < 200 || own["camden"] < 50 || own["brixton"] < 200 {
+		t.Errorf("stores have prices of their own: %v", own)
 	}
 	if c.Price("soho", "bananas") <= c.Price("brixton", "bananas") {
 		t.Error("bananas have no price of their own in soho")
@@ -213,6 +239,16 @@ func TestLoadFindsFaults(t *testing.T) {
 		{"offers.json", `"2030-06-03T05:00:00Z"`, `"0001-01-01T00:00:00Z"`, `"strawberries" has no valid_from`},
 		{"stock.json", `"raspberries": 0`, `"raspberries": -1`, `-1 of "raspberries"`},
 		{"stock.json", `"camden": 160, `, ``, `no default for store "camden"`},
+		{"spread.json", `"camden":`, `"camdem":`, `spread: nothing for store "camden"`},
+		{"spread.json", `"units": [40, 160]`, `"units": [40, 4000]`, `spread: store "soho" has 40 to 4000 units`},
+		{"ranges/fruit-and-veg.json", `"Gala Apples: 6 pack 200, `, `"Gala Apples 6 pack 200", "`, `"Gala Apples 6 pack 200": no sizes`},
+		{"ranges/fruit-and-veg.json", `6 pack 200`, `6 pack two`, `"two" is not a price`},
+		{"ranges/fruit-and-veg.json", `6 pack 200`, `200`, `"200" is not a size and a price`},
+		{"ranges/fruit-and-veg.json", `4 pack 150`, `6 pack 150`, `"gala apples, pipwell, 6 pack" is there twice`},
+		{"ranges/fruit-and-veg.json", `"pipwell": 100`, `"pipwel": 100`, `unknown brand "pipwel"`},
+		{"ranges/fruit-and-veg.json", `"margin_permille": 260`, `"margin_permille": 26`, "permille is not in 80 to 550"},
+		{"ranges/fruit-and-veg.json", `"category_id": "fruit"`, `"category_id": "cheese"`, "belongs in dairy-and-eggs.json"},
+		{"ranges/fruit-and-veg.json", `"not_sold": ["brixton"]`, `"not_sold": ["brighton"]`, `unknown store "brighton"`},
 		{"brands.json", "]\n", "]]\n", "text after the JSON value"},
 	} {
 		t.Run(x.want, func(t *testing.T) {

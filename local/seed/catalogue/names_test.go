@@ -7,9 +7,11 @@ import (
 	"testing"
 )
 
-// A grocer's range must not be padded by multiplying one product: names have
-// to differ in more than a number, a size or an adjective. core strips all of
-// these, and word order, and what is left must be unique.
+// A grocer's range must not be padded by multiplying one product: there are
+// sizes, makers and kinds of the same thing (five milks are no padding), but few
+// of each. core strips numbers, sizes, adjectives and word order from a name, and
+// leaves what the thing is. Products that are written one by one are one thing
+// each.
 
 // adjectives are words that only qualify the thing named after them: how it
 // looks, was grown, cut, cooked, kept or sold. Words for an ingredient, a flavour
@@ -92,13 +94,25 @@ func singular(w string) string {
 
 func TestNamesDifferInWhatTheyName(t *testing.T) {
 	c := mustLoad(t)
-	first := map[string]string{}
+	single, things := map[string]string{}, map[string]int{}
 	for _, p := range c.Products {
 		k := core(p.Name)
-		if other, ok := first[k]; ok {
+		things[k]++
+		if p.ID != Slug(p.Name) { // of a range, or named by hand
+			continue
+		}
+		if other, ok := single[k]; ok {
 			t.Errorf("%q and %q differ only in number, size or adjective (both are %q)", other, p.Name, k)
 		}
-		first[k] = p.Name
+		single[k] = p.Name
+	}
+	if len(single) < 200 || len(things) < 1500 {
+		t.Errorf("%d things written one by one, %d in all, want 200 and 1500 or more", len(single), len(things))
+	}
+	for thing, n := range things {
+		if n > 10 {
+			t.Errorf("%d products are %q, want 10 at most", n, thing)
+		}
 	}
 }
 

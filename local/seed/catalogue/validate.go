@@ -49,7 +49,6 @@ func (c *Catalogue) validate() error {
 	var f faults
 	c.validateCategories(&f)
 	brands := c.validateBrands(&f)
-	c.validateStores(&f)
 	c.validateProducts(&f, brands)
 	c.validateOffers(&f)
 	c.validateStock(&f)
@@ -116,34 +115,68 @@ func (c *Catalogue) validateStores(f *faults) {
 	}
 }
 
+// validateSpread comes before the ranges are expanded, which needs it sound.
+func (c *Catalogue) validateSpread(f *faults) {
+	for _, s := range c.Stores {
+		x, ok := c.spread[s.ID]
+		f.check(ok, "spread: nothing for store %q", s.ID)
+		f.check(x.LeftOut <= 250 && x.Repriced <= 1000 && x.SoldOut <= 50, "spread: store %q leaves out, reprices or lacks too much", s.ID)
+		f.check(-50 < x.Percent[0] && x.Percent[0] <= x.Percent[1] && x.Percent[1] < 50, "spread: store %q has prices from %d to %d %%", s.ID, x.Percent[0], x.Percent[1])
+		f.check(0 < x.Units[0] && x.Units[0] <= x.Units[1] && x.Units[1] <= maxStock, "spread: store %q has %d to %d units", s.ID, x.Units[0], x.Units[1])
+		f.check(c.stock.Except[s.ID] != nil, "stock: no exceptions for store %q", s.ID)
+	}
+	f.check(len(c.spread) == len(c.Stores), "spread: %d stores, there are %d", len(c.spread), len(c.Stores))
+	f.check(c.Offers.NotSold != nil, "not_sold: none")
+}
+
 func (c *Catalogue) validateProducts(f *faults, brands map[string]bool) {
 	ids, names, gtins := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, p := range c.Products {
 		f.id("product", p.ID, ids)
-		f.check(p.Name != "" && p.Size != "" && p.Description != "", "product %q: no name, size or description", p.ID)
-		f.check(utf8.RuneCountInString(p.Description) <= 300, "product %q: the description is longer than 300 characters", p.ID)
-		f.check(!names[strings.ToLower(p.Name)], "product %q: the name %q is used twice", p.ID, p.Name)
-		names[strings.ToLower(p.Name)] = true
-		f.check(brands[p.BrandID], "product %q: unknown brand %q", p.ID, p.BrandID)
-		if up := c.Path(p.CategoryID); len(up) == 0 {
-			f.check(false, "product %q: unknown category %q", p.ID, p.CategoryID)
-		} else {
+		name := strings.ToLower(p.Name + ", " + p.BrandID + ", " + p.Size)
+		f.check(!names[name], "product %q: %q is there twice", p.ID, name)
+		names[name] = true
+		if up := c.Path(p.CategoryID); len(up) > 0 {
 			f.check(c.files[p.ID] == up[0].ID, "product %q: is in %s.json, belongs in %s.json", p.ID, c.files[p.ID], up[0].ID)
 		}
-		f.check(validGTIN(p.GTIN), "product %q: %q is not a restricted-circulation GTIN-13", p.ID, p.GTIN)
 		f.check(!gtins[p.GTIN], "product %q: GTIN %s is used twice", p.ID, p.GTIN)
 		gtins[p.GTIN] = true
-		f.check(slices.Contains(taxRates, p.TaxRateBPS), "product %q: tax rate %d", p.ID, p.TaxRateBPS)
-		f.check(0 < p.Cost && p.Cost < p.Price, "product %q: cost %d and price %d", p.ID, p.Cost, p.Price)
-		m := margin(p.Price, p.Cost, p.TaxRateBPS)
-		f.check(minMargin <= m && m <= maxMargin, "product %q: margin %d permille is not in %d to %d", p.ID, m, minMargin, maxMargin)
-		f.check(p.Status == "active", "product %q: status %q", p.ID, p.Status)
-		f.check(0 <= p.Popularity && p.Popularity <= 1000, "product %q: popularity %d", p.ID, p.Popularity)
-		for i, tag := range p.Tags {
-			f.check(slices.Contains(tags, tag), "product %q: unknown tag %q", p.ID, tag)
-			f.check(!slices.Contains(p.Tags[:i], tag), "product %q: tag %q twice", p.ID, tag)
-		}
+		c.validateProduct(f, brands, p)
 	}
+}
+
+// validateProduct checks what one product is by itself.
+func (c *Catalogue) validateProduct(f *faults, brands map[string]bool, p Product) {
+	f.check(p.Name != "" && p.Size != "" && p.Description != "", "product %q: no name, size or description", p.ID)
+	f.check(utf8.RuneCountInString(p.Description) <= 300, "product %q: the description is longer than 300 characters", p.ID)
+	f.check(brands[p.BrandID], "product %q: unknown brand %q", p.ID, p.BrandID)
+	f.check(len(c.Path(p.CategoryID)) > 0, "product %q: unknown category %q", p.ID, p.CategoryID)
+	f.check(validGTIN(p.GTIN), "product %q: %q is not a restricted-circulation GTIN-13", p.ID, p.GTIN)
+	f.check(slices.Contains(taxRates, p.TaxRateBPS), "product %q: tax rate %d", p.ID, p.TaxRateBPS)
+	f.check(0 < p.Cost && p.Cost < p.Price, "product %q: cost %d and price %d", p.ID, p.Cost, p.Price)
+	m := margin(p.Price, p.Cost, p.TaxRateBPS)
+	f.check(minMargin <= m && m <= maxMargin, "product %q: margin %d permille is not in %d to %d", p.ID, m, minMargin, maxMargin)
+	f.check(p.Status == "active", "product %q: status %q", p.ID, p.Status)
+	f.check(0 <= p.Popularity && p.Popularity <= 1000, "product %q: popularity %d", p.ID, p.Popularity)
+	for i, tag := range p.Tags {
+		f.check(slices.Contains(tags, tag), "product %q: unknown tag %q", p.ID, tag)
+		f.check(!slices.Contains(p.Tags[:i], tag), "product %q: tag %q twice", p.ID, tag)
+	}
+}
+
+// Check tells what is wrong with a product that isn't of the seed, and would
+// be among its products.
+func (c *Catalogue) Check(p Product) error {
+	var f faults
+	f.id("product", p.ID, map[string]bool{})
+	_, known := c.products[p.ID]
+	f.check(!known, "product %q: the seed has this id", p.ID)
+	brands := map[string]bool{}
+	for _, b := range c.Brands {
+		brands[b.ID] = true
+	}
+	c.validateProduct(&f, brands, p)
+	return errors.Join(f...)
 }
 
 func (c *Catalogue) validateOffers(f *faults) {
