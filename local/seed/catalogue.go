@@ -46,14 +46,8 @@ func snapshotOf(c *catalogue.Catalogue) postgres.Snapshot {
 	}
 	prices := pricesOf(c)
 	for _, x := range c.Products {
-		row := postgres.ProductRow{
-			ProductID: x.ID, Name: x.Name, BrandID: orNil(x.BrandID), CategoryID: x.CategoryID, Description: x.Description,
-			Size: x.Size, GTIN: x.GTIN, Tags: x.Tags, ImageURI: c.ImageURI(x), Status: x.Status, Currency: "GBP",
-			TaxRateBPS: x.TaxRateBPS, Cost: &x.Cost, Popularity: x.Popularity, Prices: prices[x.ID], StoreIDs: []string{},
-		}
-		if row.Tags == nil {
-			row.Tags = []string{}
-		}
+		row := rowOf(c, x)
+		row.Prices = prices[x.ID]
 		for _, store := range c.Stores {
 			if c.Sold(store.ID, x.ID) {
 				row.StoreIDs = append(row.StoreIDs, store.ID)
@@ -62,6 +56,19 @@ func snapshotOf(c *catalogue.Catalogue) postgres.Snapshot {
 		snapshot.Products = append(snapshot.Products, row)
 	}
 	return snapshot
+}
+
+// rowOf is a product without its prices, in no store.
+func rowOf(c *catalogue.Catalogue, x catalogue.Product) postgres.ProductRow {
+	row := postgres.ProductRow{
+		ProductID: x.ID, Name: x.Name, BrandID: orNil(x.BrandID), CategoryID: x.CategoryID, Description: x.Description,
+		Size: x.Size, GTIN: x.GTIN, Tags: x.Tags, ImageURI: c.ImageURI(x), Status: x.Status, Currency: "GBP",
+		TaxRateBPS: x.TaxRateBPS, Cost: &x.Cost, Popularity: x.Popularity, StoreIDs: []string{},
+	}
+	if row.Tags == nil {
+		row.Tags = []string{}
+	}
+	return row
 }
 
 // pricesOf returns the prices of each product: today's, the stores' own, and the planned ones.

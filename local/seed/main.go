@@ -2,6 +2,10 @@
 // already stays, so it can run at each start:
 //
 //	seed -catalogue -accounts -stock   (none given: all three)
+//
+// For load and for tests it makes further products, with their stock, behind the catalogue:
+//
+//	seed -generate 5000 -seed 1
 package main
 
 import (
@@ -18,12 +22,13 @@ import (
 	"larder.dev/internal/pgdb"
 	"larder.dev/internal/serve"
 	"larder.dev/local/seed/catalogue"
+	"larder.dev/local/seed/generator"
 )
 
 type config struct {
 	Database pgdb.Config
 	Spanner  string `env:"SPANNER_DATABASE,required"`
-	// Timeout bounds the whole run.
+	// Timeout bounds the run, but for -generate, which takes as long as it takes.
 	Timeout time.Duration `env:"SEED_TIMEOUT" envDefault:"2m"`
 }
 
@@ -45,8 +50,13 @@ func run() error {
 	goods := flag.Bool("catalogue", false, "load brands, categories, stores, products and prices")
 	people := flag.Bool("accounts", false, "make the operator's and the merchandiser's accounts")
 	shelves := flag.Bool("stock", false, "enter each store's first stock")
+	count := flag.Int("generate", 0, fmt.Sprintf("make so many `products` beside the catalogue, at most %d", generator.Max))
+	from := flag.Uint64("seed", 1, "which products -generate makes: the same number gives the same")
 	flag.Parse()
-	all := flag.NFlag() == 0
+	all := !*goods && !*people && !*shelves && *count == 0
+	if *count < 0 || *count > generator.Max || flag.NArg() > 0 {
+		return fmt.Errorf("-generate %d: want 0 to %d, and nothing behind the flags", *count, generator.Max)
+	}
 
 	var c config
 	if err := serve.LoadConfig(&c); err != nil {
@@ -54,8 +64,11 @@ func run() error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
-	defer cancel()
+	if *count == 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.Timeout)
+		defer cancel()
+	}
 
 	content, err := catalogue.Load()
 	if err != nil {
@@ -76,6 +89,7 @@ func run() error {
 		{"catalogue", all || *goods, s.loadCatalogue},
 		{"accounts", all || *people, s.provisionAccounts},
 		{"stock", all || *shelves, s.enterStock},
+		{"generate", *count > 0, func(ctx context.Context) (string, error) { return s.generate(ctx, *from, *count) }},
 	} {
 		if !step.on {
 			continue
