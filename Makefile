@@ -2,7 +2,7 @@
 PROFILE ?= demo
 export PROFILE ONLY NAME CHECKS PACKAGES TOPIC ID DATA
 
-.PHONY: help demo up down status logs reset run-job dlq-list dlq-show dlq-replay build generate check check-faults test recovery
+.PHONY: help demo up down status logs reset run-job products dlq-list dlq-show dlq-replay build generate check check-faults test recovery
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -10,7 +10,7 @@ help: ## list the commands
 	@echo
 	@echo "  PROFILE=test takes other ports and other data than PROFILE=demo, the default."
 
-demo: up ## bring everything up, load the seed, walk through the first order, leave it running
+demo: up ## bring everything up, load the seed, walk through a day of the shop, leave it running
 	@eval "$$(local/env.sh $(PROFILE))" && "$$LARDER_STATE/bin/demo"
 
 up: ## start what is not running and wait until all is ready (ONLY=components: no services)
@@ -39,6 +39,9 @@ dlq-show: ## show one dead letter: make dlq-show TOPIC=order-events ID=4711
 
 dlq-replay: ## publish its message again, as it came or with the data of a file: make dlq-replay TOPIC=... ID=... DATA=mended.json
 	@local/bin/deadletters.sh replay
+
+products: ## load N further, generated products (SEED=1): make products N=5000
+	@local/bin/build.sh && eval "$$(local/env.sh $(PROFILE))" && "$$LARDER_STATE/bin/seed" -generate $(or $(N),1000) -seed $(or $(SEED),1)
 
 build: ## build the programs
 	@local/bin/build.sh
