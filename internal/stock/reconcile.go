@@ -183,13 +183,13 @@ func (r *Reconciler) compare(ctx context.Context, store string) (Reconciliation,
 	if err != nil {
 		return Reconciliation{}, err
 	}
-	suspects := suspects(ledger, snapshot.Quantities, held)
-	pending, err := r.pending(ctx, store, snapshot, suspects, before, ledger.At)
+	products := suspects(ledger, snapshot.Quantities, held)
+	pending, err := r.pending(ctx, store, snapshot, products, before, ledger.At)
 	if err != nil {
 		return Reconciliation{}, err
 	}
 	seen := Reconciliation{Products: len(ledger.Quantities), Holds: len(snapshot.Holds)}
-	for _, product := range suspects {
+	for _, product := range products {
 		drift := Drift{
 			ProductID: product, Ledger: ledger.Quantities[product] - pending[product],
 			Available: snapshot.Quantities[product], Held: held[product],

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"cloud.google.com/go/spanner"
+
 	"larder.dev/internal/fault"
 	"larder.dev/internal/stock"
 )
@@ -196,5 +198,17 @@ func TestSlotIsBroughtToItsEnd(t *testing.T) {
 		if slot := s.mustPut(t, "noon", noon, 5); slot.Available != 5 {
 			t.Errorf("%d are free, want 5", slot.Available)
 		}
+	}
+}
+
+// The row of a slot is deleted some weeks after its end, what was booked of it stays in the ledger: its id is not opened anew.
+func TestSlotIsNotOpenedTwice(t *testing.T) {
+	s := open(t)
+	s.mustPut(t, "noon", noon, 3)
+	if _, err := s.database.Apply(t.Context(), []*spanner.Mutation{spanner.Delete("DeliverySlots", spanner.Key{s.store, "noon"})}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.put(t, "noon", noon, 3); !fault.Is(err, fault.AlreadyExists) {
+		t.Errorf("the id of a slot that was: %v", err)
 	}
 }

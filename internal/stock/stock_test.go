@@ -260,6 +260,52 @@ func TestApplyIsIdempotentAndFenced(t *testing.T) {
 	}
 }
 
+// Whatever the virtual stock remembers, an entry is added once; and many that find it gone don't each load it.
+func TestApplyRebuilds(t *testing.T) {
+	for name, c := range map[string]struct {
+		harm  func(t *testing.T, s shop)
+		loads int64
+	}{
+		"flushed": {func(t *testing.T, s shop) { s.flush(t) }, 3},
+		"remembers no more entries": {func(t *testing.T, s shop) {
+			if err := s.raw.HSet(t.Context(), s.key(), "applied", 5000).Err(); err != nil {
+				t.Fatal(err)
+			}
+		}, 20},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t)
+			s.adjust(t, map[string]int64{"apples": 1})
+			var entered []stock.Adjustment
+			var epochs []stock.Epoch
+			for range 20 {
+				a := stock.Adjustment{ID: uuid.NewString(), StoreID: s.store, Lines: []stock.Line{line("apples", 1)}, Actor: "test", Fingerprint: make([]byte, 32)}
+				epoch, err := s.ledger.Adjust(t.Context(), a)
+				if err != nil {
+					t.Fatal(err)
+				}
+				entered, epochs = append(entered, a), append(epochs, epoch)
+			}
+			c.harm(t, s)
+			told := s.raw.XLen(t.Context(), s.key()+":flips").Val()
+			var wg sync.WaitGroup
+			for i, a := range entered {
+				wg.Go(func() {
+					if err := s.Apply(t.Context(), s.store, a.ID, epochs[i], a.Lines); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			wg.Wait()
+			s.want(t, map[string]int64{"apples": 21})
+			loads := s.raw.XLen(t.Context(), s.key()+":flips").Val() - told // each load is told of, and nothing else turned
+			if loads < 1 || loads > c.loads {
+				t.Errorf("%d loads, want at most %d", loads, c.loads)
+			}
+		})
+	}
+}
+
 func TestAdjust(t *testing.T) {
 	s := open(t)
 	a := stock.Adjustment{ID: "a1", StoreID: s.store, Lines: []stock.Line{line("apples", 7)}, Actor: "test", Reason: "delivery", Fingerprint: make([]byte, 32)}

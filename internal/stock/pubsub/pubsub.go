@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"cloud.google.com/go/pubsub/v2"
+	"google.golang.org/protobuf/proto"
 
 	stockpb "larder.dev/api/stock/v1"
 	"larder.dev/internal/event"
@@ -56,17 +57,19 @@ func (a Announcer) Announce(ctx context.Context, store string, epoch stock.Epoch
 // changed makes the event of some flips. Its id is made of its content, so that flips that are announced again are the same event.
 func changed(store string, epoch stock.Epoch, flips []stock.Flip) (event.Event, error) {
 	message := &stockpb.AvailabilityChanged{StoreId: store, Epoch: int64(epoch)}
-	content := sha256.New()
-	fmt.Fprintf(content, "%s %d", store, epoch)
 	var at time.Time
 	for _, flip := range flips {
 		message.Changes = append(message.Changes, &stockpb.ProductAvailability{
 			ProductId: flip.ProductID, Available: flip.Available, Sequence: flip.Sequence,
 		})
-		fmt.Fprintf(content, "\n%s %t %d", flip.ProductID, flip.Available, flip.Sequence)
 		if flip.Time.After(at) {
 			at = flip.Time
 		}
 	}
-	return event.New(hex.EncodeToString(content.Sum(nil)[:16]), Source, "stores/"+store, at, message)
+	content, err := proto.MarshalOptions{Deterministic: true}.Marshal(message)
+	if err != nil {
+		return event.Event{}, fmt.Errorf("encode flips of %s: %w", store, err)
+	}
+	sum := sha256.Sum256(content)
+	return event.New(hex.EncodeToString(sum[:16]), Source, "stores/"+store, at, message)
 }
