@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -145,7 +144,7 @@ func TestAudience(t *testing.T) {
 func TestNoDelivery(t *testing.T) {
 	r := table[0].begin(t)
 	token := r.issuer.IDToken(t, "pubsub-push", r.audience, time.Hour)
-	large := fmt.Sprintf(`{"message":{"messageId":"1","data":"%s"}}`, strings.Repeat("A", 10<<20))
+	large := `{"message":{"messageId":"1","data":"` + strings.Repeat("A", 10<<20) + `"}}`
 	for name, body := range map[string]string{
 		"nothing": "", "no JSON": "hello", "a list": "[]", "an empty object": "{}", "no message": `{"subscription":"s"}`, "no id": `{"message":{"data":""}}`,
 		"data that isn't base64": `{"message":{"messageId":"1","data":"%%%"}}`, "attributes that are no texts": `{"message":{"messageId":"1","attributes":{"a":1}}}`,

@@ -196,7 +196,8 @@ func notifying(t *testing.T, configure func(*smtp.Server)) (*rig, *mailServer, *
 			}
 		}
 	})
-	return r, server, r.notices()
+	noticed := r.notices()
+	return r, server, noticed
 }
 
 // Each kind of event leads to one mail, in text and HTML, however often it comes.

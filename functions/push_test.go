@@ -192,7 +192,7 @@ func TestGoodEvents(t *testing.T) {
 			if got.method != want.method || !proto.Equal(got.request, want.request) {
 				t.Errorf("call %d is %s %v, want %s %v", i, got.method, got.request, want.method, want.request)
 			}
-			if got.caller != strings.ToLower(c.function) || got.trace != traceID || got.key != twice[i%len(c.wants)].key {
+			if got.caller != callerOf(c.function) || got.trace != traceID || got.key != twice[i%len(c.wants)].key {
 				t.Errorf("call %d is by %s, key %q, trace %s", i, got.caller, got.key, got.trace)
 			}
 		}
@@ -331,3 +331,6 @@ func TestRefusalsAndOutages(t *testing.T) {
 		}
 	})
 }
+
+// callerOf is the account that a function calls by.
+func callerOf(function string) string { return strings.ToLower(function) }

@@ -73,7 +73,10 @@ var tracer = otel.Tracer("larder.dev/functions/paymentwebhook")
 
 // ServeHTTP answers 200 to what was published, and to what is nothing for us. Refusals are coded errors, as the services' are.
 func (h *webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	r = serve.NameRequest(w, r)
+	h.answer(w, serve.NameRequest(w, r))
+}
+
+func (h *webhook) answer(w http.ResponseWriter, r *http.Request) {
 	ctx, span := tracer.Start(r.Context(), "PaymentWebhook", trace.WithSpanKind(trace.SpanKindServer))
 	defer span.End()
 	err := h.take(ctx, w, r)

@@ -104,10 +104,10 @@ func (s *Service) reconcile(ctx context.Context, id string) error {
 
 // expired passes on what went wrong; a refusal is what an abandoned checkout comes to.
 func expired(_ Outcome, err error) error {
-	if refusal(err) != nil {
-		return nil
+	if err != nil && refusal(err) == nil {
+		return err
 	}
-	return err
+	return nil
 }
 
 // refusal is the final answer that an error of a checkout is: the tombstone's. Nil: it may yet come to something else.

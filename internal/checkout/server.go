@@ -90,15 +90,21 @@ func (s *Server) GetCheckout(ctx context.Context, r *checkoutpb.GetCheckoutReque
 // ResumeCheckout implements the service. A refusal that the checkout comes to is its state, no error.
 func (s *Server) ResumeCheckout(ctx context.Context, r *checkoutpb.ResumeCheckoutRequest) (*checkoutpb.ResumeCheckoutResponse, error) {
 	outcome, known, err := s.service.Resume(ctx, r.GetCheckoutId())
+	if fault := expired(outcome, err); fault != nil {
+		return nil, fault
+	}
+	return &checkoutpb.ResumeCheckoutResponse{State: resumed(outcome, known, err != nil)}, nil
+}
+
+// resumed is what a checkout has come to; one that Spanner knows nothing of, to nothing.
+func resumed(outcome Outcome, known, refused bool) checkoutpb.Checkout_State {
 	switch {
-	case refusal(err) != nil:
-		return &checkoutpb.ResumeCheckoutResponse{State: checkoutpb.Checkout_FAILED}, nil
-	case err != nil:
-		return nil, err
+	case refused:
+		return checkoutpb.Checkout_FAILED
 	case !known:
-		return &checkoutpb.ResumeCheckoutResponse{}, nil
+		return checkoutpb.Checkout_STATE_UNSPECIFIED
 	default:
-		return &checkoutpb.ResumeCheckoutResponse{State: outcome.State.proto()}, nil
+		return outcome.State.proto()
 	}
 }
 

@@ -211,7 +211,8 @@ func TestFoldsRaceRebuilds(t *testing.T) {
 	products := []string{"apples", "pears", "plums", "figs"}
 	s.adjust(t, map[string]int64{"apples": 1000})
 
-	ctx, stop := context.WithTimeout(t.Context(), 6*time.Second)
+	whole := t.Context() // what has begun goes on to its end
+	ctx, stop := context.WithTimeout(whole, 6*time.Second)
 	defer stop()
 	var mu sync.Mutex
 	loads := map[stock.Epoch]map[string]int64{}
@@ -223,7 +224,7 @@ func TestFoldsRaceRebuilds(t *testing.T) {
 			for n := int64(0); ctx.Err() == nil; n++ {
 				a := stock.Adjustment{ID: uuid.NewString(), StoreID: s.store, Actor: "test", Reason: "test", Fingerprint: make([]byte, 32)}
 				a.Lines = []stock.Line{line(products[choice.IntN(len(products))], 1+choice.Int64N(9))}
-				if _, err := s.ledger.Adjust(t.Context(), a); err != nil {
+				if _, err := s.ledger.Adjust(whole, a); err != nil {
 					t.Error(err)
 				}
 				mu.Lock()
@@ -236,7 +237,7 @@ func TestFoldsRaceRebuilds(t *testing.T) {
 		choice := rand.New(rand.NewPCG(seed, uint64(100+w)))
 		work.Go(func() {
 			for ctx.Err() == nil {
-				done, err := s.ledger.FoldUntil(t.Context(), s.store, 1+choice.IntN(4), time.Duration(choice.IntN(3))*50*time.Millisecond)
+				done, err := s.ledger.FoldUntil(whole, s.store, 1+choice.IntN(4), time.Duration(choice.IntN(3))*50*time.Millisecond)
 				if err != nil {
 					t.Error(err)
 				}
@@ -251,12 +252,12 @@ func TestFoldsRaceRebuilds(t *testing.T) {
 	}
 	work.Go(func() {
 		for ctx.Err() == nil {
-			epoch, err := s.ledger.Bump(t.Context(), s.store)
+			epoch, err := s.ledger.Bump(whole, s.store)
 			if err != nil {
 				t.Error(err)
 				return
 			}
-			sum, err := s.ledger.SumAt(t.Context(), s.store, epoch)
+			sum, err := s.ledger.SumAt(whole, s.store, epoch)
 			if err != nil {
 				t.Error(err)
 			}

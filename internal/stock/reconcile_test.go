@@ -243,6 +243,7 @@ func TestReconcileTellsApartWhatIsOnItsWay(t *testing.T) {
 		"delivered": func(t *testing.T, s shop, _ string) { s.adjust(t, map[string]int64{"apples": 2}) },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := open(t)
 			s.adjust(t, map[string]int64{"apples": 100})
 			n := 0
@@ -265,7 +266,8 @@ func TestReconcileInAStorm(t *testing.T) {
 	s := open(t)
 	products := []string{"apples", "pears", "plums"}
 	s.adjust(t, map[string]int64{"apples": 100000, "pears": 100000, "plums": 100000})
-	ctx, stop := context.WithCancel(t.Context())
+	whole := t.Context() // what has begun goes on to its end
+	ctx, stop := context.WithCancel(whole)
 	defer stop()
 	var work sync.WaitGroup
 	var sold, adjusted atomic.Int64
@@ -277,17 +279,17 @@ func TestReconcileInAStorm(t *testing.T) {
 			for n := 0; ctx.Err() == nil; n++ {
 				order := fmt.Sprintf("%d-%d", w, n)
 				lines := []stock.Line{line(products[choice.IntN(2)], 1+choice.Int64N(5)), line("plums", 1)}
-				hold, err := s.reserve(t.Context(), order, lines...)
+				hold, err := s.reserve(whole, order, lines...)
 				if err != nil {
 					t.Error(err)
 					return
 				}
-				switch err := s.commit(t.Context(), order, hold, lines...); {
+				switch err := s.commit(whole, order, hold, lines...); {
 				case errors.Is(err, errOtherEpoch) || choice.IntN(8) == 0:
 					if err == nil { // sold, left to the reaper
 						continue
 					}
-					err = s.Release(t.Context(), s.store, order)
+					err = s.Release(whole, s.store, order)
 					if err != nil {
 						t.Error(err)
 					}
@@ -295,7 +297,7 @@ func TestReconcileInAStorm(t *testing.T) {
 					t.Error(err)
 				default:
 					sold.Add(1)
-					if err := s.Settle(t.Context(), s.store, order, hold); err != nil {
+					if err := s.Settle(whole, s.store, order, hold); err != nil {
 						t.Error(err)
 					}
 				}
@@ -306,7 +308,7 @@ func TestReconcileInAStorm(t *testing.T) {
 		for ctx.Err() == nil {
 			a := stock.Adjustment{ID: uuid.NewString(), StoreID: s.store, Actor: "test", Reason: "test", Fingerprint: make([]byte, 32)}
 			a.Lines = []stock.Line{line("plums", 2), line("apples", 1)}
-			if err := s.Adjust(t.Context(), a); err != nil {
+			if err := s.Adjust(whole, a); err != nil {
 				t.Error(err)
 			}
 			adjusted.Add(1)

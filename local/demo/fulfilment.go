@@ -137,7 +137,7 @@ func cancelOrder(ctx context.Context, d *demo) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	before, err := d.available(ctx, store, d.goods)
+	before, err := d.available(ctx, d.goods)
 	if err != nil {
 		return "", err
 	}

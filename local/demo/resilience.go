@@ -19,17 +19,17 @@ import (
 func fillSlot(ctx context.Context, d *demo) (string, error) {
 	day := time.Now().UTC().Add(24 * time.Hour).Truncate(time.Hour)
 	slots := make([]string, 2)
-	for i, hour := range []time.Duration{10, 12} {
+	for i, hour := range []int{10, 12} {
 		slots[i] = fmt.Sprintf("%s-%d", d.word, hour)
+		start := day.Add(time.Duration(hour) * time.Hour)
 		_, err := d.must(ctx, 200, "PUT", "/v1/stores/"+store+"/slots/"+slots[i], d.operator, map[string]any{
-			"start_time": day.Add(hour * time.Hour).Format(time.RFC3339), "end_time": day.Add((hour + 2) * time.Hour).Format(time.RFC3339), "capacity": 1,
+			"start_time": start.Format(time.RFC3339), "end_time": start.Add(2 * time.Hour).Format(time.RFC3339), "capacity": 1,
 		})
 		if err != nil {
 			return "", err
 		}
 	}
 	var orders []answer
-	var bodies []map[string]any
 	for _, name := range []string{"early", "late"} {
 		s, err := d.newShopper(ctx, name)
 		if err != nil {
@@ -41,7 +41,6 @@ func fillSlot(ctx context.Context, d *demo) (string, error) {
 		}
 		body := basket(total)
 		body["delivery_slot_id"] = slots[0]
-		bodies = append(bodies, body)
 		a, err := d.call(ctx, "POST", "/v1/checkouts", s.token, body, "Idempotency-Key", uuid.NewString())
 		if err != nil {
 			return "", err
@@ -120,7 +119,7 @@ func flushStock(ctx context.Context, d *demo) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	before, err := d.available(ctx, store, d.goods)
+	before, err := d.available(ctx, d.goods)
 	if err != nil {
 		return "", err
 	}
@@ -160,7 +159,7 @@ func killCheckout(ctx context.Context, d *demo) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	before, err := d.available(ctx, store, d.goods)
+	before, err := d.available(ctx, d.goods)
 	if err != nil {
 		return "", err
 	}
@@ -188,13 +187,15 @@ func killCheckout(ctx context.Context, d *demo) (string, error) {
 	}()
 	order, err := d.newAuthorisation(ctx, authorised, number(at(total, "minor_units")))
 	if err == nil {
-		err = d.kill("checkout")
+		err = d.kill(ctx, "checkout")
 	}
 	if err != nil {
 		return "", err
 	}
-	give() // the shopper's connection broke
-	<-asked
+	give()      // the shopper's connection broke
+	if err := <-asked; err == nil {
+		return "", errors.New("the request that was cut off was answered")
+	}
 	if there, err := d.call(ctx, "GET", "/v1/orders/"+order, s.token, nil); err != nil || there.status != 404 {
 		return "", fmt.Errorf("the order is there before anybody asked again: %s, %w", there, err)
 	}
@@ -237,9 +238,9 @@ func (d *demo) newAuthorisation(ctx context.Context, since, amount int64) (order
 }
 
 // kill ends a process of this platform with -9; its supervisor starts it again.
-func (d *demo) kill(name string) error {
+func (d *demo) kill(ctx context.Context, name string) error {
 	root := filepath.Dir(filepath.Dir(d.config.State))
-	out, err := exec.Command(filepath.Join(root, "local", "bin", "survivors.sh"), "list", d.config.State, name).Output()
+	out, err := exec.CommandContext(ctx, filepath.Join(root, "local", "bin", "survivors.sh"), "list", d.config.State, name).Output()
 	if err != nil {
 		return fmt.Errorf("find the process of %s: %w", name, err)
 	}

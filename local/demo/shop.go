@@ -110,16 +110,16 @@ func (d *demo) order200(ctx context.Context, s shopper, body map[string]any, key
 	return order, err
 }
 
-// available is what may still be promised of a product.
-func (d *demo) available(ctx context.Context, at, product string) (int64, error) {
-	a, err := d.must(ctx, 200, "GET", "/v1/stores/"+at+"/stock/"+product, d.operator, nil)
+// available is what may still be promised of a product in the first store.
+func (d *demo) available(ctx context.Context, product string) (int64, error) {
+	a, err := d.must(ctx, 200, "GET", "/v1/stores/"+store+"/stock/"+product, d.operator, nil)
 	return number(a.at("available")), err
 }
 
 // becomesAvailable waits until a number of a product may be promised.
 func (d *demo) becomesAvailable(ctx context.Context, product string, want int64) (time.Duration, error) {
 	return eventually(ctx, 20*time.Second, func() error {
-		got, err := d.available(ctx, store, product)
+		got, err := d.available(ctx, product)
 		if err == nil && got != want {
 			err = fmt.Errorf("stock of %s is %d, want %d", product, got, want)
 		}

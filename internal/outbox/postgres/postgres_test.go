@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"maps"
@@ -37,7 +38,7 @@ func TestAttributes(t *testing.T) {
 		"ce-id": "e1", "ce-type": full.Type, "ce-source": "//larder.dev/outbox", "ce-specversion": "1.0", "ce-subject": "users/1",
 		"content-type": "application/json", "ce-time": at.UTC().Format(time.RFC3339Nano), "traceparent": full.TraceParent,
 	}
-	if !maps.Equal(got.Attributes, want) || string(got.Data) != string(full.Data) {
+	if !maps.Equal(got.Attributes, want) || !bytes.Equal(got.Data, full.Data) {
 		t.Errorf("published %v %s, want %v %s", got.Attributes, got.Data, want, full.Data)
 	}
 }

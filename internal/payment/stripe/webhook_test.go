@@ -74,6 +74,7 @@ func TestReadWebhookSignature(t *testing.T) {
 	good := body("payment_intent.succeeded", intentOf(orderID))
 	both := []string{previous, secret}
 	right := header(good, noon, secret)
+	stamp, _, _ := strings.Cut(right, ",")
 	for _, c := range []struct {
 		name, body, header string
 		secrets            []string
@@ -94,8 +95,8 @@ func TestReadWebhookSignature(t *testing.T) {
 		{"of another body", good + " ", right, both, noon, &fault.WebhookSignatureInvalid},
 		{"of another time", good, strings.Replace(right, fmt.Sprint(noon.Unix()), fmt.Sprint(noon.Unix()+1), 1), both, noon, &fault.WebhookSignatureInvalid},
 		{"a second time", good, right + fmt.Sprintf(",t=%d", noon.Unix()), both, noon, &fault.WebhookSignatureInvalid},
-		{"no time", good, right[strings.Index(right, "v1"):], both, noon, &fault.WebhookSignatureInvalid},
-		{"a time that is none", good, "t=noon" + right[strings.Index(right, ","):], both, noon, &fault.WebhookSignatureInvalid},
+		{"no time", good, strings.TrimPrefix(right, stamp+","), both, noon, &fault.WebhookSignatureInvalid},
+		{"a time that is none", good, strings.Replace(right, stamp, "t=noon", 1), both, noon, &fault.WebhookSignatureInvalid},
 		{"by an unknown secret", good, header(good, noon, "other"), both, noon, &fault.WebhookSignatureInvalid},
 		{"by an empty secret", good, header(good, noon, ""), []string{"", secret}, noon, &fault.WebhookSignatureInvalid},
 		{"of another scheme", good, strings.Replace(right, "v1=", "v0=", 1), both, noon, &fault.WebhookSignatureInvalid},

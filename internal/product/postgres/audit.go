@@ -26,7 +26,7 @@ var _ product.Documents = (*Store)(nil)
 
 // IDs implements product.Documents.
 func (s *Store) IDs(ctx context.Context, after string, limit int) ([]string, error) {
-	ids, err := collect(ctx, s.pool, func(row pgx.Row) (id string, err error) { return id, row.Scan(&id) }, auditRange, after, limit)
+	ids, err := collect(ctx, s.pool, scanID, auditRange, after, limit)
 	return ids, wrap(err, "list documents")
 }
 

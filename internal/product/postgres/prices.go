@@ -94,7 +94,7 @@ func (s *Store) Prices(ctx context.Context, id string) ([]product.PlannedPrice, 
 // Activate implements product.Catalogue.
 func (s *Store) Activate(ctx context.Context, limit int) (products int, more bool, err error) {
 	err = pgdb.InTx(ctx, s.pool, func(tx pgx.Tx) error {
-		ids, err := collect(ctx, tx, func(row pgx.Row) (id string, err error) { return id, row.Scan(&id) }, takeActivations, limit)
+		ids, err := collect(ctx, tx, scanID, takeActivations, limit)
 		if err != nil {
 			return wrap(err, "take price activations")
 		}
@@ -117,4 +117,10 @@ func orNull(t time.Time) *time.Time {
 		return nil
 	}
 	return &t
+}
+
+// scanID reads a row that is an id.
+func scanID(row pgx.Row) (id string, err error) {
+	err = row.Scan(&id)
+	return id, err
 }
