@@ -1,10 +1,12 @@
 package spannerdb_test
 
 import (
+	"strings"
 	"testing"
 
 	"cloud.google.com/go/spanner"
 
+	"larder.dev/internal/spannerdb"
 	"larder.dev/internal/spannerdb/spannertest"
 )
 
@@ -21,7 +23,13 @@ func TestSchema(t *testing.T) {
 	if err := row.Columns(&tables); err != nil {
 		t.Fatal(err)
 	}
-	if want := int64(11); tables != want {
+	var want int64
+	for _, statement := range spannerdb.Statements() {
+		if strings.HasPrefix(statement, "CREATE TABLE") {
+			want++
+		}
+	}
+	if tables != want || want < 10 {
 		t.Errorf("the schema has %d tables, want %d", tables, want)
 	}
 }
