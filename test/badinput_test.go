@@ -149,6 +149,8 @@ var internals = regexp.MustCompile(`pq:|sqlstate|pgx|postgres|redis|spanner|elas
 type method struct {
 	name, verb, template string
 	hasBody, anyone      bool
+	// roles has those that may call it.
+	roles map[string]bool
 }
 
 // public walks the contract for the methods that REST has.
@@ -166,6 +168,10 @@ func public() []method {
 				m := method{name: fmt.Sprintf("%s.%s", service.Name(), descriptor.Name()), hasBody: rule.GetBody() != ""}
 				access, _ := proto.GetExtension(descriptor.Options(), accesspb.E_Rule).(*accesspb.Rule)
 				m.anyone = slices.Contains(access.GetCallers(), accesspb.Caller_CALLER_ANYONE)
+				m.roles = map[string]bool{}
+				for _, caller := range access.GetCallers() {
+					m.roles[strings.ToLower(strings.TrimPrefix(caller.String(), "CALLER_"))] = true
+				}
 				switch pattern := rule.GetPattern().(type) {
 				case *annotations.HttpRule_Get:
 					m.verb, m.template = "GET", pattern.Get

@@ -64,8 +64,9 @@ type AuditPage struct {
 func (s *Service) Audit(ctx context.Context, page AuditPage) (checked int, findings []Finding, next string, err error) {
 	now := s.now()
 	listed, next, err := s.provider.List(ctx, now.Add(-page.Back), page.Token, page.Size)
-	if errors.Is(err, ErrNotFound) && page.Token != "" {
-		return 0, nil, "", fault.InvalidPageToken.New("the page token is not of this list").WithCause(err)
+	if errors.Is(err, ErrNotFound) && page.Token != "" { // a token is the provider's own place in its list
+		return 0, nil, "", fault.InvalidPageToken.New("the page token is not of this list").
+			WithViolation("page_token", "not a token of this list").WithCause(err)
 	}
 	if err != nil {
 		return 0, nil, "", fmt.Errorf("list the provider's intents: %w", err)

@@ -136,7 +136,10 @@ func answer(intent Intent, err error) (*paymentpb.Intent, error) {
 
 // translate gives a provider's refusals their codes.
 func translate(err error) error {
+	var coded *fault.Error
 	switch {
+	case errors.As(err, &coded):
+		return err // its cause is for the log
 	case errors.Is(err, ErrProcessing):
 		return fault.PaymentProcessing.New("the provider is still at work on the payment").WithRetryAfter(2 * time.Second)
 	case errors.Is(err, ErrNotFound):
