@@ -976,7 +976,7 @@ const file_checkout_v1_checkout_proto_rawDesc = "" +
 	"\aaddress\x18\x03 \x01(\v2\x17.larder.type.v1.AddressB\x06\xbaH\x03\xc8\x01\x01R\aaddress\x12F\n" +
 	"\x0epayment_method\x18\x04 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^pm_[A-Za-z0-9_]{1,120}$R\rpaymentMethod\x12D\n" +
 	"\x0eexpected_total\x18\x05 \x01(\v2\x15.larder.type.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\rexpectedTotal\x12M\n" +
-	"\x10delivery_slot_id\x18\x06 \x01(\tB#\xbaH r\x1e2\x1c^([a-z0-9][a-z0-9-]{1,62})?$R\x0edeliverySlotId\"?\n" +
+	"\x10delivery_slot_id\x18\x06 \x01(\tB#\xbaH r\x1e2\x1c^([a-z0-9][a-z0-9-]{1,58})?$R\x0edeliverySlotId\"?\n" +
 	"\x12GetCheckoutRequest\x12)\n" +
 	"\vcheckout_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\n" +
 	"checkoutId\"\xc0\x02\n" +

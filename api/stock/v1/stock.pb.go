@@ -906,8 +906,9 @@ func (x *ProductSales) GetQuantity() int64 {
 }
 
 type PutSlotRequest struct {
-	state     protoimpl.MessageState `protogen:"open.v1"`
-	StoreId   string                 `protobuf:"bytes,1,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	StoreId string                 `protobuf:"bytes,1,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
+	// At most 59 characters.
 	SlotId    string                 `protobuf:"bytes,2,opt,name=slot_id,json=slotId,proto3" json:"slot_id,omitempty"`
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
 	EndTime   *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
@@ -1677,10 +1678,10 @@ const file_stock_v1_stock_proto_rawDesc = "" +
 	"\bentry_id\x18\x02 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\aentryId\x12\x1d\n" +
 	"\x05epoch\x18\x03 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x05epoch\x12C\n" +
-	"\achanges\x18\x04 \x03(\v2\x1c.larder.stock.v1.StockChangeB\v\xbaH\b\x92\x01\x05\b\x01\x10\xc8\x01R\achanges\"{\n" +
-	"\vStockChange\x12G\n" +
+	"\achanges\x18\x04 \x03(\v2\x1c.larder.stock.v1.StockChangeB\v\xbaH\b\x92\x01\x05\b\x01\x10\xc8\x01R\achanges\"\x92\x01\n" +
+	"\vStockChange\x12^\n" +
 	"\n" +
-	"product_id\x18\x01 \x01(\tB(\xbaH%r#2!^(slot:)?[a-z0-9][a-z0-9-]{1,62}$R\tproductId\x12#\n" +
+	"product_id\x18\x01 \x01(\tB?\xbaH<r:28^(slot:[a-z0-9][a-z0-9-]{1,58}|[a-z0-9][a-z0-9-]{1,62})$R\tproductId\x12#\n" +
 	"\bquantity\x18\x02 \x01(\x03B\a\xbaH\x04\"\x028\x00R\bquantity\"r\n" +
 	"\x11FoldLedgerRequest\x12;\n" +
 	"\bstore_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\astoreId\x12 \n" +
@@ -1703,7 +1704,7 @@ const file_stock_v1_stock_proto_rawDesc = "" +
 	"\bquantity\x18\x02 \x01(\x03R\bquantity\"\xb2\x02\n" +
 	"\x0ePutSlotRequest\x12;\n" +
 	"\bstore_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\astoreId\x129\n" +
-	"\aslot_id\x18\x02 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\x06slotId\x12A\n" +
+	"\aslot_id\x18\x02 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,58}$R\x06slotId\x12A\n" +
 	"\n" +
 	"start_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\tstartTime\x12=\n" +
 	"\bend_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\aendTime\x12&\n" +
