@@ -227,7 +227,7 @@ func NewService(config Config, books Books, stock Stock, payments Payments, cart
 // Checkout buys a cart. The same request again goes on where the first one stopped, or answers as it did.
 // Errors: the refusals of CreateCheckout, IDEMPOTENCY_KEY_REUSED, UNAVAILABLE.
 func (s *Service) Checkout(ctx context.Context, r Request) (Outcome, error) {
-	defer s.locks.Lock(ctx, r.UserID+"/"+r.CartID)()
+	defer s.locks.Lock(ctx, lockName(r.UserID, r.CartID))()
 	standing, err := s.books.Look(ctx, r.ID)
 	switch {
 	case err != nil:
@@ -403,7 +403,32 @@ func (s *Service) Poll(ctx context.Context, id, user string) (Outcome, error) {
 	if owner(standing) != user {
 		return Outcome{}, fault.CheckoutNotFound.New("you have no such checkout")
 	}
+	return s.inTurn(ctx, id, standing)
+}
+
+// inTurn goes on with a checkout after whoever is at work on it. To go on beside them is harmless, but holds the lines a second time until
+// that is noticed, and another shopper may be told meanwhile that nothing is left.
+func (s *Service) inTurn(ctx context.Context, id string, standing Standing) (Outcome, error) {
+	if standing.Order != nil || standing.Payment == nil {
+		return s.resume(ctx, id, standing)
+	}
+	frozen, err := thaw(standing.Payment)
+	if err != nil {
+		return Outcome{}, err
+	}
+	defer s.locks.Lock(ctx, lockName(frozen.UserID, frozen.CartID))()
+	if standing, err = s.books.Look(ctx, id); err != nil {
+		return Outcome{}, fmt.Errorf("look at checkout %s: %w", id, err)
+	}
 	return s.resume(ctx, id, standing)
+}
+
+// lockName names a shopper's cart; "me" is the cart that has the shopper's own id.
+func lockName(user, cart string) string {
+	if cart == "me" {
+		cart = user
+	}
+	return user + "/" + cart
 }
 
 // Resume goes on with a checkout, for nobody in particular: the provider has news of its payment. known is false, and nothing is done,
@@ -416,7 +441,7 @@ func (s *Service) Resume(ctx context.Context, id string) (outcome Outcome, known
 	case standing.Order == nil && standing.Payment == nil:
 		return Outcome{}, false, nil
 	}
-	outcome, err = s.resume(ctx, id, standing)
+	outcome, err = s.inTurn(ctx, id, standing)
 	return outcome, true, err
 }
 

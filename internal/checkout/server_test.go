@@ -2,6 +2,8 @@ package checkout_test
 
 import (
 	"context"
+	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -209,4 +211,43 @@ func TestCancelByRPC(t *testing.T) {
 		t.Errorf("told: %v", told)
 	}
 	s.wantStates(id, "CANCELLED", payment.Voiding)
+}
+
+// The provider's news of a payment often come while the request that confirms it is still at work. Who brings them waits for it: otherwise
+// the lines would be held twice for a while.
+func TestResumeWaitsForTheRequest(t *testing.T) {
+	s := open(t)
+	r := s.request("key-1", "pm_card_visa")
+	r.CartID = "me"
+	var reserved atomic.Int64
+	s.stocks.before = func(method string) error {
+		if method == "reserve" {
+			reserved.Add(1)
+		}
+		return nil
+	}
+	resumed := make(chan error, 1)
+	s.payments.after = func(method string) error {
+		if method != "confirm" {
+			return nil
+		}
+		go func() {
+			_, _, err := s.Resume(t.Context(), r.ID)
+			resumed <- err
+		}()
+		// Time enough to get as far as it can: it either holds the lines a second time, or waits.
+		for began := time.Now(); reserved.Load() == 1 && time.Since(began) < 300*time.Millisecond; {
+			runtime.Gosched()
+		}
+		return nil
+	}
+	outcome, err := s.Checkout(t.Context(), r)
+	s.want(outcome, err, checkout.Confirmed)
+	if err := <-resumed; err != nil {
+		t.Error(err)
+	}
+	if n := reserved.Load(); n != 1 {
+		t.Errorf("the lines were held %d times", n)
+	}
+	s.wantStock(oneSold, oneSold)
 }

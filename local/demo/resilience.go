@@ -192,7 +192,7 @@ func killCheckout(ctx context.Context, d *demo) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	give()      // the shopper's connection broke
+	give() // the shopper's connection broke
 	if err := <-asked; err == nil {
 		return "", errors.New("the request that was cut off was answered")
 	}
