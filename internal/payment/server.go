@@ -43,11 +43,6 @@ func (s *Server) GetIntent(ctx context.Context, r *paymentpb.GetIntentRequest) (
 	return answer(s.service.Get(ctx, r.GetIntentId()))
 }
 
-// CancelIntent implements the service.
-func (s *Server) CancelIntent(ctx context.Context, r *paymentpb.CancelIntentRequest) (*paymentpb.Intent, error) {
-	return answer(s.service.Cancel(ctx, r.GetIntentId(), r.GetOrderId()))
-}
-
 // CapturePayment implements the service.
 func (s *Server) CapturePayment(ctx context.Context, r *paymentpb.CapturePaymentRequest) (*paymentpb.CapturePaymentResponse, error) {
 	state, err := s.service.Capture(ctx, r.GetOrderId())

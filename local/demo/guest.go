@@ -14,18 +14,11 @@ func mergeGuestCart(ctx context.Context, d *demo) (string, error) {
 		return "", err
 	}
 	guest := "/v1/carts/" + opened.text("cart_id")
-	account := map[string]any{"email": d.word + "-guest@shopper.example", "password": "correct-horse-" + d.word}
-	if _, err := d.must(ctx, 200, "POST", "/v1/users", "", account); err != nil {
-		return "", err
-	}
-	session, err := d.must(ctx, 200, "POST", "/v1/sessions", "", account)
+	s, err := d.newShopper(ctx, "guest")
 	if err != nil {
 		return "", err
 	}
-	token := session.text("access_token")
-	if _, err := d.must(ctx, 200, "POST", "/v1/carts", token, map[string]any{"store_id": store}); err != nil {
-		return "", err
-	}
+	token := s.token
 	for _, item := range []struct {
 		cart, token, product string
 		quantity             int

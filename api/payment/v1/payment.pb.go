@@ -145,7 +145,7 @@ func (x Refund_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Refund_State.Descriptor instead.
 func (Refund_State) EnumDescriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{9, 0}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{8, 0}
 }
 
 type PaymentFinding_Kind int32
@@ -204,7 +204,7 @@ func (x PaymentFinding_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use PaymentFinding_Kind.Descriptor instead.
 func (PaymentFinding_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{17, 0}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{16, 0}
 }
 
 type Intent struct {
@@ -450,58 +450,6 @@ func (x *GetIntentRequest) GetIntentId() string {
 	return ""
 }
 
-type CancelIntentRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	IntentId      string                 `protobuf:"bytes,1,opt,name=intent_id,json=intentId,proto3" json:"intent_id,omitempty"`
-	OrderId       string                 `protobuf:"bytes,2,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *CancelIntentRequest) Reset() {
-	*x = CancelIntentRequest{}
-	mi := &file_payment_v1_payment_proto_msgTypes[4]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *CancelIntentRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*CancelIntentRequest) ProtoMessage() {}
-
-func (x *CancelIntentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[4]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use CancelIntentRequest.ProtoReflect.Descriptor instead.
-func (*CancelIntentRequest) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{4}
-}
-
-func (x *CancelIntentRequest) GetIntentId() string {
-	if x != nil {
-		return x.IntentId
-	}
-	return ""
-}
-
-func (x *CancelIntentRequest) GetOrderId() string {
-	if x != nil {
-		return x.OrderId
-	}
-	return ""
-}
-
 type CapturePaymentRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	OrderId       string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
@@ -511,7 +459,7 @@ type CapturePaymentRequest struct {
 
 func (x *CapturePaymentRequest) Reset() {
 	*x = CapturePaymentRequest{}
-	mi := &file_payment_v1_payment_proto_msgTypes[5]
+	mi := &file_payment_v1_payment_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -523,7 +471,7 @@ func (x *CapturePaymentRequest) String() string {
 func (*CapturePaymentRequest) ProtoMessage() {}
 
 func (x *CapturePaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[5]
+	mi := &file_payment_v1_payment_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -536,7 +484,7 @@ func (x *CapturePaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CapturePaymentRequest.ProtoReflect.Descriptor instead.
 func (*CapturePaymentRequest) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{5}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *CapturePaymentRequest) GetOrderId() string {
@@ -555,7 +503,7 @@ type VoidPaymentRequest struct {
 
 func (x *VoidPaymentRequest) Reset() {
 	*x = VoidPaymentRequest{}
-	mi := &file_payment_v1_payment_proto_msgTypes[6]
+	mi := &file_payment_v1_payment_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -567,7 +515,7 @@ func (x *VoidPaymentRequest) String() string {
 func (*VoidPaymentRequest) ProtoMessage() {}
 
 func (x *VoidPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[6]
+	mi := &file_payment_v1_payment_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -580,7 +528,7 @@ func (x *VoidPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VoidPaymentRequest.ProtoReflect.Descriptor instead.
 func (*VoidPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{6}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *VoidPaymentRequest) GetOrderId() string {
@@ -599,7 +547,7 @@ type VoidPaymentResponse struct {
 
 func (x *VoidPaymentResponse) Reset() {
 	*x = VoidPaymentResponse{}
-	mi := &file_payment_v1_payment_proto_msgTypes[7]
+	mi := &file_payment_v1_payment_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -611,7 +559,7 @@ func (x *VoidPaymentResponse) String() string {
 func (*VoidPaymentResponse) ProtoMessage() {}
 
 func (x *VoidPaymentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[7]
+	mi := &file_payment_v1_payment_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -624,7 +572,7 @@ func (x *VoidPaymentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VoidPaymentResponse.ProtoReflect.Descriptor instead.
 func (*VoidPaymentResponse) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{7}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *VoidPaymentResponse) GetState() v11.OrderPayment_State {
@@ -650,7 +598,7 @@ type RefundPaymentRequest struct {
 
 func (x *RefundPaymentRequest) Reset() {
 	*x = RefundPaymentRequest{}
-	mi := &file_payment_v1_payment_proto_msgTypes[8]
+	mi := &file_payment_v1_payment_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -662,7 +610,7 @@ func (x *RefundPaymentRequest) String() string {
 func (*RefundPaymentRequest) ProtoMessage() {}
 
 func (x *RefundPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[8]
+	mi := &file_payment_v1_payment_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -675,7 +623,7 @@ func (x *RefundPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefundPaymentRequest.ProtoReflect.Descriptor instead.
 func (*RefundPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{8}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *RefundPaymentRequest) GetOrderId() string {
@@ -727,7 +675,7 @@ type Refund struct {
 
 func (x *Refund) Reset() {
 	*x = Refund{}
-	mi := &file_payment_v1_payment_proto_msgTypes[9]
+	mi := &file_payment_v1_payment_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -739,7 +687,7 @@ func (x *Refund) String() string {
 func (*Refund) ProtoMessage() {}
 
 func (x *Refund) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[9]
+	mi := &file_payment_v1_payment_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -752,7 +700,7 @@ func (x *Refund) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refund.ProtoReflect.Descriptor instead.
 func (*Refund) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{9}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Refund) GetRefundId() string {
@@ -806,7 +754,7 @@ type GetPaymentRequest struct {
 
 func (x *GetPaymentRequest) Reset() {
 	*x = GetPaymentRequest{}
-	mi := &file_payment_v1_payment_proto_msgTypes[10]
+	mi := &file_payment_v1_payment_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -818,7 +766,7 @@ func (x *GetPaymentRequest) String() string {
 func (*GetPaymentRequest) ProtoMessage() {}
 
 func (x *GetPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[10]
+	mi := &file_payment_v1_payment_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -831,7 +779,7 @@ func (x *GetPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPaymentRequest.ProtoReflect.Descriptor instead.
 func (*GetPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{10}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GetPaymentRequest) GetOrderId() string {
@@ -859,7 +807,7 @@ type Payment struct {
 
 func (x *Payment) Reset() {
 	*x = Payment{}
-	mi := &file_payment_v1_payment_proto_msgTypes[11]
+	mi := &file_payment_v1_payment_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -871,7 +819,7 @@ func (x *Payment) String() string {
 func (*Payment) ProtoMessage() {}
 
 func (x *Payment) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[11]
+	mi := &file_payment_v1_payment_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -884,7 +832,7 @@ func (x *Payment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Payment.ProtoReflect.Descriptor instead.
 func (*Payment) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{11}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Payment) GetOrderId() string {
@@ -957,7 +905,7 @@ type ReceivedEvent struct {
 
 func (x *ReceivedEvent) Reset() {
 	*x = ReceivedEvent{}
-	mi := &file_payment_v1_payment_proto_msgTypes[12]
+	mi := &file_payment_v1_payment_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -969,7 +917,7 @@ func (x *ReceivedEvent) String() string {
 func (*ReceivedEvent) ProtoMessage() {}
 
 func (x *ReceivedEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[12]
+	mi := &file_payment_v1_payment_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -982,7 +930,7 @@ func (x *ReceivedEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReceivedEvent.ProtoReflect.Descriptor instead.
 func (*ReceivedEvent) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{12}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ReceivedEvent) GetEventId() string {
@@ -1022,7 +970,7 @@ type ApplyProviderEventRequest struct {
 
 func (x *ApplyProviderEventRequest) Reset() {
 	*x = ApplyProviderEventRequest{}
-	mi := &file_payment_v1_payment_proto_msgTypes[13]
+	mi := &file_payment_v1_payment_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1034,7 +982,7 @@ func (x *ApplyProviderEventRequest) String() string {
 func (*ApplyProviderEventRequest) ProtoMessage() {}
 
 func (x *ApplyProviderEventRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[13]
+	mi := &file_payment_v1_payment_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1047,7 +995,7 @@ func (x *ApplyProviderEventRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyProviderEventRequest.ProtoReflect.Descriptor instead.
 func (*ApplyProviderEventRequest) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{13}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ApplyProviderEventRequest) GetEvent() *ProviderEvent {
@@ -1069,7 +1017,7 @@ type ApplyProviderEventResponse struct {
 
 func (x *ApplyProviderEventResponse) Reset() {
 	*x = ApplyProviderEventResponse{}
-	mi := &file_payment_v1_payment_proto_msgTypes[14]
+	mi := &file_payment_v1_payment_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1081,7 +1029,7 @@ func (x *ApplyProviderEventResponse) String() string {
 func (*ApplyProviderEventResponse) ProtoMessage() {}
 
 func (x *ApplyProviderEventResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[14]
+	mi := &file_payment_v1_payment_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1094,7 +1042,7 @@ func (x *ApplyProviderEventResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyProviderEventResponse.ProtoReflect.Descriptor instead.
 func (*ApplyProviderEventResponse) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{14}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ApplyProviderEventResponse) GetApplied() bool {
@@ -1126,7 +1074,7 @@ type AuditPaymentsRequest struct {
 
 func (x *AuditPaymentsRequest) Reset() {
 	*x = AuditPaymentsRequest{}
-	mi := &file_payment_v1_payment_proto_msgTypes[15]
+	mi := &file_payment_v1_payment_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1138,7 +1086,7 @@ func (x *AuditPaymentsRequest) String() string {
 func (*AuditPaymentsRequest) ProtoMessage() {}
 
 func (x *AuditPaymentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[15]
+	mi := &file_payment_v1_payment_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1151,7 +1099,7 @@ func (x *AuditPaymentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditPaymentsRequest.ProtoReflect.Descriptor instead.
 func (*AuditPaymentsRequest) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{15}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *AuditPaymentsRequest) GetSettledSeconds() int32 {
@@ -1194,7 +1142,7 @@ type AuditPaymentsResponse struct {
 
 func (x *AuditPaymentsResponse) Reset() {
 	*x = AuditPaymentsResponse{}
-	mi := &file_payment_v1_payment_proto_msgTypes[16]
+	mi := &file_payment_v1_payment_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1206,7 +1154,7 @@ func (x *AuditPaymentsResponse) String() string {
 func (*AuditPaymentsResponse) ProtoMessage() {}
 
 func (x *AuditPaymentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[16]
+	mi := &file_payment_v1_payment_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1219,7 +1167,7 @@ func (x *AuditPaymentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditPaymentsResponse.ProtoReflect.Descriptor instead.
 func (*AuditPaymentsResponse) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{16}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *AuditPaymentsResponse) GetChecked() int32 {
@@ -1256,7 +1204,7 @@ type PaymentFinding struct {
 
 func (x *PaymentFinding) Reset() {
 	*x = PaymentFinding{}
-	mi := &file_payment_v1_payment_proto_msgTypes[17]
+	mi := &file_payment_v1_payment_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1268,7 +1216,7 @@ func (x *PaymentFinding) String() string {
 func (*PaymentFinding) ProtoMessage() {}
 
 func (x *PaymentFinding) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[17]
+	mi := &file_payment_v1_payment_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1281,7 +1229,7 @@ func (x *PaymentFinding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentFinding.ProtoReflect.Descriptor instead.
 func (*PaymentFinding) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{17}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *PaymentFinding) GetKind() PaymentFinding_Kind {
@@ -1321,7 +1269,7 @@ type CapturePaymentResponse struct {
 
 func (x *CapturePaymentResponse) Reset() {
 	*x = CapturePaymentResponse{}
-	mi := &file_payment_v1_payment_proto_msgTypes[18]
+	mi := &file_payment_v1_payment_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1333,7 +1281,7 @@ func (x *CapturePaymentResponse) String() string {
 func (*CapturePaymentResponse) ProtoMessage() {}
 
 func (x *CapturePaymentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[18]
+	mi := &file_payment_v1_payment_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1346,7 +1294,7 @@ func (x *CapturePaymentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CapturePaymentResponse.ProtoReflect.Descriptor instead.
 func (*CapturePaymentResponse) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{18}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *CapturePaymentResponse) GetState() v11.OrderPayment_State {
@@ -1389,10 +1337,7 @@ const file_payment_v1_payment_proto_rawDesc = "" +
 	"\border_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\x12.\n" +
 	"\x0epayment_method\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\rpaymentMethod\"8\n" +
 	"\x10GetIntentRequest\x12$\n" +
-	"\tintent_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\bintentId\"`\n" +
-	"\x13CancelIntentRequest\x12$\n" +
-	"\tintent_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\bintentId\x12#\n" +
-	"\border_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"<\n" +
+	"\tintent_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\bintentId\"<\n" +
 	"\x15CapturePaymentRequest\x12#\n" +
 	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"9\n" +
 	"\x12VoidPaymentRequest\x12#\n" +
@@ -1467,15 +1412,13 @@ const file_payment_v1_payment_proto_rawDesc = "" +
 	"\x0eAMOUNT_DIFFERS\x10\x03\x12\v\n" +
 	"\aDOUBLED\x10\x04\"S\n" +
 	"\x16CapturePaymentResponse\x129\n" +
-	"\x05state\x18\x01 \x01(\x0e2#.larder.order.v1.OrderPayment.StateR\x05state2\x9e\t\n" +
+	"\x05state\x18\x01 \x01(\x0e2#.larder.order.v1.OrderPayment.StateR\x05state2\xbb\b\n" +
 	"\x0ePaymentService\x12a\n" +
 	"\fCreateIntent\x12&.larder.payment.v1.CreateIntentRequest\x1a\x19.larder.payment.v1.Intent\"\x0e\xaa\xd4\x18\n" +
 	"\x12\bcheckout\x12c\n" +
 	"\rConfirmIntent\x12'.larder.payment.v1.ConfirmIntentRequest\x1a\x19.larder.payment.v1.Intent\"\x0e\xaa\xd4\x18\n" +
 	"\x12\bcheckout\x12[\n" +
 	"\tGetIntent\x12#.larder.payment.v1.GetIntentRequest\x1a\x19.larder.payment.v1.Intent\"\x0e\xaa\xd4\x18\n" +
-	"\x12\bcheckout\x12a\n" +
-	"\fCancelIntent\x12&.larder.payment.v1.CancelIntentRequest\x1a\x19.larder.payment.v1.Intent\"\x0e\xaa\xd4\x18\n" +
 	"\x12\bcheckout\x12~\n" +
 	"\x0eCapturePayment\x12(.larder.payment.v1.CapturePaymentRequest\x1a).larder.payment.v1.CapturePaymentResponse\"\x17\xaa\xd4\x18\x13\n" +
 	"\x01\x04\x12\x0ecapturepayment\x12y\n" +
@@ -1501,7 +1444,7 @@ func file_payment_v1_payment_proto_rawDescGZIP() []byte {
 }
 
 var file_payment_v1_payment_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_payment_v1_payment_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_payment_v1_payment_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_payment_v1_payment_proto_goTypes = []any{
 	(Intent_Status)(0),                 // 0: larder.payment.v1.Intent.Status
 	(Refund_State)(0),                  // 1: larder.payment.v1.Refund.State
@@ -1510,72 +1453,69 @@ var file_payment_v1_payment_proto_goTypes = []any{
 	(*CreateIntentRequest)(nil),        // 4: larder.payment.v1.CreateIntentRequest
 	(*ConfirmIntentRequest)(nil),       // 5: larder.payment.v1.ConfirmIntentRequest
 	(*GetIntentRequest)(nil),           // 6: larder.payment.v1.GetIntentRequest
-	(*CancelIntentRequest)(nil),        // 7: larder.payment.v1.CancelIntentRequest
-	(*CapturePaymentRequest)(nil),      // 8: larder.payment.v1.CapturePaymentRequest
-	(*VoidPaymentRequest)(nil),         // 9: larder.payment.v1.VoidPaymentRequest
-	(*VoidPaymentResponse)(nil),        // 10: larder.payment.v1.VoidPaymentResponse
-	(*RefundPaymentRequest)(nil),       // 11: larder.payment.v1.RefundPaymentRequest
-	(*Refund)(nil),                     // 12: larder.payment.v1.Refund
-	(*GetPaymentRequest)(nil),          // 13: larder.payment.v1.GetPaymentRequest
-	(*Payment)(nil),                    // 14: larder.payment.v1.Payment
-	(*ReceivedEvent)(nil),              // 15: larder.payment.v1.ReceivedEvent
-	(*ApplyProviderEventRequest)(nil),  // 16: larder.payment.v1.ApplyProviderEventRequest
-	(*ApplyProviderEventResponse)(nil), // 17: larder.payment.v1.ApplyProviderEventResponse
-	(*AuditPaymentsRequest)(nil),       // 18: larder.payment.v1.AuditPaymentsRequest
-	(*AuditPaymentsResponse)(nil),      // 19: larder.payment.v1.AuditPaymentsResponse
-	(*PaymentFinding)(nil),             // 20: larder.payment.v1.PaymentFinding
-	(*CapturePaymentResponse)(nil),     // 21: larder.payment.v1.CapturePaymentResponse
-	(*v1.Money)(nil),                   // 22: larder.type.v1.Money
-	(v11.OrderPayment_State)(0),        // 23: larder.order.v1.OrderPayment.State
-	(*v11.RefundLine)(nil),             // 24: larder.order.v1.RefundLine
-	(*timestamppb.Timestamp)(nil),      // 25: google.protobuf.Timestamp
-	(*ProviderEvent)(nil),              // 26: larder.payment.v1.ProviderEvent
+	(*CapturePaymentRequest)(nil),      // 7: larder.payment.v1.CapturePaymentRequest
+	(*VoidPaymentRequest)(nil),         // 8: larder.payment.v1.VoidPaymentRequest
+	(*VoidPaymentResponse)(nil),        // 9: larder.payment.v1.VoidPaymentResponse
+	(*RefundPaymentRequest)(nil),       // 10: larder.payment.v1.RefundPaymentRequest
+	(*Refund)(nil),                     // 11: larder.payment.v1.Refund
+	(*GetPaymentRequest)(nil),          // 12: larder.payment.v1.GetPaymentRequest
+	(*Payment)(nil),                    // 13: larder.payment.v1.Payment
+	(*ReceivedEvent)(nil),              // 14: larder.payment.v1.ReceivedEvent
+	(*ApplyProviderEventRequest)(nil),  // 15: larder.payment.v1.ApplyProviderEventRequest
+	(*ApplyProviderEventResponse)(nil), // 16: larder.payment.v1.ApplyProviderEventResponse
+	(*AuditPaymentsRequest)(nil),       // 17: larder.payment.v1.AuditPaymentsRequest
+	(*AuditPaymentsResponse)(nil),      // 18: larder.payment.v1.AuditPaymentsResponse
+	(*PaymentFinding)(nil),             // 19: larder.payment.v1.PaymentFinding
+	(*CapturePaymentResponse)(nil),     // 20: larder.payment.v1.CapturePaymentResponse
+	(*v1.Money)(nil),                   // 21: larder.type.v1.Money
+	(v11.OrderPayment_State)(0),        // 22: larder.order.v1.OrderPayment.State
+	(*v11.RefundLine)(nil),             // 23: larder.order.v1.RefundLine
+	(*timestamppb.Timestamp)(nil),      // 24: google.protobuf.Timestamp
+	(*ProviderEvent)(nil),              // 25: larder.payment.v1.ProviderEvent
 }
 var file_payment_v1_payment_proto_depIdxs = []int32{
 	0,  // 0: larder.payment.v1.Intent.status:type_name -> larder.payment.v1.Intent.Status
-	22, // 1: larder.payment.v1.Intent.amount:type_name -> larder.type.v1.Money
-	22, // 2: larder.payment.v1.Intent.refunded:type_name -> larder.type.v1.Money
-	22, // 3: larder.payment.v1.CreateIntentRequest.amount:type_name -> larder.type.v1.Money
-	23, // 4: larder.payment.v1.VoidPaymentResponse.state:type_name -> larder.order.v1.OrderPayment.State
-	24, // 5: larder.payment.v1.RefundPaymentRequest.lines:type_name -> larder.order.v1.RefundLine
+	21, // 1: larder.payment.v1.Intent.amount:type_name -> larder.type.v1.Money
+	21, // 2: larder.payment.v1.Intent.refunded:type_name -> larder.type.v1.Money
+	21, // 3: larder.payment.v1.CreateIntentRequest.amount:type_name -> larder.type.v1.Money
+	22, // 4: larder.payment.v1.VoidPaymentResponse.state:type_name -> larder.order.v1.OrderPayment.State
+	23, // 5: larder.payment.v1.RefundPaymentRequest.lines:type_name -> larder.order.v1.RefundLine
 	1,  // 6: larder.payment.v1.Refund.state:type_name -> larder.payment.v1.Refund.State
-	22, // 7: larder.payment.v1.Refund.amount:type_name -> larder.type.v1.Money
-	24, // 8: larder.payment.v1.Refund.lines:type_name -> larder.order.v1.RefundLine
-	25, // 9: larder.payment.v1.Refund.create_time:type_name -> google.protobuf.Timestamp
-	23, // 10: larder.payment.v1.Payment.state:type_name -> larder.order.v1.OrderPayment.State
-	22, // 11: larder.payment.v1.Payment.authorized:type_name -> larder.type.v1.Money
-	22, // 12: larder.payment.v1.Payment.captured:type_name -> larder.type.v1.Money
-	22, // 13: larder.payment.v1.Payment.refunded:type_name -> larder.type.v1.Money
-	12, // 14: larder.payment.v1.Payment.refunds:type_name -> larder.payment.v1.Refund
-	15, // 15: larder.payment.v1.Payment.events:type_name -> larder.payment.v1.ReceivedEvent
-	25, // 16: larder.payment.v1.ReceivedEvent.create_time:type_name -> google.protobuf.Timestamp
-	25, // 17: larder.payment.v1.ReceivedEvent.receive_time:type_name -> google.protobuf.Timestamp
-	26, // 18: larder.payment.v1.ApplyProviderEventRequest.event:type_name -> larder.payment.v1.ProviderEvent
-	20, // 19: larder.payment.v1.AuditPaymentsResponse.findings:type_name -> larder.payment.v1.PaymentFinding
+	21, // 7: larder.payment.v1.Refund.amount:type_name -> larder.type.v1.Money
+	23, // 8: larder.payment.v1.Refund.lines:type_name -> larder.order.v1.RefundLine
+	24, // 9: larder.payment.v1.Refund.create_time:type_name -> google.protobuf.Timestamp
+	22, // 10: larder.payment.v1.Payment.state:type_name -> larder.order.v1.OrderPayment.State
+	21, // 11: larder.payment.v1.Payment.authorized:type_name -> larder.type.v1.Money
+	21, // 12: larder.payment.v1.Payment.captured:type_name -> larder.type.v1.Money
+	21, // 13: larder.payment.v1.Payment.refunded:type_name -> larder.type.v1.Money
+	11, // 14: larder.payment.v1.Payment.refunds:type_name -> larder.payment.v1.Refund
+	14, // 15: larder.payment.v1.Payment.events:type_name -> larder.payment.v1.ReceivedEvent
+	24, // 16: larder.payment.v1.ReceivedEvent.create_time:type_name -> google.protobuf.Timestamp
+	24, // 17: larder.payment.v1.ReceivedEvent.receive_time:type_name -> google.protobuf.Timestamp
+	25, // 18: larder.payment.v1.ApplyProviderEventRequest.event:type_name -> larder.payment.v1.ProviderEvent
+	19, // 19: larder.payment.v1.AuditPaymentsResponse.findings:type_name -> larder.payment.v1.PaymentFinding
 	2,  // 20: larder.payment.v1.PaymentFinding.kind:type_name -> larder.payment.v1.PaymentFinding.Kind
-	23, // 21: larder.payment.v1.CapturePaymentResponse.state:type_name -> larder.order.v1.OrderPayment.State
+	22, // 21: larder.payment.v1.CapturePaymentResponse.state:type_name -> larder.order.v1.OrderPayment.State
 	4,  // 22: larder.payment.v1.PaymentService.CreateIntent:input_type -> larder.payment.v1.CreateIntentRequest
 	5,  // 23: larder.payment.v1.PaymentService.ConfirmIntent:input_type -> larder.payment.v1.ConfirmIntentRequest
 	6,  // 24: larder.payment.v1.PaymentService.GetIntent:input_type -> larder.payment.v1.GetIntentRequest
-	7,  // 25: larder.payment.v1.PaymentService.CancelIntent:input_type -> larder.payment.v1.CancelIntentRequest
-	8,  // 26: larder.payment.v1.PaymentService.CapturePayment:input_type -> larder.payment.v1.CapturePaymentRequest
-	9,  // 27: larder.payment.v1.PaymentService.VoidPayment:input_type -> larder.payment.v1.VoidPaymentRequest
-	11, // 28: larder.payment.v1.PaymentService.RefundPayment:input_type -> larder.payment.v1.RefundPaymentRequest
-	13, // 29: larder.payment.v1.PaymentService.GetPayment:input_type -> larder.payment.v1.GetPaymentRequest
-	16, // 30: larder.payment.v1.PaymentService.ApplyProviderEvent:input_type -> larder.payment.v1.ApplyProviderEventRequest
-	18, // 31: larder.payment.v1.PaymentService.AuditPayments:input_type -> larder.payment.v1.AuditPaymentsRequest
-	3,  // 32: larder.payment.v1.PaymentService.CreateIntent:output_type -> larder.payment.v1.Intent
-	3,  // 33: larder.payment.v1.PaymentService.ConfirmIntent:output_type -> larder.payment.v1.Intent
-	3,  // 34: larder.payment.v1.PaymentService.GetIntent:output_type -> larder.payment.v1.Intent
-	3,  // 35: larder.payment.v1.PaymentService.CancelIntent:output_type -> larder.payment.v1.Intent
-	21, // 36: larder.payment.v1.PaymentService.CapturePayment:output_type -> larder.payment.v1.CapturePaymentResponse
-	10, // 37: larder.payment.v1.PaymentService.VoidPayment:output_type -> larder.payment.v1.VoidPaymentResponse
-	12, // 38: larder.payment.v1.PaymentService.RefundPayment:output_type -> larder.payment.v1.Refund
-	14, // 39: larder.payment.v1.PaymentService.GetPayment:output_type -> larder.payment.v1.Payment
-	17, // 40: larder.payment.v1.PaymentService.ApplyProviderEvent:output_type -> larder.payment.v1.ApplyProviderEventResponse
-	19, // 41: larder.payment.v1.PaymentService.AuditPayments:output_type -> larder.payment.v1.AuditPaymentsResponse
-	32, // [32:42] is the sub-list for method output_type
-	22, // [22:32] is the sub-list for method input_type
+	7,  // 25: larder.payment.v1.PaymentService.CapturePayment:input_type -> larder.payment.v1.CapturePaymentRequest
+	8,  // 26: larder.payment.v1.PaymentService.VoidPayment:input_type -> larder.payment.v1.VoidPaymentRequest
+	10, // 27: larder.payment.v1.PaymentService.RefundPayment:input_type -> larder.payment.v1.RefundPaymentRequest
+	12, // 28: larder.payment.v1.PaymentService.GetPayment:input_type -> larder.payment.v1.GetPaymentRequest
+	15, // 29: larder.payment.v1.PaymentService.ApplyProviderEvent:input_type -> larder.payment.v1.ApplyProviderEventRequest
+	17, // 30: larder.payment.v1.PaymentService.AuditPayments:input_type -> larder.payment.v1.AuditPaymentsRequest
+	3,  // 31: larder.payment.v1.PaymentService.CreateIntent:output_type -> larder.payment.v1.Intent
+	3,  // 32: larder.payment.v1.PaymentService.ConfirmIntent:output_type -> larder.payment.v1.Intent
+	3,  // 33: larder.payment.v1.PaymentService.GetIntent:output_type -> larder.payment.v1.Intent
+	20, // 34: larder.payment.v1.PaymentService.CapturePayment:output_type -> larder.payment.v1.CapturePaymentResponse
+	9,  // 35: larder.payment.v1.PaymentService.VoidPayment:output_type -> larder.payment.v1.VoidPaymentResponse
+	11, // 36: larder.payment.v1.PaymentService.RefundPayment:output_type -> larder.payment.v1.Refund
+	13, // 37: larder.payment.v1.PaymentService.GetPayment:output_type -> larder.payment.v1.Payment
+	16, // 38: larder.payment.v1.PaymentService.ApplyProviderEvent:output_type -> larder.payment.v1.ApplyProviderEventResponse
+	18, // 39: larder.payment.v1.PaymentService.AuditPayments:output_type -> larder.payment.v1.AuditPaymentsResponse
+	31, // [31:40] is the sub-list for method output_type
+	22, // [22:31] is the sub-list for method input_type
 	22, // [22:22] is the sub-list for extension type_name
 	22, // [22:22] is the sub-list for extension extendee
 	0,  // [0:22] is the sub-list for field type_name
@@ -1593,7 +1533,7 @@ func file_payment_v1_payment_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_payment_v1_payment_proto_rawDesc), len(file_payment_v1_payment_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   19,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

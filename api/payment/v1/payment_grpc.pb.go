@@ -24,7 +24,6 @@ const (
 	PaymentService_CreateIntent_FullMethodName       = "/larder.payment.v1.PaymentService/CreateIntent"
 	PaymentService_ConfirmIntent_FullMethodName      = "/larder.payment.v1.PaymentService/ConfirmIntent"
 	PaymentService_GetIntent_FullMethodName          = "/larder.payment.v1.PaymentService/GetIntent"
-	PaymentService_CancelIntent_FullMethodName       = "/larder.payment.v1.PaymentService/CancelIntent"
 	PaymentService_CapturePayment_FullMethodName     = "/larder.payment.v1.PaymentService/CapturePayment"
 	PaymentService_VoidPayment_FullMethodName        = "/larder.payment.v1.PaymentService/VoidPayment"
 	PaymentService_RefundPayment_FullMethodName      = "/larder.payment.v1.PaymentService/RefundPayment"
@@ -43,9 +42,6 @@ type PaymentServiceClient interface {
 	// Asks the provider to authorise. A decline is an answer (FAILED), not an error.
 	ConfirmIntent(ctx context.Context, in *ConfirmIntentRequest, opts ...grpc.CallOption) (*Intent, error)
 	GetIntent(ctx context.Context, in *GetIntentRequest, opts ...grpc.CallOption) (*Intent, error)
-	// Ends an intent for good: cancelled, or refunded in full where it was captured already. PAYMENT_PROCESSING: the
-	// provider is still at work, ask again later.
-	CancelIntent(ctx context.Context, in *CancelIntentRequest, opts ...grpc.CallOption) (*Intent, error)
 	// Takes the money of an authorised order (rule 12).
 	CapturePayment(ctx context.Context, in *CapturePaymentRequest, opts ...grpc.CallOption) (*CapturePaymentResponse, error)
 	// Ends the payment of an order that is cancelled or abandoned, VOIDING: cancelled at the provider, or refunded in full where it was
@@ -94,16 +90,6 @@ func (c *paymentServiceClient) GetIntent(ctx context.Context, in *GetIntentReque
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Intent)
 	err := c.cc.Invoke(ctx, PaymentService_GetIntent_FullMethodName, in, out, cOpts...)
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
-}
-
-func (c *paymentServiceClient) CancelIntent(ctx context.Context, in *CancelIntentRequest, opts ...grpc.CallOption) (*Intent, error) {
-	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	out := new(Intent)
-	err := c.cc.Invoke(ctx, PaymentService_CancelIntent_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -180,9 +166,6 @@ type PaymentServiceServer interface {
 	// Asks the provider to authorise. A decline is an answer (FAILED), not an error.
 	ConfirmIntent(context.Context, *ConfirmIntentRequest) (*Intent, error)
 	GetIntent(context.Context, *GetIntentRequest) (*Intent, error)
-	// Ends an intent for good: cancelled, or refunded in full where it was captured already. PAYMENT_PROCESSING: the
-	// provider is still at work, ask again later.
-	CancelIntent(context.Context, *CancelIntentRequest) (*Intent, error)
 	// Takes the money of an authorised order (rule 12).
 	CapturePayment(context.Context, *CapturePaymentRequest) (*CapturePaymentResponse, error)
 	// Ends the payment of an order that is cancelled or abandoned, VOIDING: cancelled at the provider, or refunded in full where it was
@@ -215,9 +198,6 @@ func (UnimplementedPaymentServiceServer) ConfirmIntent(context.Context, *Confirm
 }
 func (UnimplementedPaymentServiceServer) GetIntent(context.Context, *GetIntentRequest) (*Intent, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetIntent not implemented")
-}
-func (UnimplementedPaymentServiceServer) CancelIntent(context.Context, *CancelIntentRequest) (*Intent, error) {
-	return nil, status.Error(codes.Unimplemented, "method CancelIntent not implemented")
 }
 func (UnimplementedPaymentServiceServer) CapturePayment(context.Context, *CapturePaymentRequest) (*CapturePaymentResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CapturePayment not implemented")
@@ -308,24 +288,6 @@ func _PaymentService_GetIntent_Handler(srv interface{}, ctx context.Context, dec
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(PaymentServiceServer).GetIntent(ctx, req.(*GetIntentRequest))
-	}
-	return interceptor(ctx, in, info, handler)
-}
-
-func _PaymentService_CancelIntent_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
-	in := new(CancelIntentRequest)
-	if err := dec(in); err != nil {
-		return nil, err
-	}
-	if interceptor == nil {
-		return srv.(PaymentServiceServer).CancelIntent(ctx, in)
-	}
-	info := &grpc.UnaryServerInfo{
-		Server:     srv,
-		FullMethod: PaymentService_CancelIntent_FullMethodName,
-	}
-	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
-		return srv.(PaymentServiceServer).CancelIntent(ctx, req.(*CancelIntentRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -456,10 +418,6 @@ var PaymentService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetIntent",
 			Handler:    _PaymentService_GetIntent_Handler,
-		},
-		{
-			MethodName: "CancelIntent",
-			Handler:    _PaymentService_CancelIntent_Handler,
 		},
 		{
 			MethodName: "CapturePayment",
