@@ -19,6 +19,7 @@ import (
 
 	paymentpb "larder.dev/api/payment/v1"
 	"larder.dev/functions/internal/function"
+	"larder.dev/internal/chaos"
 	"larder.dev/internal/event"
 	"larder.dev/internal/fault"
 	"larder.dev/internal/payment/stripe"
@@ -131,6 +132,7 @@ func (h *webhook) tell(ctx context.Context, told *paymentpb.ProviderEvent) error
 		return fault.Unavailable.New("the event can't be taken in now, send it again").WithRetryAfter(time.Second).
 			WithCause(fmt.Errorf("publish %s: %w", told.GetEventId(), err))
 	}
+	chaos.At(chaos.FunctionPublished)
 	slog.DebugContext(ctx, "webhook published", "event", told.GetEventId(), "type", told.GetType(), "order", told.GetOrderId())
 	return nil
 }

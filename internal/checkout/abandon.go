@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
+	"larder.dev/internal/chaos"
 	"larder.dev/internal/fault"
 	"larder.dev/internal/order"
 	"larder.dev/internal/payment"
@@ -20,6 +21,9 @@ import (
 // told only after the tombstone's transaction (rule 6): until then a twin of this request may still be on its way to
 // success, and then that is the answer.
 func (s *Service) abandon(ctx context.Context, id string, tombstone Order) (Outcome, error) {
+	if chaos.Without(chaos.Tombstone) {
+		return Outcome{}, errors.Join(s.stock.Release(ctx, tombstone.StoreID, id), decodeRefusal(tombstone.Refusal))
+	}
 	standing, err := s.books.Abandon(ctx, id, tombstone, s.now().Add(s.config.VoidRetry)) // a
 	if err != nil {
 		return s.tryAgain(ctx, id, "abandon the checkout", err)
@@ -27,19 +31,22 @@ func (s *Service) abandon(ctx context.Context, id string, tombstone Order) (Outc
 	if standing.Sold() {
 		return s.sold(ctx, id, standing.Order)
 	}
+	chaos.At(chaos.CheckoutTombstoned)
 	if err := s.stock.Release(ctx, standing.Order.StoreID, id); err != nil { // d, which may follow a at any time
 		slog.WarnContext(ctx, "release later", "checkout", id, "error", err)
 	}
+	chaos.At(chaos.CheckoutReleased)
 	if err := s.void(ctx, id, standing.Payment); err != nil { // b and c
 		slog.WarnContext(ctx, "void later", "checkout", id, "error", err)
 	}
+	chaos.At(chaos.CheckoutVoided)
 	return Outcome{}, decodeRefusal(standing.Order.Refusal)
 }
 
 // void ends the payment of an order that is not, or no more (rule 7b, 7c). An intent that the provider is still
 // at work on stays VOIDING, and the reconciler comes back.
 func (s *Service) void(ctx context.Context, id string, row *payment.Record) error {
-	if row == nil || row.State != payment.Voiding {
+	if row == nil || row.State != payment.Voiding || chaos.Without(chaos.Voiding) {
 		return nil
 	}
 	if err := s.payments.Void(ctx, id); err != nil {
@@ -63,6 +70,7 @@ func (s *Service) Reap(ctx context.Context, store string, limit int) (int, error
 }
 
 func (s *Service) reap(ctx context.Context, store, id string) error {
+	chaos.At(chaos.CheckoutReaping)
 	standing, err := s.books.Look(ctx, id)
 	if err != nil {
 		return fmt.Errorf("look at checkout %s: %w", id, err)
@@ -91,6 +99,10 @@ func (s *Service) Reconcile(ctx context.Context, limit int) (int, error) {
 }
 
 func (s *Service) reconcile(ctx context.Context, id string) error {
+	if chaos.Without(chaos.Reconciling) {
+		return nil
+	}
+	chaos.At(chaos.CheckoutReconciling)
 	standing, err := s.books.Look(ctx, id)
 	switch {
 	case err != nil:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"larder.dev/internal/chaos"
 	"larder.dev/internal/fault"
 	"larder.dev/internal/order"
 )
@@ -24,6 +25,7 @@ func (s *Service) Cancel(ctx context.Context, id string, cancellation Cancellati
 	if err := s.books.Cancel(ctx, id, cancellation, s.now().Add(s.config.VoidRetry)); err != nil {
 		return fmt.Errorf("cancel order %s: %w", id, err)
 	}
+	chaos.At(chaos.CheckoutCancelled)
 	return nil
 }
 

@@ -20,6 +20,7 @@ import (
 	"slices"
 	"time"
 
+	"larder.dev/internal/chaos"
 	"larder.dev/internal/fault"
 	"larder.dev/internal/money"
 	"larder.dev/internal/order"
@@ -253,6 +254,7 @@ func (s *Service) Checkout(ctx context.Context, r Request) (Outcome, error) {
 	if err != nil {
 		return s.tryAgain(ctx, r.ID, "create the payment's intent", err)
 	}
+	chaos.At(chaos.CheckoutIntended)
 	standing, err = s.books.Initiate(ctx, r.ID, frozen, intent.ID, r.Fingerprint, s.now().Add(s.config.HoldFor))
 	switch {
 	case err != nil:
@@ -289,6 +291,11 @@ func (s *Service) resume(ctx context.Context, id string, standing Standing) (Out
 	if err != nil {
 		return s.notReserved(ctx, id, tombstoneOf(standing), err)
 	}
+	if chaos.Without(chaos.RowsIntent) {
+		if own, err := s.payments.Create(ctx, id, frozen.Totals.Total); err == nil {
+			standing.Payment.IntentID = own.ID
+		}
+	}
 	intent, err := s.payments.Get(ctx, standing.Payment.IntentID) // the row's, never another
 	if err != nil {
 		return s.tryAgain(ctx, id, "read the payment's intent", err)
@@ -303,10 +310,12 @@ func (s *Service) resume(ctx context.Context, id string, standing Standing) (Out
 
 // pay confirms the row's intent, which nobody may do before the row stands.
 func (s *Service) pay(ctx context.Context, id string, frozen Frozen, row *payment.Record, hold stock.Hold) (Outcome, error) {
+	chaos.At(chaos.CheckoutInitiated)
 	intent, err := s.payments.Confirm(ctx, row.IntentID, id, frozen.PaymentMethod)
 	if err != nil {
 		return s.tryAgain(ctx, id, "confirm the payment", err)
 	}
+	chaos.At(chaos.CheckoutConfirmed)
 	return s.paid(ctx, id, frozen, row, hold, intent)
 }
 
@@ -338,6 +347,7 @@ func (s *Service) commit(ctx context.Context, id string, frozen Frozen, row *pay
 		case err != nil:
 			return s.tryAgain(ctx, id, "commit the order", err)
 		case standing.Sold():
+			chaos.At(chaos.CheckoutCommitted)
 			s.clearCart(ctx, frozen)
 			return s.sold(ctx, id, standing.Order)
 		case standing.dead():
@@ -357,14 +367,22 @@ func (s *Service) commit(ctx context.Context, id string, frozen Frozen, row *pay
 
 // sold ends the hold with epoch and token of the order's row (rule 5). It is only for speed: the reaper does it as well.
 func (s *Service) sold(ctx context.Context, id string, row *Order) (Outcome, error) {
+	if chaos.Without(chaos.SettleToken) {
+		row.Sold = stock.Hold{}
+	}
 	if err := s.stock.Settle(ctx, row.StoreID, id, row.Sold); err != nil {
 		slog.WarnContext(ctx, "settle later", "checkout", id, "error", err)
 	}
+	chaos.At(chaos.CheckoutSettled)
 	return Outcome{State: Confirmed}, nil
 }
 
 func (s *Service) reserve(ctx context.Context, id string, frozen Frozen, minimum stock.Epoch) (stock.Hold, error) {
-	return s.stock.Reserve(ctx, frozen.StoreID, id, frozen.StockLines(), s.now().Add(s.config.HoldFor), minimum)
+	hold, err := s.stock.Reserve(ctx, frozen.StoreID, id, frozen.StockLines(), s.now().Add(s.config.HoldFor), minimum)
+	if err == nil {
+		chaos.At(chaos.CheckoutReserved)
+	}
+	return hold, err
 }
 
 // notReserved tells out of stock after the tombstone; a hold of other lines is somebody's who is on the way (rule 3).

@@ -23,6 +23,7 @@ import (
 	"github.com/google/uuid"
 
 	typepb "larder.dev/api/type/v1"
+	"larder.dev/internal/chaos"
 	"larder.dev/internal/fault"
 	"larder.dev/internal/identity"
 	"larder.dev/internal/money"
@@ -185,6 +186,7 @@ func (s *Service) Move(ctx context.Context, id string, step Step) (Order, error)
 	if err != nil {
 		return Order{}, fmt.Errorf("move order to %s: %w", step.To, err)
 	}
+	chaos.At(chaos.OrderMoved)
 	return moved, nil
 }
 
@@ -201,6 +203,7 @@ func (s *Service) Cancel(ctx context.Context, caller identity.Caller, id, etag, 
 	if err := s.checkouts.Cancel(ctx, id, Step{To: Cancelled, By: by, ETag: etag, Reason: reason}); err != nil {
 		return Order{}, fmt.Errorf("cancel order: %w", err)
 	}
+	chaos.At(chaos.OrderCancelled)
 	return s.Get(ctx, caller, id)
 }
 

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"larder.dev/internal/chaos"
 )
 
 // shard is one that is being published.
@@ -37,10 +39,12 @@ func (r *Relay) drain(ctx context.Context, s *shard, lease Lease, batch Batch, b
 	cursor := lease.Cursor
 	for len(batch.Events) > 0 {
 		s.oldest.Store(batch.Events[0].Time.UnixNano())
+		chaos.At(chaos.RelayRead)
 		if err := r.publishAll(ctx, lease.Shard, batch.Events); err != nil {
 			return err
 		}
 		r.stats.published.Add(int64(len(batch.Events)))
+		chaos.At(chaos.RelayPublished)
 		to := Position{Commit: bound}
 		if batch.Cut {
 			to = batch.Events[len(batch.Events)-1].Position()
@@ -48,6 +52,7 @@ func (r *Relay) drain(ctx context.Context, s *shard, lease Lease, batch Batch, b
 		if err := r.move(ctx, lease.Shard, cursor, to); err != nil {
 			return err
 		}
+		chaos.At(chaos.RelayMoved)
 		if !batch.Cut || r.stopping.Load() {
 			return nil
 		}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"larder.dev/internal/chaos"
 )
 
 // Event is something that the provider has told by a webhook: a hint to look, no more.
@@ -54,6 +56,7 @@ func (s *Service) Apply(ctx context.Context, e Event) (applied, resume bool, err
 	if applied, err = s.store.TakeIn(ctx, e); err != nil {
 		return false, false, fmt.Errorf("record event %s of %s: %w", e.ID, e.OrderID, err)
 	}
+	chaos.At(chaos.PaymentNoted)
 	return applied, resume, nil
 }
 

@@ -21,6 +21,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
+
+	"larder.dev/internal/chaos"
 	"larder.dev/internal/fault"
 	"larder.dev/internal/money"
 )
@@ -137,13 +140,20 @@ func NewService(provider Provider, store Store, now func() time.Time) *Service {
 
 // Create makes the intent of an order; the order's id is the idempotency key.
 func (s *Service) Create(ctx context.Context, order string, amount money.Money) (Intent, error) {
-	return s.provider.Create(ctx, CreateRequest{Order: order, Key: "create-" + order, Amount: amount})
+	key := "create-" + order
+	if chaos.Without(chaos.RowsIntent) {
+		key = uuid.NewString()
+	}
+	intent, err := s.provider.Create(ctx, CreateRequest{Order: order, Key: key, Amount: amount})
+	chaos.At(chaos.PaymentCreated)
+	return intent, err
 }
 
 // Confirm asks for the authorisation. The key holds the method, since after a decline another may be tried on the same intent.
 // A confirmation that comes second is answered with what the intent has become.
 func (s *Service) Confirm(ctx context.Context, id, order, method, returnURL string) (Intent, error) {
 	intent, err := s.provider.Confirm(ctx, id, method, returnURL, "confirm-"+order+"-"+method)
+	chaos.At(chaos.PaymentAuthorised)
 	if errors.Is(err, ErrNotConfirmable) {
 		return s.provider.Get(ctx, id)
 	}
@@ -194,7 +204,10 @@ func (s *Service) Void(ctx context.Context, order string) (State, error) {
 	if err != nil {
 		return "", fmt.Errorf("void payment of %s: %w", order, err)
 	}
-	return s.store.Voided(ctx, order, intent.Captured, intent.Refunded)
+	chaos.At(chaos.PaymentCancelled)
+	state, err := s.store.Voided(ctx, order, intent.Captured, intent.Refunded)
+	chaos.At(chaos.PaymentVoided)
+	return state, err
 }
 
 // Capture takes the money of an order (rule 12): look, capture, record. The provider decides between a capture and a cancel
@@ -210,6 +223,9 @@ func (s *Service) Capture(ctx context.Context, order string) (State, error) {
 		}
 		return "", fault.PaymentNotCapturable.New("the payment is %s", record.State)
 	}
+	if chaos.Without(chaos.FrozenTotal) {
+		record.Amount.Minor--
+	}
 	intent, err := s.provider.Capture(ctx, record.IntentID, record.Amount, "capture-"+order)
 	if errors.Is(err, ErrNotCapturable) {
 		return s.refusedCapture(ctx, record)
@@ -217,7 +233,10 @@ func (s *Service) Capture(ctx context.Context, order string) (State, error) {
 	if err != nil {
 		return "", fmt.Errorf("capture payment of %s: %w", order, err)
 	}
-	return s.store.Captured(ctx, order, intent.Captured)
+	chaos.At(chaos.PaymentCaptured)
+	state, err := s.store.Captured(ctx, order, intent.Captured)
+	chaos.At(chaos.PaymentBooked)
+	return state, err
 }
 
 // refusedCapture tells an intent that was captured already, its answer lost, from one that is cancelled or expired.

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"larder.dev/internal/chaos"
 	"larder.dev/internal/fault"
 	"larder.dev/internal/money"
 	"larder.dev/internal/pricing"
@@ -135,6 +136,7 @@ func (s *Service) finish(ctx context.Context, record Record, refund Refund) (Ref
 	case err != nil:
 		return Refund{}, fmt.Errorf("refund %s of %s: %w", refund.ID, record.OrderID, err)
 	}
+	chaos.At(chaos.PaymentRefunded)
 	refund, err = s.store.Finish(ctx, record.OrderID, refund.ID, outcome)
 	if err != nil {
 		return Refund{}, fmt.Errorf("record refund of %s: %w", record.OrderID, err)

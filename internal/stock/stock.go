@@ -15,6 +15,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"larder.dev/internal/chaos"
 	"larder.dev/internal/fault"
 )
 
@@ -22,6 +23,9 @@ import (
 type Line struct {
 	ProductID string
 	Quantity  int64
+	// Limit, where it isn't zero, makes the line one that counts what a shopper has bought: it begins at zero, without any stock, and may be
+	// taken down to -Limit.
+	Limit int64
 }
 
 // Epoch names one load of a store's virtual stock: the commit timestamp, in nanoseconds since 1970, of the transaction that
@@ -402,14 +406,17 @@ func (s *Service) load(ctx context.Context, store string) (Epoch, int, error) {
 	if err != nil {
 		return 0, 0, fmt.Errorf("bump the epoch of %s: %w", store, err)
 	}
+	chaos.At(chaos.StockBumped)
 	quantities, err := s.ledger.SumAt(ctx, store, epoch)
 	if err != nil {
 		return 0, 0, fmt.Errorf("sum the ledger of %s: %w", store, err)
 	}
+	chaos.At(chaos.StockSummed)
 	if err := s.virtual.Load(ctx, store, epoch, quantities); err != nil {
 		// Unknown outcome: whoever needs the stock next bumps again.
 		return 0, 0, fmt.Errorf("load the stock of %s: %w", store, err)
 	}
+	chaos.At(chaos.StockLoaded)
 	slog.InfoContext(ctx, "stock rebuilt", "store", store, "epoch", epoch.String(), "products", len(quantities), "took", time.Since(began))
 	return epoch, len(quantities), nil
 }

@@ -3,7 +3,6 @@ package main
 
 import (
 	"context"
-	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
@@ -13,6 +12,7 @@ import (
 	paymentpb "larder.dev/api/payment/v1"
 	productpb "larder.dev/api/product/v1"
 	stockpb "larder.dev/api/stock/v1"
+	"larder.dev/internal/chaos"
 	"larder.dev/internal/checkout"
 	checkoutredis "larder.dev/internal/checkout/redis"
 	checkoutrpc "larder.dev/internal/checkout/rpc"
@@ -65,16 +65,16 @@ func main() {
 		ledger := stockspanner.NewLedger(database)
 		catalogue := stockrpc.Catalogue{Client: productpb.NewProductServiceClient(products)}
 		stocks := stock.NewService(virtual, ledger)
-		books := checkoutspanner.NewBooks(database, time.Now)
+		books := checkoutspanner.NewBooks(database, chaos.Now)
 		checkouts := checkout.NewService(config.Checkout, books, stocks,
 			checkoutrpc.Payments{Client: paymentpb.NewPaymentServiceClient(payments)},
 			checkoutrpc.Carts{Client: cartpb.NewCartServiceClient(carts)},
-			checkoutredis.NewLocks(virtual.Client()), time.Now)
+			checkoutredis.NewLocks(virtual.Client()), chaos.Now)
 
 		app.Go("attend", checkouts.Attend)
 
 		reconciler := stock.NewReconciler(stocks, ledger, checkoutspanner.NewSales(database))
-		stockServer := stock.NewServer(stocks, reconciler, catalogue, time.Now)
+		stockServer := stock.NewServer(stocks, reconciler, catalogue, chaos.Now)
 		if err := app.Register(ctx, &stockpb.StockService_ServiceDesc, stockServer, stockGateway); err != nil {
 			return err
 		}

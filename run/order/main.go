@@ -3,7 +3,6 @@ package main
 
 import (
 	"context"
-	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
@@ -11,6 +10,7 @@ import (
 	checkoutpb "larder.dev/api/checkout/v1"
 	orderpb "larder.dev/api/order/v1"
 	paymentpb "larder.dev/api/payment/v1"
+	"larder.dev/internal/chaos"
 	"larder.dev/internal/order"
 	orderrpc "larder.dev/internal/order/rpc"
 	orderspanner "larder.dev/internal/order/spanner"
@@ -47,7 +47,7 @@ func main() {
 
 		service := order.New(orderspanner.New(database),
 			orderrpc.Checkouts{Client: checkoutpb.NewCheckoutServiceClient(checkouts)},
-			orderrpc.Payments{Client: paymentpb.NewPaymentServiceClient(payments)}, time.Now)
+			orderrpc.Payments{Client: paymentpb.NewPaymentServiceClient(payments)}, chaos.Now)
 		return app.Register(ctx, &orderpb.OrderService_ServiceDesc, order.NewServer(service),
 			func(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
 				return orderpb.RegisterOrderServiceHandlerClient(ctx, mux, orderpb.NewOrderServiceClient(conn))

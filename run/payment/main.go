@@ -3,12 +3,12 @@ package main
 
 import (
 	"context"
-	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
 
 	paymentpb "larder.dev/api/payment/v1"
+	"larder.dev/internal/chaos"
 	orderspanner "larder.dev/internal/order/spanner"
 	"larder.dev/internal/payment"
 	paymentspanner "larder.dev/internal/payment/spanner"
@@ -36,7 +36,7 @@ func main() {
 		app.Ready("spanner", spannerdb.Ping(database))
 
 		store := paymentspanner.NewStore(database, orderspanner.OpenAmong)
-		service := payment.NewService(stripe.New(config.Stripe), store, time.Now)
+		service := payment.NewService(stripe.New(config.Stripe), store, chaos.Now)
 		return app.Register(ctx, &paymentpb.PaymentService_ServiceDesc, payment.NewServer(service, config.ReturnURL),
 			func(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
 				return paymentpb.RegisterPaymentServiceHandlerClient(ctx, mux, paymentpb.NewPaymentServiceClient(conn))

@@ -29,6 +29,7 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/protobuf/proto"
 
+	"larder.dev/internal/chaos"
 	"larder.dev/internal/event"
 	"larder.dev/internal/fault"
 	"larder.dev/internal/serve"
@@ -114,7 +115,9 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		serve.WriteError(w, req, fault.Invalid("body", "is no push delivery of Pub/Sub, or has more than %d bytes", maxBody))
 		return
 	}
+	chaos.At(chaos.FunctionReceived)
 	if r.deliver(req.Context(), d) {
+		chaos.At(chaos.FunctionDone)
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}

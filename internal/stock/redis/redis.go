@@ -40,12 +40,12 @@ var loadLua string
 var readLua string
 
 var (
-	reserve = redis.NewScript(storeLua + reserveLua)
-	settle  = redis.NewScript(storeLua + settleLua)
-	release = redis.NewScript(storeLua + releaseLua)
-	apply   = redis.NewScript(storeLua + applyLua)
-	load    = redis.NewScript(storeLua + loadLua)
-	read    = redis.NewScript(storeLua + readLua)
+	reserve = redis.NewScript(fenced(storeLua + reserveLua))
+	settle  = redis.NewScript(fenced(storeLua + settleLua))
+	release = redis.NewScript(fenced(storeLua + releaseLua))
+	apply   = redis.NewScript(fenced(storeLua + applyLua))
+	load    = redis.NewScript(fenced(storeLua + loadLua))
+	read    = redis.NewScript(fenced(storeLua + readLua))
 )
 
 // maxApplied is how many ledger entries a store remembers between loads; the next one asks for a rebuild.

@@ -15,7 +15,7 @@ import (
 //go:embed snapshot.lua
 var snapshotLua string
 
-var snapshot = redis.NewScript(storeLua + snapshotLua)
+var snapshot = redis.NewScript(fenced(storeLua + snapshotLua))
 
 // Snapshot implements stock.Virtual. It holds up the server for as long as it takes to write a store's hash down.
 func (v *Virtual) Snapshot(ctx context.Context, store string) (stock.Snapshot, error) {
