@@ -89,7 +89,7 @@ func (w *world) rows(t *testing.T) []row {
 		}
 	}
 	for _, rows := range [][]row{
-		w.userRows(), w.addressRows(), w.productRows(), w.searchRows(), w.cartRows(), w.checkoutRows(), w.stockRows(), w.orderRows(), w.fulfilmentRows(), w.edgeRows(),
+		w.userRows(), w.addressRows(), w.productRows(), w.searchRows(), w.cartRows(), w.checkoutRows(), w.staleRows(t), w.stockRows(), w.orderRows(), w.fulfilmentRows(), w.edgeRows(),
 	} {
 		all = append(all, rows...)
 	}
@@ -114,7 +114,7 @@ func (w *world) badCallers(m method, good call) []row {
 	}
 	for name := range w.tokens {
 		switch name {
-		case "", "shopper", "other", "hungry", "idle", "new", "operator", "merchandiser":
+		case "", "shopper", "other", "hungry", "idle", "new", "retired", "dearer", "late", "full", "operator", "merchandiser":
 		case "expired":
 			rows = append(rows, spoil("token: "+name, name, "401 TOKEN_EXPIRED"))
 		default:
