@@ -1,8 +1,10 @@
 # Larder's commands. `make help` lists them.
 PROFILE ?= demo
 export PROFILE ONLY NAME CHECKS PACKAGES TOPIC ID DATA
+DURATION ?= 25m
+SEED ?= $(shell date +%s)
 
-.PHONY: help demo up down status logs reset run-job products dlq-list dlq-show dlq-replay build generate check check-faults test recovery
+.PHONY: help demo up down status logs reset run-job products dlq-list dlq-show dlq-replay build generate check check-faults test recovery model prove bench-checkout
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -61,3 +63,12 @@ test: ## run every test on real components, beside a running demo
 
 recovery: up ## kill each part with -9 in turn; see all of them ready within 60 s and the demo pass again
 	@eval "$$(local/env.sh $(PROFILE))" && go test -tags recovery -count=1 -timeout 40m -v -run TestRecovery ./test/
+
+model: ## explore the checkout protocol's whole model, and see each mutation caught
+	@go run ./internal/checkout/model
+
+prove: ## attack the platform for DURATION=25m with SEED=..., then count what was sold and charged (MUTATE=fence: must fail)
+	@go run ./load/prove -duration "$(DURATION)" -seed "$(SEED)" -without "$(MUTATE)"
+
+bench-checkout: up ## measure what a checkout costs: reserve against a naive script, round trips, CPU an order, latency
+	@eval "$$(local/env.sh $(PROFILE))" && go run ./load/bench
