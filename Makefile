@@ -8,7 +8,7 @@ SEED ?= $(shell date +%s)
 .DEFAULT_GOAL := help
 
 help: ## list the commands
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  PROFILE=test takes other ports and other data than PROFILE=demo, the default."
 
