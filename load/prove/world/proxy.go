@@ -1,0 +1,220 @@
+package world
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	dialTimeout = time.Second
+	chunk       = 32 << 10
+)
+
+// gate lets bytes pass, or holds them.
+type gate struct {
+	mu   sync.Mutex
+	shut chan struct{} // nil: open; else closed when the gate opens
+}
+
+func (g *gate) close() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.shut == nil {
+		g.shut = make(chan struct{})
+	}
+}
+
+func (g *gate) open() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.shut != nil {
+		close(g.shut)
+		g.shut = nil
+	}
+}
+
+// pass waits while the gate is shut; false means that ended came first.
+func (g *gate) pass(ended <-chan struct{}) bool {
+	if g == nil {
+		return true
+	}
+	g.mu.Lock()
+	shut := g.shut
+	g.mu.Unlock()
+	if shut == nil {
+		return true
+	}
+	select {
+	case <-shut:
+		return true
+	case <-ended:
+		return false
+	}
+}
+
+// route is where a new connection goes to, and the gates of its two directions; a nil gate is open.
+type route struct {
+	address            string
+	toServer, toClient *gate
+	// replication holds what a server sends to its replica.
+	replication *gate
+}
+
+// proxy passes TCP connections on. It never sends anything twice: a connection lives and dies with the one behind it.
+type proxy struct {
+	name     string
+	listener net.Listener
+	find     func() (route, bool) // false: there is nowhere to go to
+	log      *slog.Logger
+	ended    chan struct{}
+	work     sync.WaitGroup
+
+	mu    sync.Mutex
+	pairs map[*pair]bool
+}
+
+// pair is a connection and the one behind it.
+type pair struct {
+	client, server net.Conn
+	route          route
+	replica        atomic.Bool // the client is a Redis replica
+	over           chan struct{}
+	close          func()
+}
+
+// newProxy listens on an address of the loopback.
+func newProxy(name, address string, find func() (route, bool), log *slog.Logger) (*proxy, error) {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("proxy of %s: %w", name, err)
+	}
+	p := &proxy{name: name, listener: listener, find: find, log: log, ended: make(chan struct{}), pairs: map[*pair]bool{}}
+	p.work.Go(p.accept)
+	return p, nil
+}
+
+func (p *proxy) address() string { return p.listener.Addr().String() }
+
+// stop closes the proxy with all of its connections.
+func (p *proxy) stop() {
+	close(p.ended)
+	_ = p.listener.Close()
+	p.cut(func(*pair) bool { return true })
+	p.work.Wait()
+}
+
+// cut closes the connections that a condition picks, and returns how many.
+func (p *proxy) cut(which func(*pair) bool) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := 0
+	for pair := range p.pairs {
+		if which(pair) {
+			pair.close()
+			n++
+		}
+	}
+	return n
+}
+
+func (p *proxy) accept() {
+	for {
+		client, err := p.listener.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			p.log.Warn("proxy doesn't accept", "proxy", p.name, "error", err)
+			continue
+		}
+		p.work.Go(func() { p.serve(client) })
+	}
+}
+
+// serve joins a client's connection with one to where it leads, until either ends.
+func (p *proxy) serve(client net.Conn) {
+	to, ok := p.find()
+	if !ok {
+		reset(client)
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
+	defer cancel()
+	server, err := new(net.Dialer).DialContext(ctx, "tcp", to.address)
+	if err != nil {
+		reset(client)
+		return
+	}
+	joined := &pair{client: client, server: server, route: to, over: make(chan struct{})}
+	joined.close = sync.OnceFunc(func() {
+		close(joined.over)
+		_ = client.Close()
+		_ = server.Close()
+	})
+	p.mu.Lock()
+	p.pairs[joined] = true
+	p.mu.Unlock()
+	select {
+	case <-p.ended: // stop may have looked before this pair was there
+		joined.close()
+	default:
+	}
+	var ways sync.WaitGroup
+	ways.Go(func() { joined.pass(server, client, p.watch(joined)) })
+	joined.pass(client, server, func() bool {
+		return to.toClient.pass(joined.over) && (!joined.replica.Load() || to.replication.pass(joined.over))
+	})
+	// The server has ended it. What the client still sends goes nowhere.
+	joined.close()
+	ways.Wait()
+	p.mu.Lock()
+	delete(p.pairs, joined)
+	p.mu.Unlock()
+}
+
+// watch is the way to the server. It is closed only behind a gate that is open: to a process that sleeps, its client is still there.
+func (p *proxy) watch(joined *pair) func() bool {
+	return func() bool { return joined.route.toServer.pass(joined.over) }
+}
+
+// pass copies what comes from one to the other, when the gate lets it. The end of one is the end of both.
+func (j *pair) pass(to, from net.Conn, gate func() bool) {
+	buffer := make([]byte, chunk)
+	for {
+		n, err := from.Read(buffer)
+		if from == j.client && j.route.replication != nil && bytes.Contains(buffer[:n], []byte("PSYNC")) {
+			j.replica.Store(true)
+		}
+		if !gate() {
+			break
+		}
+		if n > 0 {
+			if _, err := to.Write(buffer[:n]); err != nil {
+				break
+			}
+		}
+		if err != nil {
+			if err != io.EOF && !errors.Is(err, net.ErrClosed) {
+				reset(to)
+			}
+			break
+		}
+	}
+	j.close()
+}
+
+// reset closes a connection so that the other end can't take it for an orderly end.
+func reset(conn net.Conn) {
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = conn.Close()
+}
