@@ -14,7 +14,8 @@ CREATE TABLE Epochs (
 -- Room stock. Every change of a store's stock, insert-only. Epoch is the store's epoch as the transaction read it.
 CREATE TABLE StockLedger (
   StoreId STRING(64) NOT NULL,
-  ProductId STRING(64) NOT NULL,
+  -- A product, "slot:<slot>", or "limit:<day>:<product>:<user>", of which a shopper's limit counts what was bought.
+  ProductId STRING(128) NOT NULL,
   CommitTime TIMESTAMP NOT NULL OPTIONS (allow_commit_timestamp = true),
   EntryId STRING(128) NOT NULL,
   Quantity INT64 NOT NULL,
@@ -29,10 +30,10 @@ CREATE TABLE StockLedger (
   ROW DELETION POLICY (OLDER_THAN(CommitTime, INTERVAL 400 DAY));
 
 -- Room stock. The sum of a product's ledger entries up to FoldedUntil, so that a rebuild reads few entries. Every product that was ever
--- stocked has a row: its first entry's transaction inserts an empty one.
+-- stocked has a row: its first entry's transaction inserts an empty one. Those of limits stay empty, and are deleted when their day is over.
 CREATE TABLE StockBalances (
   StoreId STRING(64) NOT NULL,
-  ProductId STRING(64) NOT NULL,
+  ProductId STRING(128) NOT NULL,
   Quantity INT64 NOT NULL,
   FoldedUntil TIMESTAMP NOT NULL,
 ) PRIMARY KEY (StoreId, ProductId);

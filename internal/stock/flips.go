@@ -134,9 +134,9 @@ func (h *Herald) tellAll(ctx context.Context, store string, load Flip) error {
 	})
 }
 
-// announce leaves out slots: they are counted as products, and aren't any.
+// announce leaves out slots and limits: they are counted as products, and aren't any.
 func (h *Herald) announce(ctx context.Context, store string, epoch Epoch, flips []Flip) error {
-	flips = slices.DeleteFunc(flips, func(f Flip) bool { _, slot := SlotOf(f.ProductID); return slot })
+	flips = slices.DeleteFunc(flips, func(f Flip) bool { return !isProduct(f.ProductID) })
 	if len(flips) == 0 {
 		return nil
 	}

@@ -183,6 +183,9 @@ func (r *Reconciler) compare(ctx context.Context, store string) (Reconciliation,
 	if err != nil {
 		return Reconciliation{}, err
 	}
+	if err := r.forget(ctx, store, snapshot, ledger, held); err != nil {
+		return Reconciliation{}, err
+	}
 	products := suspects(ledger, snapshot.Quantities, held)
 	pending, err := r.pending(ctx, store, snapshot, products, before, ledger.At)
 	if err != nil {
@@ -220,6 +223,26 @@ func (r *Reconciler) held(ctx context.Context, snapshot Snapshot, at time.Time) 
 	return held, nil
 }
 
+// forget leaves limits out whose days are over, and takes them from the virtual stock, where no load comes by for long.
+func (r *Reconciler) forget(ctx context.Context, store string, snapshot Snapshot, ledger Sums, held map[string]int64) error {
+	isOver := func(product string, _ int64) bool { return over(product, ledger.At) }
+	var gone []string
+	for product := range snapshot.Quantities {
+		if over(product, ledger.At) {
+			gone = append(gone, product)
+		}
+	}
+	maps.DeleteFunc(snapshot.Quantities, isOver)
+	maps.DeleteFunc(ledger.Quantities, isOver)
+	maps.DeleteFunc(held, isOver)
+	for batch := range slices.Chunk(gone, maxDrifts) {
+		if err := r.service.virtual.Forget(ctx, store, batch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // suspects are the products that the two sides don't agree on, and then those that moved meanwhile; at most maxDrifts.
 func suspects(ledger Sums, available, held map[string]int64) []string {
 	known := map[string]bool{}
@@ -233,7 +256,7 @@ func suspects(ledger Sums, available, held map[string]int64) []string {
 		}
 	}
 	for _, product := range ledger.Moved {
-		if !known[product] {
+		if !known[product] && !over(product, ledger.At) {
 			products = append(products, product)
 		}
 	}

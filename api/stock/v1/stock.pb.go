@@ -583,7 +583,7 @@ func (x *ApplyStockEntryRequest) GetChanges() []*StockChange {
 
 type StockChange struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// A product, or a slot ("slot:<slot_id>").
+	// A product, a slot ("slot:<slot_id>"), or what a shopper has bought of a product on a day ("limit:<day>:<product_id>:<user_id>").
 	ProductId     string `protobuf:"bytes,1,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
 	Quantity      int64  `protobuf:"varint,2,opt,name=quantity,proto3" json:"quantity,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1678,10 +1678,10 @@ const file_stock_v1_stock_proto_rawDesc = "" +
 	"\bentry_id\x18\x02 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\aentryId\x12\x1d\n" +
 	"\x05epoch\x18\x03 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x05epoch\x12C\n" +
-	"\achanges\x18\x04 \x03(\v2\x1c.larder.stock.v1.StockChangeB\v\xbaH\b\x92\x01\x05\b\x01\x10\xc8\x01R\achanges\"\x92\x01\n" +
-	"\vStockChange\x12^\n" +
+	"\achanges\x18\x04 \x03(\v2\x1c.larder.stock.v1.StockChangeB\v\xbaH\b\x92\x01\x05\b\x01\x10\xfa\x01R\achanges\"\xca\x01\n" +
+	"\vStockChange\x12\x95\x01\n" +
 	"\n" +
-	"product_id\x18\x01 \x01(\tB?\xbaH<r:28^(slot:[a-z0-9][a-z0-9-]{1,58}|[a-z0-9][a-z0-9-]{1,62})$R\tproductId\x12#\n" +
+	"product_id\x18\x01 \x01(\tBv\xbaHsrq2o^(slot:[a-z0-9][a-z0-9-]{1,58}|limit:[0-9-]{10}:[a-z0-9][a-z0-9-]{1,62}:[0-9a-f-]{36}|[a-z0-9][a-z0-9-]{1,62})$R\tproductId\x12#\n" +
 	"\bquantity\x18\x02 \x01(\x03B\a\xbaH\x04\"\x028\x00R\bquantity\"r\n" +
 	"\x11FoldLedgerRequest\x12;\n" +
 	"\bstore_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\astoreId\x12 \n" +

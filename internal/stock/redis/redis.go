@@ -117,7 +117,7 @@ func keys(store string) []string {
 	return []string{base, base + ":deadlines", base + ":flips"}
 }
 
-// encode is the canonical form of lines.
+// encode is the canonical form of lines; store.lua has it.
 func encode(lines []stock.Line) string {
 	lines = slices.Clone(lines)
 	slices.SortFunc(lines, func(a, b stock.Line) int { return strings.Compare(a.ProductID, b.ProductID) })
@@ -129,6 +129,10 @@ func encode(lines []stock.Line) string {
 		text.WriteString(line.ProductID)
 		text.WriteByte('=')
 		text.WriteString(strconv.FormatInt(line.Quantity, 10))
+		if line.Limit != 0 {
+			text.WriteByte('/')
+			text.WriteString(strconv.FormatInt(line.Limit, 10))
+		}
 	}
 	return text.String()
 }
@@ -270,6 +274,18 @@ func (v *Virtual) Overdue(ctx context.Context, store string, now time.Time, limi
 		return nil, fmt.Errorf("list overdue holds: %w", err)
 	}
 	return orders, nil
+}
+
+// Forget implements stock.Virtual. A limit without a field is zero, so one that is given back to later does no harm.
+func (v *Virtual) Forget(ctx context.Context, store string, limits []string) error {
+	fields := make([]string, len(limits))
+	for i, limit := range limits {
+		fields[i] = "stock:" + limit
+	}
+	if err := v.client.HDel(ctx, keys(store)[0], fields...).Err(); err != nil {
+		return fmt.Errorf("forget limits: %w", err)
+	}
+	return nil
 }
 
 // TryLock implements stock.Virtual. Losing the lock is harmless: a second rebuild only costs time.

@@ -2,10 +2,11 @@
 -- Answers {HELD, epoch, token} | {NEEDS_REBUILD} | {OTHER_LINES} | {UNSTOCKED, product, ...} | {INSUFFICIENT, product, left, ...}
 local order, deadline, min_epoch, lines = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 
-local fields, products, quantities = {'ep', 'seq', 'hold:' .. order}, {}, {}
-for product, quantity in each_line(lines) do
+local fields, products, quantities, limits = {'ep', 'seq', 'hold:' .. order}, {}, {}, {}
+for product, quantity, limit in each_line(lines) do
   products[#products + 1] = product
   quantities[#quantities + 1] = tonumber(quantity)
+  limits[#limits + 1] = tonumber(limit) or false
   fields[#fields + 1] = 'stock:' .. product
 end
 local state = redis.call('HMGET', KEYS[1], unpack(fields))
@@ -21,12 +22,13 @@ end
 
 local unstocked, short = {'UNSTOCKED'}, {'INSUFFICIENT'}
 for i, product in ipairs(products) do
-  local left = state[3 + i]
+  local left = tonumber(state[3 + i])
+  if limits[i] then left = (left or 0) + limits[i] end
   if not left then
     unstocked[#unstocked + 1] = product
-  elseif tonumber(left) < quantities[i] then
+  elseif left < quantities[i] then
     short[#short + 1] = product
-    short[#short + 1] = left
+    short[#short + 1] = tostring(left)
   end
 end
 if #unstocked > 1 then return unstocked end
@@ -35,7 +37,7 @@ if #short > 1 then return short end
 local token = (tonumber(state[2]) or 0) + 1
 local change = {'seq', token, 'hold:' .. order, table.concat({e, token, deadline, lines}, '|')}
 for i, product in ipairs(products) do
-  local left = tonumber(state[3 + i]) - quantities[i]
+  local left = (tonumber(state[3 + i]) or 0) - quantities[i]
   change[#change + 1] = 'stock:' .. product
   change[#change + 1] = left
   if left == 0 then flip(e, token, product, 0) end

@@ -71,12 +71,22 @@ func decodeHold(value string) (stock.Held, error) {
 	}
 	held := stock.Held{Hold: hold}
 	for pair := range strings.SplitSeq(parts[3], ",") {
-		product, text, _ := strings.Cut(pair, "=")
-		quantity, err := strconv.ParseInt(text, 10, 64)
+		line, err := decodeLine(pair)
 		if err != nil {
 			return stock.Held{}, fmt.Errorf("%q is no hold: %w", value, err)
 		}
-		held.Lines = append(held.Lines, stock.Line{ProductID: product, Quantity: quantity})
+		held.Lines = append(held.Lines, line)
 	}
 	return held, nil
+}
+
+// decodeLine reads "<product>=<quantity>" or "<product>=<quantity>/<limit>".
+func decodeLine(text string) (line stock.Line, err error) {
+	product, text, _ := strings.Cut(text, "=")
+	quantity, limit, limited := strings.Cut(text, "/")
+	line.ProductID = product
+	if line.Quantity, err = strconv.ParseInt(quantity, 10, 64); err == nil && limited {
+		line.Limit, err = strconv.ParseInt(limit, 10, 64)
+	}
+	return line, err
 }

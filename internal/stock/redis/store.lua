@@ -2,7 +2,8 @@
 --   ep             "<epoch>|<instance>": the epoch that the stock was loaded under, and the server that it was loaded on
 --   seq            grows with every change of stock; makes tokens of holds and versions of flips
 --   stock:<P>      how many of P may still be promised
---   hold:<O>       "<epoch>|<token>|<deadline in ms>|<lines>", lines being "P=quantity,..." in order of P
+--   hold:<O>       "<epoch>|<token>|<deadline in ms>|<lines>", lines being "P=quantity,..." in order of P;
+--                  "P=quantity/limit" is a line that may be taken down to -limit, and begins at zero
 --   applied:<id>   ledger entries added since the load; applied counts them
 -- KEYS[2], holds by deadline, and KEYS[3], the stream of flips, are hints: both can be made anew from the hash.
 
@@ -22,15 +23,18 @@ local function epoch(ep)
   return e
 end
 
+-- Gives out product, quantity and limit, which is empty for none.
 local function each_line(lines)
-  return string.gmatch(lines, '([^=,]+)=(-?%d+)')
+  return string.gmatch(lines, '([^=,]+)=(-?%d+)/?(%d*)')
 end
 
 local function parse_hold(held)
   return string.match(held, '^(%d+)|(%d+)|(%d+)|(.*)$')
 end
 
+-- Slots and limits aren't products, and have a colon: nobody is told of them.
 local function flip(e, seq, product, available)
+  if string.find(product, ':', 1, true) then return end
   redis.call('XADD', KEYS[3], 'MAXLEN', '~', '100000', '*', 'epoch', e, 'seq', seq, 'product', product, 'available', available)
 end
 

@@ -25,6 +25,7 @@ func (l *Ledger) Fold(ctx context.Context, store string, limit int) (stock.Folde
 // FoldUntil folds entries of a given age, which is not negative. The sums are read as of one moment. Entries are only inserted, and each
 // that is committed later has a later timestamp: so those up to a cutoff before that moment are all there and stay as they are,
 // and a balance with its cutoff is right whoever writes it when. Folds need no locks; the last of several at once may fold less.
+// The balances of limits that are over go; what was counted stays in the ledger.
 func (l *Ledger) FoldUntil(ctx context.Context, store string, limit int, age time.Duration) (stock.Folded, error) {
 	txn := l.client.ReadOnlyTransaction()
 	defer txn.Close()
@@ -37,7 +38,10 @@ func (l *Ledger) FoldUntil(ctx context.Context, store string, limit int, age tim
 	}
 	cutoff := now.Add(-age)
 	var folded stock.Folded
-	var writes []*spanner.Mutation
+	overFrom, overTo := stock.LimitsOver(now)
+	writes := []*spanner.Mutation{spanner.Delete("StockBalances", spanner.KeyRange{
+		Start: spanner.Key{store, overFrom}, End: spanner.Key{store, overTo}, Kind: spanner.ClosedOpen,
+	})}
 	statement := spanner.Statement{SQL: unfoldedSQL, Params: map[string]any{"store": store, "cutoff": cutoff, "limit": int64(limit)}}
 	err = txn.Query(ctx, statement).Do(func(row *spanner.Row) error {
 		var product string
@@ -53,10 +57,7 @@ func (l *Ledger) FoldUntil(ctx context.Context, store string, limit int, age tim
 	if err != nil {
 		return stock.Folded{}, fmt.Errorf("look for unfolded entries of %s: %w", store, err)
 	}
-	folded.More = len(writes) == limit
-	if len(writes) == 0 {
-		return folded, nil
-	}
+	folded.More = folded.Products == limit
 	if _, err := l.client.Apply(ctx, writes); err != nil {
 		return stock.Folded{}, fmt.Errorf("fold the ledger of %s: %w", store, err)
 	}

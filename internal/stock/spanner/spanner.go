@@ -41,13 +41,20 @@ func Epoch(ctx context.Context, txn spannerdb.Reader, store string) (stock.Epoch
 	return stock.EpochAt(epoch), nil
 }
 
-// Sale takes an order's lines from the ledger, under the epoch that the transaction has read.
+// Sale takes an order's lines from the ledger, under the epoch that the transaction has read. A limit's first sale gives it its empty
+// balance, by which sums find its entries; any other sale writes the same again, since limits are never folded.
 func Sale(store, order string, epoch stock.Epoch, lines []stock.Line, actor string) []*spanner.Mutation {
 	taken := make([]stock.Line, len(lines))
 	for i, line := range lines {
 		taken[i] = stock.Line{ProductID: line.ProductID, Quantity: -line.Quantity}
 	}
-	return entries(store, "sale:"+order, epoch, taken, stock.KindSale, order, actor, "")
+	mutations := entries(store, "sale:"+order, epoch, taken, stock.KindSale, order, actor, "")
+	for _, line := range lines {
+		if line.Limit != 0 {
+			mutations = append(mutations, spanner.InsertOrUpdateMap("StockBalances", emptyBalance(store, line.ProductID)))
+		}
+	}
+	return mutations
 }
 
 // Cancellation gives a cancelled order's lines back to the ledger.
@@ -103,9 +110,12 @@ func (l *Ledger) SumAt(ctx context.Context, store string, epoch stock.Epoch) (ma
 	return quantities, nil
 }
 
-// sum also lists the products that have entries later than a time.
+// sum also lists the products that have entries later than a time. Limits that were over then are left out.
 func sum(ctx context.Context, txn *spanner.ReadOnlyTransaction, store string, after time.Time) (map[string]int64, []string, error) {
-	statement := spanner.Statement{SQL: sumSQL, Params: map[string]any{"store": store, "after": after}}
+	overFrom, overTo := stock.LimitsOver(after)
+	statement := spanner.Statement{SQL: sumSQL, Params: map[string]any{
+		"store": store, "after": after, "over_from": overFrom, "over_to": overTo,
+	}}
 	quantities := map[string]int64{}
 	var moved []string
 	err := txn.Query(ctx, statement).Do(func(row *spanner.Row) error {
@@ -171,12 +181,14 @@ func balances(ctx context.Context, txn *spanner.ReadWriteTransaction, store stri
 	var mutations []*spanner.Mutation
 	for _, product := range products {
 		if !known[product] {
-			mutations = append(mutations, spanner.InsertMap("StockBalances", map[string]any{
-				"StoreId": store, "ProductId": product, "Quantity": int64(0), "FoldedUntil": beforeAll,
-			}))
+			mutations = append(mutations, spanner.InsertMap("StockBalances", emptyBalance(store, product)))
 		}
 	}
 	return mutations, nil
+}
+
+func emptyBalance(store, product string) map[string]any {
+	return map[string]any{"StoreId": store, "ProductId": product, "Quantity": int64(0), "FoldedUntil": beforeAll}
 }
 
 // Products implements stock.Ledger.
