@@ -1,0 +1,316 @@
+package checkout_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"testing"
+	"time"
+
+	"cloud.google.com/go/spanner"
+	"github.com/google/uuid"
+
+	"larder.dev/internal/checkout"
+	checkoutredis "larder.dev/internal/checkout/redis"
+	checkoutspanner "larder.dev/internal/checkout/spanner"
+	"larder.dev/internal/fault"
+	"larder.dev/internal/money"
+	orderspanner "larder.dev/internal/order/spanner"
+	"larder.dev/internal/payment"
+	paymentspanner "larder.dev/internal/payment/spanner"
+	"larder.dev/internal/payment/stripe"
+	"larder.dev/internal/pricing"
+	"larder.dev/internal/spannerdb/spannertest"
+	"larder.dev/internal/stock"
+	stockredis "larder.dev/internal/stock/redis"
+	stockspanner "larder.dev/internal/stock/spanner"
+	"larder.dev/local/payments/simulator"
+)
+
+// shop is a store with real Redis and Spanner, the payment simulator behind the real adapter, and a cart in memory.
+type shop struct {
+	*checkout.Service
+	t        *testing.T
+	store    string
+	user     string
+	cart     *cart
+	stock    *stock.Service
+	virtual  *stockredis.Virtual
+	ledger   *stockspanner.Ledger
+	books    *checkoutspanner.Books
+	payments *payments
+	stocks   *stocks
+	provider *stripe.Provider
+	database *spanner.Client
+	now      time.Time
+}
+
+// cart implements checkout.Carts.
+type cart struct {
+	quote   checkout.Quote
+	err     error
+	cleared int
+}
+
+func (c *cart) Quote(context.Context, string) (checkout.Quote, error) { return c.quote, c.err }
+func (c *cart) Clear(context.Context, string, string) error           { c.cleared++; return nil }
+
+// payments implements checkout.Payments by the payment room, without a network between; before and after are hooks for faults.
+type payments struct {
+	*payment.Service
+	before, after func(method string) error
+}
+
+func (p *payments) around(method string, call func() (payment.Intent, error)) (payment.Intent, error) {
+	if p.before != nil {
+		if err := p.before(method); err != nil {
+			return payment.Intent{}, err
+		}
+	}
+	intent, err := call()
+	if err == nil && p.after != nil {
+		err = p.after(method)
+	}
+	return intent, err
+}
+
+func (p *payments) Create(ctx context.Context, id string, amount money.Money) (payment.Intent, error) {
+	return p.around("create", func() (payment.Intent, error) { return p.Service.Create(ctx, id, amount) })
+}
+
+func (p *payments) Confirm(ctx context.Context, intent, id, method string) (payment.Intent, error) {
+	return p.around("confirm", func() (payment.Intent, error) {
+		return p.Service.Confirm(ctx, intent, id, method, "https://shop.example/")
+	})
+}
+
+func (p *payments) Get(ctx context.Context, intent string) (payment.Intent, error) {
+	return p.around("get", func() (payment.Intent, error) { return p.Service.Get(ctx, intent) })
+}
+
+func (p *payments) Void(ctx context.Context, id string) error {
+	_, err := p.around("void", func() (payment.Intent, error) {
+		_, err := p.Service.Void(ctx, id)
+		return payment.Intent{}, err
+	})
+	return err
+}
+
+// stocks implements checkout.Stock by the stock room; before is a hook for faults.
+type stocks struct {
+	*stock.Service
+	before func(method string) error
+}
+
+func (s *stocks) Reserve(ctx context.Context, store, order string, lines []stock.Line, deadline time.Time, minimum stock.Epoch) (stock.Hold, error) {
+	if s.before != nil {
+		if err := s.before("reserve"); err != nil {
+			return stock.Hold{}, err
+		}
+	}
+	return s.Service.Reserve(ctx, store, order, lines, deadline, minimum)
+}
+
+func (s *stocks) Settle(ctx context.Context, store, order string, sold stock.Hold) error {
+	if s.before != nil {
+		if err := s.before("settle"); err != nil {
+			return err
+		}
+	}
+	return s.Service.Settle(ctx, store, order, sold)
+}
+
+func open(t *testing.T) *shop {
+	t.Helper()
+	address := os.Getenv("STOCK_REDIS_ADDR")
+	if address == "" {
+		t.Fatal("STOCK_REDIS_ADDR is not set: run the tests by `make test`, which starts Redis")
+	}
+	simulated, err := simulator.New(simulator.Config{Key: "sk_test", ProcessingTime: time.Hour, AuthorisationLifetime: time.Hour, MaxIntents: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(simulated.Handler())
+	t.Cleanup(func() { server.Close(); _ = simulated.Close() })
+
+	database := spannertest.Open(t)
+	virtual := stockredis.Open(address)
+	t.Cleanup(func() { _ = virtual.Close() })
+	ledger := stockspanner.NewLedger(database)
+	s := &shop{
+		t: t, store: "t-" + uuid.NewString()[:8], user: uuid.NewString(), cart: &cart{},
+		stock: stock.NewService(virtual, ledger), virtual: virtual, ledger: ledger, database: database,
+		provider: stripe.New(stripe.Config{APIKey: "sk_test", APIURL: server.URL}),
+		now:      time.Now(),
+	}
+	s.books = checkoutspanner.NewBooks(database, time.Now)
+	s.payments = &payments{Service: payment.NewService(s.provider, paymentspanner.NewStore(database, orderspanner.OpenAmong), time.Now)}
+	s.stocks = &stocks{Service: s.stock}
+	config := checkout.Config{HoldFor: 10 * time.Minute, VoidRetry: 15 * time.Second}
+	s.Service = checkout.NewService(config, s.books, s.stocks, s.payments, s.cart,
+		checkoutredis.NewLocks(virtual.Client()), func() time.Time { return s.now })
+	t.Cleanup(s.flush)
+
+	s.restock("apples", 10)
+	s.restock("pears", 5)
+	s.fill(pricing.Line{ProductID: "apples", Quantity: 2}, pricing.Line{ProductID: "pears", Quantity: 1})
+	return s
+}
+
+func (s *shop) flush() {
+	key := "stock:{" + s.store + "}"
+	if err := s.virtual.Client().Del(context.Background(), key, key+":deadlines", key+":flips").Err(); err != nil {
+		s.t.Error(err)
+	}
+}
+
+func (s *shop) restock(product string, quantity int64) {
+	s.t.Helper()
+	err := s.stock.Adjust(s.t.Context(), stock.Adjustment{
+		ID: uuid.NewString(), StoreID: s.store, Lines: []stock.Line{{ProductID: product, Quantity: quantity}},
+		Actor: "test", Reason: "test", Fingerprint: make([]byte, 32),
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// fill prices every unit at 100 pence.
+func (s *shop) fill(lines ...pricing.Line) {
+	s.t.Helper()
+	for i := range lines {
+		lines[i].Name, lines[i].UnitPrice = lines[i].ProductID, money.Of(100, "GBP")
+	}
+	totals, err := pricing.Total("GBP", lines, pricing.Delivery{Fee: money.Of(399, "GBP")})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.cart.quote = checkout.Quote{CartID: s.user, CartETag: "7", StoreID: s.store, Lines: lines, Totals: totals}
+}
+
+func (s *shop) request(key, card string) checkout.Request {
+	address, err := json.Marshal(map[string]any{"recipient": "Ada", "line1": "1 High St", "city": "London", "postcode": "N1 1AA", "country": "GB"})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	fingerprint := make([]byte, 32)
+	copy(fingerprint, card)
+	return checkout.Request{
+		ID: checkout.ID(s.user, key), Fingerprint: fingerprint, UserID: s.user, CartID: s.user, StoreID: s.store,
+		Address: address, PaymentMethod: card, ExpectedTotal: s.cart.quote.Totals.Total,
+	}
+}
+
+// wantStock compares what may be promised, and the ledger.
+func (s *shop) wantStock(promised, ledger map[string]int64) {
+	s.t.Helper()
+	for product, want := range promised {
+		got, err := s.stock.Available(s.t.Context(), s.store, []string{product})
+		if err != nil || got[product] != want {
+			s.t.Errorf("%s: %d may be promised, want %d (%v)", product, got[product], want, err)
+		}
+	}
+	epoch, err := s.ledger.Bump(s.t.Context(), s.store+"-audit") // a moment to read at
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	sums, err := s.ledger.SumAt(s.t.Context(), s.store, epoch)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for product, want := range ledger {
+		if sums[product] != want {
+			s.t.Errorf("%s: the ledger has %d, want %d", product, sums[product], want)
+		}
+	}
+}
+
+// wantIntents compares the provider's own list, by status.
+func (s *shop) wantIntents(want map[payment.IntentStatus]int) {
+	s.t.Helper()
+	intents, _, err := s.provider.List(s.t.Context(), time.Unix(0, 0), "", 100)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	got := map[payment.IntentStatus]int{}
+	for _, intent := range intents {
+		got[intent.Status]++
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		s.t.Errorf("the provider's intents: %v, want %v", got, want)
+	}
+}
+
+// wantStates compares Spanner's rows.
+func (s *shop) wantStates(id, order string, state payment.State) {
+	s.t.Helper()
+	standing, err := s.books.Look(s.t.Context(), id)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	gotOrder, gotPayment := "", payment.State("")
+	if standing.Order != nil {
+		gotOrder = string(standing.Order.State)
+	}
+	if standing.Payment != nil {
+		gotPayment = standing.Payment.State
+	}
+	if gotOrder != order || gotPayment != state {
+		s.t.Errorf("order %q, payment %q; want %q, %q", gotOrder, gotPayment, order, state)
+	}
+}
+
+func (s *shop) want(o checkout.Outcome, err error, want checkout.Progress) {
+	s.t.Helper()
+	if err != nil || o.State != want {
+		s.t.Fatalf("%v, %v; want state %v", o, err, want)
+	}
+}
+
+func (s *shop) wantRefused(err error, reason fault.Reason) {
+	s.t.Helper()
+	if !fault.Is(err, reason) {
+		s.t.Fatalf("%v, want %s", err, reason.Name)
+	}
+}
+
+var (
+	full      = map[string]int64{"apples": 10, "pears": 5}
+	oneSold   = map[string]int64{"apples": 8, "pears": 4}
+	errBroken = errors.New("broken on purpose")
+)
+
+const visa = "pm_card_visa"
+
+// later lets the deadlines pass, and the reaper and the reconciler look.
+func (s *shop) later() {
+	s.t.Helper()
+	s.now = s.now.Add(time.Hour)
+	if _, err := s.Reap(s.t.Context(), s.store, 100); err != nil {
+		s.t.Error(err)
+	}
+	if _, err := s.Reconcile(s.t.Context(), 100); err != nil {
+		s.t.Error(err)
+	}
+	s.now = s.now.Add(time.Hour)
+	if n, err := s.Reconcile(s.t.Context(), 100); n > 0 || err != nil {
+		s.t.Errorf("%d payments are left to look after, %v", n, err)
+	}
+}
+
+// wantNothingCharged allows intents that were never confirmed and that nobody can confirm any more, since no row names them.
+func (s *shop) wantNothingCharged() {
+	s.t.Helper()
+	intents, _, err := s.provider.List(s.t.Context(), time.Unix(0, 0), "", 100)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, intent := range intents {
+		if intent.Status != payment.IntentCancelled && intent.Status != payment.IntentRequiresConfirmation {
+			s.t.Errorf("an intent is left %s", intent.Status)
+		}
+	}
+}

@@ -1,0 +1,115 @@
+package checkout_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"larder.dev/internal/checkout"
+	"larder.dev/internal/fault"
+	"larder.dev/internal/payment"
+	"larder.dev/internal/pricing"
+)
+
+// Twins, more than there is: many shoppers' clicks at once, each twice, without waiting for each other's lock.
+func TestRush(t *testing.T) {
+	s := open(t)
+	const shoppers = 12
+	s.fill(pricing.Line{ProductID: "pears", Quantity: 1})
+	var mu sync.Mutex
+	confirmed := map[string]bool{}
+	var wg sync.WaitGroup
+	for i := range shoppers {
+		r := s.request(fmt.Sprint("key-", i), visa)
+		for twin := range 2 {
+			r := r
+			r.CartID = fmt.Sprint(i, "-", twin) // another lock
+			wg.Go(func() {
+				for range 20 {
+					outcome, err := s.Checkout(t.Context(), r)
+					switch {
+					case err == nil && outcome.State == checkout.Confirmed:
+						mu.Lock()
+						confirmed[r.ID] = true
+						mu.Unlock()
+						return
+					case err == nil || fault.Is(err, fault.StockRebuilding): // not known yet
+					case fault.Is(err, fault.OutOfStock):
+						return
+					default:
+						t.Errorf("%v", err)
+						return
+					}
+				}
+				t.Errorf("checkout %s never ends", r.ID)
+			})
+		}
+	}
+	wg.Wait()
+	if len(confirmed) != 5 {
+		t.Errorf("%d orders for 5 pears", len(confirmed))
+	}
+	s.later()
+	s.wantStock(map[string]int64{"pears": 0}, map[string]int64{"pears": 0})
+	intents, _, err := s.provider.List(t.Context(), time.Unix(0, 0), "", 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	authorised := map[string]int{}
+	for _, intent := range intents {
+		if intent.Status == payment.IntentAuthorized {
+			authorised[intent.Order]++
+		}
+	}
+	for id := range confirmed {
+		if authorised[id] != 1 {
+			t.Errorf("order %s has %d authorisations", id, authorised[id])
+		}
+	}
+	if len(authorised) != len(confirmed) {
+		t.Errorf("%d authorisations for %d orders", len(authorised), len(confirmed))
+	}
+}
+
+// A rebuild between reserve and commit: the hold's epoch is refused, and the checkout reserves again (rule 4).
+func TestEpochFence(t *testing.T) {
+	s := open(t)
+	r := s.request("key-1", visa)
+	rebuilt := false
+	s.payments.after = func(method string) error {
+		if method == "confirm" && !rebuilt {
+			rebuilt = true
+			_, _, err := s.stock.Rebuild(t.Context(), s.store)
+			return err
+		}
+		return nil
+	}
+	outcome, err := s.Checkout(t.Context(), r)
+	s.want(outcome, err, checkout.Confirmed)
+	s.wantStock(oneSold, oneSold)
+}
+
+// The same, and the last unit goes to another in between: nothing is sold twice, and the money is given back.
+func TestEpochFenceAndGone(t *testing.T) {
+	s := open(t)
+	s.fill(pricing.Line{ProductID: "pears", Quantity: 5})
+	first := s.request("key-1", visa)
+	second := s.request("key-2", visa)
+	raced := false
+	s.payments.after = func(method string) error {
+		if method != "confirm" || raced {
+			return nil
+		}
+		raced = true
+		s.flush() // forgets the first one's hold
+		outcome, err := s.Checkout(t.Context(), second)
+		s.want(outcome, err, checkout.Confirmed)
+		return nil
+	}
+	first.CartID = "another" // no lock between the two
+	_, err := s.Checkout(t.Context(), first)
+	s.wantRefused(err, fault.OutOfStock)
+	s.wantStock(map[string]int64{"pears": 0}, map[string]int64{"pears": 0})
+	s.wantIntents(map[payment.IntentStatus]int{payment.IntentAuthorized: 1, payment.IntentCancelled: 1})
+}
