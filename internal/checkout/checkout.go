@@ -20,6 +20,7 @@ import (
 	"slices"
 	"time"
 
+	orderpb "larder.dev/api/order/v1"
 	"larder.dev/internal/chaos"
 	"larder.dev/internal/fault"
 	"larder.dev/internal/money"
@@ -81,6 +82,8 @@ type Outcome struct {
 	State Progress
 	// ActionURL is where the shopper confirms the payment, in state RequiresAction.
 	ActionURL string
+	// Order is the order in state Confirmed, if it was made just now; nil: it has to be read.
+	Order *orderpb.Order
 }
 
 // Progress of a checkout.
@@ -110,6 +113,8 @@ type Order struct {
 	Fingerprint []byte
 	// Refusal is a tombstone's answer, as google.rpc.Status; empty if no request wrote it.
 	Refusal []byte
+	// Made is the order as a commit has just made it; nil for one that was read.
+	Made *orderpb.Order
 }
 
 // Sold tells that the order was committed, whatever became of it.
@@ -135,11 +140,13 @@ func (s Standing) ofAnother(fingerprint []byte) bool {
 	}
 }
 
-// Books is Spanner: each method but Look is one transaction without side effects.
+// Books is Spanner: each method but Look is one transaction without side effects. An order that is made takes four calls in a row and two
+// commits, which are the fewest: the look, both rows at once (rule 10, re-entry); the payment's row before money moves (rule 10); the epoch,
+// and the commit that it fences (rule 5).
 type Books interface {
 	// Look reads order and payment.
 	Look(ctx context.Context, id string) (Standing, error)
-	// Initiate inserts the payment row, unless there is a row or an order; it returns what stands then (rule 10).
+	// Initiate inserts the payment row, unless there is one; it returns what stands then (rule 10).
 	Initiate(ctx context.Context, id string, frozen Frozen, intent string, fingerprint []byte, attendAfter time.Time) (Standing, error)
 	// AwaitAction moves the payment to REQUIRES_ACTION.
 	AwaitAction(ctx context.Context, id string, attendAfter time.Time) error
@@ -374,7 +381,7 @@ func (s *Service) sold(ctx context.Context, id string, row *Order) (Outcome, err
 		slog.WarnContext(ctx, "settle later", "checkout", id, "error", err)
 	}
 	chaos.At(chaos.CheckoutSettled)
-	return Outcome{State: Confirmed}, nil
+	return Outcome{State: Confirmed, Order: row.Made}, nil
 }
 
 func (s *Service) reserve(ctx context.Context, id string, frozen Frozen, minimum stock.Epoch) (stock.Hold, error) {

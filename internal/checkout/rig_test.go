@@ -149,15 +149,19 @@ func open(t *testing.T) *shop {
 	s.books = checkoutspanner.NewBooks(database, time.Now)
 	s.payments = &payments{Service: payment.NewService(s.provider, paymentspanner.NewStore(database, orderspanner.OpenAmong), time.Now)}
 	s.stocks = &stocks{Service: s.stock}
-	config := checkout.Config{HoldFor: 10 * time.Minute, VoidRetry: 15 * time.Second}
-	s.Service = checkout.NewService(config, s.books, s.stocks, s.payments, s.cart,
-		checkoutredis.NewLocks(virtual.Client()), func() time.Time { return s.now })
+	s.Service = s.another(s.books, checkoutredis.NewLocks(virtual.Client()))
 	t.Cleanup(s.flush)
 
 	s.restock("apples", 10)
 	s.restock("pears", 5)
 	s.fill(pricing.Line{ProductID: "apples", Quantity: 2}, pricing.Line{ProductID: "pears", Quantity: 1})
 	return s
+}
+
+// another is one more process of the service.
+func (s *shop) another(books checkout.Books, locks checkout.Locks) *checkout.Service {
+	config := checkout.Config{HoldFor: 10 * time.Minute, VoidRetry: 15 * time.Second}
+	return checkout.NewService(config, books, s.stocks, s.payments, s.cart, locks, func() time.Time { return s.now })
 }
 
 func (s *shop) flush() {

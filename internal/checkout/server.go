@@ -143,7 +143,8 @@ func (s *Server) CancelOrder(ctx context.Context, r *checkoutpb.CancelOrderReque
 
 func (s *Server) answer(ctx context.Context, id string, outcome Outcome) (*checkoutpb.Checkout, error) {
 	checkout := &checkoutpb.Checkout{CheckoutId: id, State: outcome.State.proto(), ActionUrl: outcome.ActionURL}
-	if outcome.State == Confirmed {
+	checkout.Order = outcome.Order
+	if outcome.State == Confirmed && outcome.Order == nil {
 		var err error
 		if checkout.Order, err = s.orders.Order(ctx, id); err != nil {
 			return nil, err

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	checkoutpb "larder.dev/api/checkout/v1"
+	typepb "larder.dev/api/type/v1"
 	"larder.dev/internal/checkout"
 	"larder.dev/internal/fault"
 	"larder.dev/internal/identity"
@@ -54,6 +55,20 @@ func (s service) shopper(t *testing.T, user string) context.Context {
 	t.Helper()
 	token := s.issuer.Token(t, identity.Caller{UserID: user, Roles: []string{identity.RoleShopper}}, time.Minute)
 	return metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+token)
+}
+
+// keyed is the context of a shopper's call with an Idempotency-Key.
+func (s service) keyed(t *testing.T, user, key string) context.Context {
+	t.Helper()
+	return metadata.AppendToOutgoingContext(s.shopper(t, user), "idempotency-key", key)
+}
+
+// message is a shopper's request to buy what is in the cart.
+func (s *shop) message(card string) *checkoutpb.CreateCheckoutRequest {
+	return &checkoutpb.CreateCheckoutRequest{
+		CartId: "me", StoreId: s.store, PaymentMethod: card, ExpectedTotal: s.cart.quote.Totals.Total.Proto(),
+		Address: &typepb.Address{Recipient: "Ada", Line1: "1 High St", City: "London", Postcode: "N1 1AA", Country: "GB"},
+	}
 }
 
 // A webhook ends what the shopper has left: nothing in it needs the shopper.

@@ -6,10 +6,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"cloud.google.com/go/spanner"
 	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/encoding/protojson"
 
 	orderpb "larder.dev/api/order/v1"
@@ -19,7 +21,6 @@ import (
 	"larder.dev/internal/money"
 	"larder.dev/internal/order"
 	orderspanner "larder.dev/internal/order/spanner"
-	"larder.dev/internal/outbox"
 	outboxspanner "larder.dev/internal/outbox/spanner"
 	"larder.dev/internal/payment"
 	paymentspanner "larder.dev/internal/payment/spanner"
@@ -54,18 +55,18 @@ func (b *Books) Order(ctx context.Context, id string) (*orderpb.Order, error) {
 	return found.Proto(), nil
 }
 
-// Look implements checkout.Books.
+// Look implements checkout.Books. The two rows are read at once, each by itself, so they may be of two moments. That does no harm: what
+// they show together, a process that read them in one moment and slept could take for true as well, and each step that follows is
+// decided by a transaction or a script of its own.
 func (b *Books) Look(ctx context.Context, id string) (checkout.Standing, error) {
-	txn := b.client.ReadOnlyTransaction()
-	defer txn.Close()
-	return look(ctx, txn, id)
+	return look(ctx, func() spannerdb.Reader { return b.client.Single() }, id)
 }
 
-// look reads both rows at once. In a read-write transaction it locks them, or their absence.
-func look(ctx context.Context, txn spannerdb.Reader, id string) (standing checkout.Standing, err error) {
+// look reads both rows at once, each by what reader returns. In a read-write transaction it locks them, or their absence.
+func look(ctx context.Context, reader func() spannerdb.Reader, id string) (standing checkout.Standing, err error) {
 	group, reading := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		record, err := orderspanner.Read(reading, txn, id)
+		record, err := orderspanner.Read(reading, reader(), id)
 		if err == nil && record != nil {
 			standing.Order = &checkout.Order{
 				UserID: record.UserID, StoreID: record.StoreID, State: record.State, Fingerprint: record.Fingerprint, Refusal: record.Refusal,
@@ -77,14 +78,21 @@ func look(ctx context.Context, txn spannerdb.Reader, id string) (standing checko
 		return err
 	})
 	group.Go(func() (err error) {
-		standing.Payment, err = paymentspanner.Read(reading, txn, id)
+		standing.Payment, err = paymentspanner.Read(reading, reader(), id)
 		return err
 	})
 	err = group.Wait()
 	return standing, err
 }
 
-// Initiate implements checkout.Books (rule 10).
+// lookIn looks by a transaction.
+func lookIn(ctx context.Context, txn spannerdb.Reader, id string) (checkout.Standing, error) {
+	return look(ctx, func() spannerdb.Reader { return txn }, id)
+}
+
+// Initiate implements checkout.Books (rule 10). It is one call, which commits the row or finds one there. It doesn't look at Orders once
+// more: a tombstone that came meanwhile is met by the commit, which finds it before there is an order, and by the reconciler. An
+// insert whose answer was lost is sent again, and then finds its own row.
 func (b *Books) Initiate(ctx context.Context, id string, frozen checkout.Frozen, intent string, fingerprint []byte, attendAfter time.Time) (checkout.Standing, error) {
 	request, err := json.Marshal(frozen)
 	if err != nil {
@@ -93,18 +101,15 @@ func (b *Books) Initiate(ctx context.Context, id string, frozen checkout.Frozen,
 	row := payment.Record{
 		OrderID: id, State: payment.Initiated, IntentID: intent, Amount: frozen.Totals.Total, Fingerprint: fingerprint, Request: request,
 	}
-	var standing checkout.Standing
-	_, err = b.client.ReadWriteTransaction(ctx, func(ctx context.Context, txn *spanner.ReadWriteTransaction) (err error) {
-		if standing, err = look(ctx, txn, id); err != nil {
-			return err
-		}
-		if standing.Order != nil || standing.Payment != nil {
-			return nil
-		}
-		standing.Payment = &row
-		return txn.BufferWrite([]*spanner.Mutation{paymentspanner.InsertInitiated(row, attendAfter)})
-	})
-	return standing, err
+	_, err = b.client.Apply(ctx, []*spanner.Mutation{paymentspanner.InsertInitiated(row, attendAfter)}, spanner.ApplyAtLeastOnce())
+	switch {
+	case spanner.ErrCode(err) == codes.AlreadyExists:
+		return b.Look(ctx, id)
+	case err != nil:
+		return checkout.Standing{}, fmt.Errorf("insert the payment: %w", err)
+	default:
+		return checkout.Standing{Payment: &row}, nil
+	}
 }
 
 // AwaitAction implements checkout.Books.
@@ -119,70 +124,80 @@ func (b *Books) AwaitAction(ctx context.Context, id string, attendAfter time.Tim
 	return err
 }
 
-// Commit implements checkout.Books (rule 5). Its reads lock: the order's absence, the payment, and, shared with all other commits of
-// the store, the epoch.
+// Commit implements checkout.Books (rule 5). It is two calls: one reads the epoch, which it locks, shared with all other commits of the
+// store; the other commits, and fails if there is an order or a tombstone. The payment needs no look: its row is there (rule 10), and
+// is INITIATED or REQUIRES_ACTION for as long as there is no row in Orders, since whoever moves it on inserts that too.
 func (b *Books) Commit(ctx context.Context, id string, frozen checkout.Frozen, fingerprint []byte, hold stock.Hold) (standing checkout.Standing, epoch stock.Epoch, err error) {
-	told, err := b.confirmed(ctx, id, frozen)
+	sold, err := confirmed(id, frozen, b.now())
 	if err != nil {
 		return checkout.Standing{}, 0, err
 	}
-	_, err = b.client.ReadWriteTransaction(ctx, func(ctx context.Context, txn *spanner.ReadWriteTransaction) (err error) {
-		if standing, err = look(ctx, txn, id); err != nil {
-			return err
-		}
-		if standing.Order != nil || standing.Payment == nil || (standing.Payment.State != payment.Initiated && standing.Payment.State != payment.RequiresAction) {
-			return nil
-		}
-		if epoch, err = stockspanner.Epoch(ctx, txn, frozen.StoreID); err != nil || epoch == 0 ||
-			epoch != hold.Epoch && !chaos.Without(chaos.EpochCheck) {
-			return err
-		}
-		mutations := orderspanner.InsertConfirmed(orderspanner.NewOrder{
-			OrderID: id, UserID: frozen.UserID, StoreID: frozen.StoreID, Epoch: hold.Epoch.Time(), HoldToken: hold.Token,
-			Fingerprint: fingerprint, Lines: frozen.Lines, Totals: frozen.Totals, Address: frozen.Address,
-			Slot: frozen.Slot,
-		})
-		mutations = append(mutations, stockspanner.Sale(frozen.StoreID, id, epoch, frozen.StockLines(), frozen.UserID)...)
-		if !chaos.Without(chaos.Outbox) {
-			mutations = append(mutations, outboxspanner.Insert(told))
-		}
-		if err := move(txn, standing.Payment, payment.Authorized, time.Time{}); err != nil {
-			return err
-		}
-		if err := txn.BufferWrite(mutations); err != nil {
-			return err
-		}
-		standing.Order = &checkout.Order{
-			UserID: frozen.UserID, StoreID: frozen.StoreID, State: order.Confirmed, Sold: hold, Fingerprint: fingerprint,
-		}
-		return nil
+	told, err := orderspanner.Told(ctx, sold, &orderpb.OrderConfirmed{
+		Order: sold.Proto(), CartId: frozen.CartID, CartEtag: frozen.CartETag, Version: sold.Version,
 	})
-	return standing, epoch, err
+	if err != nil {
+		return checkout.Standing{}, 0, err
+	}
+	authorized, err := paymentspanner.UpdateState(id, payment.Initiated, payment.Authorized, time.Time{})
+	if err != nil {
+		return checkout.Standing{}, 0, err
+	}
+	mutations := append(orderspanner.InsertConfirmed(orderspanner.NewOrder{
+		OrderID: id, UserID: frozen.UserID, StoreID: frozen.StoreID, Epoch: hold.Epoch.Time(), HoldToken: hold.Token,
+		Fingerprint: fingerprint, Lines: frozen.Lines, Totals: frozen.Totals, Address: frozen.Address, Slot: frozen.Slot,
+	}), authorized)
+	if !chaos.Without(chaos.Outbox) {
+		mutations = append(mutations, outboxspanner.Insert(told))
+	}
+	var fenced bool
+	committed, err := b.client.ReadWriteTransaction(ctx, func(ctx context.Context, txn *spanner.ReadWriteTransaction) (err error) {
+		if epoch, err = stockspanner.Epoch(ctx, txn, frozen.StoreID); err != nil {
+			return err
+		}
+		if fenced = epoch == 0 || epoch != hold.Epoch && !chaos.Without(chaos.EpochCheck); fenced {
+			standing, err = lookIn(ctx, txn, id) // sold or abandoned comes first
+			return err
+		}
+		sale := stockspanner.Sale(frozen.StoreID, id, epoch, frozen.StockLines(), frozen.UserID)
+		return txn.BufferWrite(slices.Concat(mutations, sale))
+	})
+	switch {
+	case spanner.ErrCode(err) == codes.AlreadyExists:
+		standing, err = b.Look(ctx, id)
+		return standing, epoch, err
+	case err != nil || fenced:
+		return standing, epoch, err
+	}
+	shown, err := confirmed(id, frozen, committed)
+	if err != nil {
+		return checkout.Standing{}, 0, err
+	}
+	return checkout.Standing{Order: &checkout.Order{
+		UserID: frozen.UserID, StoreID: frozen.StoreID, State: order.Confirmed, Sold: hold, Fingerprint: fingerprint, Made: shown.Proto(),
+	}}, epoch, nil
 }
 
-// confirmed is the event of a commit. Its times are this process's: the commit's own is known only afterwards.
-func (b *Books) confirmed(ctx context.Context, id string, frozen checkout.Frozen) (outbox.Event, error) {
+// confirmed is an order as its commit makes it. In the event of the commit its times are this process's: the commit's own is known only
+// afterwards.
+func confirmed(id string, frozen checkout.Frozen, at time.Time) (order.Order, error) {
 	var address typepb.Address
 	if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(frozen.Address, &address); err != nil {
-		return outbox.Event{}, fmt.Errorf("read the address of %s: %w", id, err)
+		return order.Order{}, fmt.Errorf("read the address of %s: %w", id, err)
 	}
-	now := b.now()
 	total := frozen.Totals.Total
 	none := money.Of(0, total.Currency)
-	sold := order.Order{
+	return order.Order{
 		ID: id, UserID: frozen.UserID, StoreID: frozen.StoreID, State: order.Confirmed, Version: 1, Lines: frozen.Lines,
-		Totals: frozen.Totals, Address: &address, Slot: frozen.Slot, CreateTime: now, UpdateTime: now,
+		Totals: frozen.Totals, Address: &address, Slot: frozen.Slot, CreateTime: at, UpdateTime: at,
 		Payment: order.Payment{State: order.PaymentState(payment.Authorized), Authorized: total, Captured: none, Refunded: none},
-		History: []order.Event{{State: order.Confirmed, Time: now, Actor: order.Shopper}},
-	}
-	return orderspanner.Told(ctx, sold,
-		&orderpb.OrderConfirmed{Order: sold.Proto(), CartId: frozen.CartID, CartEtag: frozen.CartETag, Version: sold.Version})
+		History: []order.Event{{State: order.Confirmed, Time: at, Actor: order.Shopper}},
+	}, nil
 }
 
 // Abandon implements checkout.Books (rule 7a).
 func (b *Books) Abandon(ctx context.Context, id string, tombstone checkout.Order, attendAfter time.Time) (standing checkout.Standing, err error) {
 	_, err = b.client.ReadWriteTransaction(ctx, func(ctx context.Context, txn *spanner.ReadWriteTransaction) (err error) {
-		if standing, err = look(ctx, txn, id); err != nil || standing.Sold() {
+		if standing, err = lookIn(ctx, txn, id); err != nil || standing.Sold() {
 			return err
 		}
 		if standing.Order == nil {
