@@ -150,6 +150,9 @@ func (w *world) searchRows() []row {
 	search := func(what, query, want string) row {
 		return row{rpc: "SearchService.Search", what: what, request: "GET /v1/search?" + query, want: want}
 	}
+	suggest := func(what, query, want string) row {
+		return row{rpc: "SearchService.Suggest", what: what, request: "GET /v1/search:suggest?" + query, want: want}
+	}
 	rows := []row{
 		search("no store", "q=milk", "400 INVALID_ARGUMENT store"),
 		search("an odd store", "q=milk&store=So%20Ho", "400 INVALID_ARGUMENT store"),
@@ -180,7 +183,13 @@ func (w *world) searchRows() []row {
 		search("a long filter", "store=soho&brand="+strings.Repeat("x", 2000), "400 INVALID_ARGUMENT brand[0]"),
 		{rpc: "SearchService.Search", what: "a body", request: "POST /v1/search", body: `{"query":{"match_all":{}}}`, want: "405 METHOD_NOT_ALLOWED"},
 		{rpc: "SearchService.Search", what: "the index itself", request: "GET /products/_search", want: "404 ROUTE_NOT_FOUND"},
-		{rpc: "SearchService.Search", what: "a suggestion, which there isn't yet", request: "GET /v1/search:suggest?q=mi", want: "404 ROUTE_NOT_FOUND"},
+		suggest("no store", "q=mi", "400 INVALID_ARGUMENT store"),
+		suggest("an odd store", "q=mi&store=So%20Ho", "400 INVALID_ARGUMENT store"),
+		suggest("a long beginning", "store=soho&q="+strings.Repeat("x", 201), "400 INVALID_ARGUMENT q"),
+		suggest("NUL in a beginning", "store=soho&q=mi%00", "400 INVALID_ARGUMENT q"),
+		suggest("too many", "store=soho&q=mi&limit=21", "400 INVALID_ARGUMENT limit"),
+		suggest("less than none", "store=soho&q=mi&limit=-1", "400 INVALID_ARGUMENT limit"),
+		suggest("a search's parameter", "store=soho&q=mi&page_size=3", "400 INVALID_ARGUMENT page_size"),
 	}
 	for what, text := range map[string]string{
 		"Lucene": `name:* OR (available_in:soho) AND -deleted:true`, "Lucene's wildcards": `*?~^"[a TO z]`, "a regular expression": `/.*/`,
@@ -190,6 +199,7 @@ func (w *world) searchRows() []row {
 	} {
 		rows = append(rows,
 			search("as data: "+what, "store=soho&q="+url.QueryEscape(text), "200"),
+			suggest("as data: "+what, "store=soho&q="+url.QueryEscape(text), "200"),
 			search("a filter as data: "+what, "store=soho&q=milk&tag="+url.QueryEscape(text)+"&category="+url.QueryEscape(text), "200"))
 	}
 	return rows

@@ -38,7 +38,8 @@ func (w *world) calls() map[string]call {
 		"ProductService.ListPrices":     {"merchandiser", "GET /v1/products/" + w.sold + "/prices", ""},
 		"ProductService.AuditIndex":     {"operator", "POST /v1/products:audit", `{}`},
 
-		"SearchService.Search": {"", "GET /v1/search?store=soho&q=milk", ""},
+		"SearchService.Search":  {"", "GET /v1/search?store=soho&q=milk", ""},
+		"SearchService.Suggest": {"", "GET /v1/search:suggest?store=soho&q=mi", ""},
 
 		"CartService.CreateCart": {"shopper", "POST /v1/carts", `{"store_id":"camden"}`},
 		"CartService.GetCart":    {"shopper", "GET /v1/carts/me", ""},

@@ -24,12 +24,15 @@
 // Pages. A page token holds the place after the last hit, and is bound to the query; see page.go. The index
 // may change between two pages: what doesn't change is neither lost nor shown twice.
 //
+// Suggestions. While a query is typed, each of its words is a beginning; see suggest.go and popular.go.
+//
 // A query is data. Nothing in it is syntax for the index.
 package search
 
 import (
 	"context"
 	"strings"
+	"time"
 	"unicode"
 
 	"larder.dev/internal/fault"
@@ -125,6 +128,8 @@ type Index interface {
 	Find(ctx context.Context, l Lookup) (Found, error)
 	// Documents lists documents by id, deleted ones too; see Service.Documents. Errors: fault.Unavailable.
 	Documents(ctx context.Context, after, until string, limit int) ([]Document, error)
+	// Begin lists what begins with words. Errors: fault.Unavailable.
+	Begin(ctx context.Context, b Beginning) (Begun, error)
 }
 
 // Lookup is one question to the index.
@@ -144,15 +149,20 @@ type Found struct {
 	Total  int64 // after filters, counted up to 10,000
 	// Any tells whether the words find anything at all, before filters.
 	Any bool
+	// Begun tells that the first hit has no more than beginnings of the words.
+	Begun bool
 	// Suggestion is the words with those that no product has replaced; empty if there is none.
 	Suggestion string
 }
 
 // Service answers queries.
-type Service struct{ index Index }
+type Service struct {
+	index   Index
+	popular *popular
+}
 
 // New makes the service.
-func New(index Index) *Service { return &Service{index: index} }
+func New(index Index) *Service { return &Service{index: index, popular: newPopular(time.Now)} }
 
 // Search answers a query. Errors: INVALID_ARGUMENT, INVALID_PAGE_TOKEN, UNAVAILABLE.
 func (s *Service) Search(ctx context.Context, q Query) (Result, error) {
@@ -170,6 +180,9 @@ func (s *Service) Search(ctx context.Context, q Query) (Result, error) {
 		return Result{}, err
 	}
 	found := answer.found
+	if q.bare() && answer.typed() && found.Total > 0 && !found.Begun {
+		s.popular.add(q.Store, q.Text)
+	}
 	r := Result{Hits: found.Hits, Total: found.Total, Facets: found.Facets}
 	if answer.Corrected {
 		r.DidYouMean = answer.Words
@@ -181,11 +194,20 @@ func (s *Service) Search(ctx context.Context, q Query) (Result, error) {
 	return r, nil
 }
 
+// bare tells whether a query is words alone, and asks for its first page.
+func (q Query) bare() bool {
+	filters := len(q.Categories) + len(q.Brands) + len(q.Tags)
+	return q.Text != "" && filters == 0 && q.MinPrice == 0 && q.MaxPrice == 0 && q.Sort == ByRelevance && q.PageToken == ""
+}
+
 // reached is an answer, and how it was reached.
 type reached struct {
 	cursor
 	found Found
 }
+
+// typed tells whether the words were found as they were typed.
+func (r reached) typed() bool { return !r.Corrected && !r.Edits }
 
 // first puts the questions to the index until one finds something.
 func (s *Service) first(ctx context.Context, q Query) (reached, error) {

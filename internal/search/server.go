@@ -47,6 +47,21 @@ func (s *Server) Search(ctx context.Context, req *searchpb.SearchRequest) (*sear
 	return answer, nil
 }
 
+// Suggest translates.
+func (s *Server) Suggest(ctx context.Context, req *searchpb.SuggestRequest) (*searchpb.SuggestResponse, error) {
+	suggestions, err := s.service.Suggest(ctx, Typed{Text: req.GetQ(), Store: req.GetStore(), Limit: int(req.GetLimit())})
+	if err != nil {
+		return nil, err
+	}
+	answer := &searchpb.SuggestResponse{}
+	for _, g := range suggestions {
+		answer.Suggestions = append(answer.Suggestions, &searchpb.Suggestion{
+			Kind: kinds[g.Kind], Text: g.Text, CategoryId: g.CategoryID, ProductId: g.ProductID, ImageUri: g.ImageURI, Available: g.Available,
+		})
+	}
+	return answer, nil
+}
+
 // ListDocuments translates.
 func (s *Server) ListDocuments(ctx context.Context, req *searchpb.ListDocumentsRequest) (*searchpb.ListDocumentsResponse, error) {
 	documents, err := s.service.Documents(ctx, req.GetAfter(), req.GetUntil(), int(req.GetLimit()))
@@ -67,4 +82,10 @@ var sorts = map[searchpb.SearchRequest_Sort]Sort{
 	searchpb.SearchRequest_PRICE_ASCENDING:  ByPriceAscending,
 	searchpb.SearchRequest_PRICE_DESCENDING: ByPriceDescending,
 	searchpb.SearchRequest_NAME:             ByName,
+}
+
+var kinds = map[SuggestionKind]searchpb.Suggestion_Kind{
+	SuggestedQuery:    searchpb.Suggestion_QUERY,
+	SuggestedCategory: searchpb.Suggestion_CATEGORY,
+	SuggestedProduct:  searchpb.Suggestion_PRODUCT,
 }

@@ -46,10 +46,15 @@ func serving(t *testing.T, s *search.Service) string {
 	return server.URL
 }
 
-// get asks the REST side.
+// get asks the REST side to search.
 func get(t *testing.T, base, query string) (*http.Response, string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/v1/search?"+query, nil)
+	return request(t, base, "/v1/search?"+query)
+}
+
+func request(t *testing.T, base, target string) (*http.Response, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+target, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -80,6 +80,61 @@ func (SearchRequest_Sort) EnumDescriptor() ([]byte, []int) {
 	return file_search_v1_search_proto_rawDescGZIP(), []int{3, 0}
 }
 
+type Suggestion_Kind int32
+
+const (
+	Suggestion_KIND_UNSPECIFIED Suggestion_Kind = 0
+	// text is a query that others asked.
+	Suggestion_QUERY Suggestion_Kind = 1
+	// text is the name of category_id, which a search takes as a filter.
+	Suggestion_CATEGORY Suggestion_Kind = 2
+	// text is the name of product_id. A name is suggested once, whatever sizes and brands there are of it.
+	Suggestion_PRODUCT Suggestion_Kind = 3
+)
+
+// Enum value maps for Suggestion_Kind.
+var (
+	Suggestion_Kind_name = map[int32]string{
+		0: "KIND_UNSPECIFIED",
+		1: "QUERY",
+		2: "CATEGORY",
+		3: "PRODUCT",
+	}
+	Suggestion_Kind_value = map[string]int32{
+		"KIND_UNSPECIFIED": 0,
+		"QUERY":            1,
+		"CATEGORY":         2,
+		"PRODUCT":          3,
+	}
+)
+
+func (x Suggestion_Kind) Enum() *Suggestion_Kind {
+	p := new(Suggestion_Kind)
+	*p = x
+	return p
+}
+
+func (x Suggestion_Kind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Suggestion_Kind) Descriptor() protoreflect.EnumDescriptor {
+	return file_search_v1_search_proto_enumTypes[1].Descriptor()
+}
+
+func (Suggestion_Kind) Type() protoreflect.EnumType {
+	return &file_search_v1_search_proto_enumTypes[1]
+}
+
+func (x Suggestion_Kind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Suggestion_Kind.Descriptor instead.
+func (Suggestion_Kind) EnumDescriptor() ([]byte, []int) {
+	return file_search_v1_search_proto_rawDescGZIP(), []int{10, 0}
+}
+
 type ListDocumentsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Behind this product id; empty: from the first.
@@ -676,6 +731,201 @@ func (x *FacetValue) GetCount() int64 {
 	return 0
 }
 
+type SuggestRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What was typed so far; the last word may be half of one.
+	Q string `protobuf:"bytes,1,opt,name=q,proto3" json:"q,omitempty"`
+	// Only what this store sells is suggested.
+	Store string `protobuf:"bytes,2,opt,name=store,proto3" json:"store,omitempty"`
+	// How many suggestions at most: 1 to 20; 0 means 8.
+	Limit         int32 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SuggestRequest) Reset() {
+	*x = SuggestRequest{}
+	mi := &file_search_v1_search_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SuggestRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SuggestRequest) ProtoMessage() {}
+
+func (x *SuggestRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_search_v1_search_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SuggestRequest.ProtoReflect.Descriptor instead.
+func (*SuggestRequest) Descriptor() ([]byte, []int) {
+	return file_search_v1_search_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *SuggestRequest) GetQ() string {
+	if x != nil {
+		return x.Q
+	}
+	return ""
+}
+
+func (x *SuggestRequest) GetStore() string {
+	if x != nil {
+		return x.Store
+	}
+	return ""
+}
+
+func (x *SuggestRequest) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type SuggestResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Popular queries come first, then categories, then products.
+	Suggestions   []*Suggestion `protobuf:"bytes,1,rep,name=suggestions,proto3" json:"suggestions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SuggestResponse) Reset() {
+	*x = SuggestResponse{}
+	mi := &file_search_v1_search_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SuggestResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SuggestResponse) ProtoMessage() {}
+
+func (x *SuggestResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_search_v1_search_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SuggestResponse.ProtoReflect.Descriptor instead.
+func (*SuggestResponse) Descriptor() ([]byte, []int) {
+	return file_search_v1_search_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *SuggestResponse) GetSuggestions() []*Suggestion {
+	if x != nil {
+		return x.Suggestions
+	}
+	return nil
+}
+
+type Suggestion struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Kind  Suggestion_Kind        `protobuf:"varint,1,opt,name=kind,proto3,enum=larder.search.v1.Suggestion_Kind" json:"kind,omitempty"`
+	Text  string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	// Empty but for a CATEGORY.
+	CategoryId string `protobuf:"bytes,3,opt,name=category_id,json=categoryId,proto3" json:"category_id,omitempty"`
+	// The other fields are empty but for a PRODUCT.
+	ProductId string `protobuf:"bytes,4,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
+	ImageUri  string `protobuf:"bytes,5,opt,name=image_uri,json=imageUri,proto3" json:"image_uri,omitempty"`
+	// In stock in the chosen store.
+	Available     bool `protobuf:"varint,6,opt,name=available,proto3" json:"available,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Suggestion) Reset() {
+	*x = Suggestion{}
+	mi := &file_search_v1_search_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Suggestion) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Suggestion) ProtoMessage() {}
+
+func (x *Suggestion) ProtoReflect() protoreflect.Message {
+	mi := &file_search_v1_search_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Suggestion.ProtoReflect.Descriptor instead.
+func (*Suggestion) Descriptor() ([]byte, []int) {
+	return file_search_v1_search_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Suggestion) GetKind() Suggestion_Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return Suggestion_KIND_UNSPECIFIED
+}
+
+func (x *Suggestion) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Suggestion) GetCategoryId() string {
+	if x != nil {
+		return x.CategoryId
+	}
+	return ""
+}
+
+func (x *Suggestion) GetProductId() string {
+	if x != nil {
+		return x.ProductId
+	}
+	return ""
+}
+
+func (x *Suggestion) GetImageUri() string {
+	if x != nil {
+		return x.ImageUri
+	}
+	return ""
+}
+
+func (x *Suggestion) GetAvailable() bool {
+	if x != nil {
+		return x.Available
+	}
+	return false
+}
+
 var File_search_v1_search_proto protoreflect.FileDescriptor
 
 const file_search_v1_search_proto_rawDesc = "" +
@@ -739,11 +989,34 @@ const file_search_v1_search_proto_rawDesc = "" +
 	"FacetValue\x12\x14\n" +
 	"\x05value\x18\x01 \x01(\tR\x05value\x12\x14\n" +
 	"\x05label\x18\x02 \x01(\tR\x05label\x12\x14\n" +
-	"\x05count\x18\x03 \x01(\x03R\x05count2\xe8\x01\n" +
+	"\x05count\x18\x03 \x01(\x03R\x05count\"\x81\x01\n" +
+	"\x0eSuggestRequest\x12\x16\n" +
+	"\x01q\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x01q\x126\n" +
+	"\x05store\x18\x02 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\x05store\x12\x1f\n" +
+	"\x05limit\x18\x03 \x01(\x05B\t\xbaH\x06\x1a\x04\x18\x14(\x00R\x05limit\"Q\n" +
+	"\x0fSuggestResponse\x12>\n" +
+	"\vsuggestions\x18\x01 \x03(\v2\x1c.larder.search.v1.SuggestionR\vsuggestions\"\x96\x02\n" +
+	"\n" +
+	"Suggestion\x125\n" +
+	"\x04kind\x18\x01 \x01(\x0e2!.larder.search.v1.Suggestion.KindR\x04kind\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x12\x1f\n" +
+	"\vcategory_id\x18\x03 \x01(\tR\n" +
+	"categoryId\x12\x1d\n" +
+	"\n" +
+	"product_id\x18\x04 \x01(\tR\tproductId\x12\x1b\n" +
+	"\timage_uri\x18\x05 \x01(\tR\bimageUri\x12\x1c\n" +
+	"\tavailable\x18\x06 \x01(\bR\tavailable\"B\n" +
+	"\x04Kind\x12\x14\n" +
+	"\x10KIND_UNSPECIFIED\x10\x00\x12\t\n" +
+	"\x05QUERY\x10\x01\x12\f\n" +
+	"\bCATEGORY\x10\x02\x12\v\n" +
+	"\aPRODUCT\x10\x032\xdb\x02\n" +
 	"\rSearchService\x12f\n" +
 	"\x06Search\x12\x1f.larder.search.v1.SearchRequest\x1a .larder.search.v1.SearchResponse\"\x19\xaa\xd4\x18\x03\n" +
 	"\x01\x01\x82\xd3\xe4\x93\x02\f\x12\n" +
-	"/v1/search\x12o\n" +
+	"/v1/search\x12q\n" +
+	"\aSuggest\x12 .larder.search.v1.SuggestRequest\x1a!.larder.search.v1.SuggestResponse\"!\xaa\xd4\x18\x03\n" +
+	"\x01\x01\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/search:suggest\x12o\n" +
 	"\rListDocuments\x12&.larder.search.v1.ListDocumentsRequest\x1a'.larder.search.v1.ListDocumentsResponse\"\r\xaa\xd4\x18\t\x12\aproductB#Z!larder.dev/api/search/v1;searchpbb\x06proto3"
 
 var (
@@ -758,36 +1031,44 @@ func file_search_v1_search_proto_rawDescGZIP() []byte {
 	return file_search_v1_search_proto_rawDescData
 }
 
-var file_search_v1_search_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_search_v1_search_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_search_v1_search_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_search_v1_search_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_search_v1_search_proto_goTypes = []any{
 	(SearchRequest_Sort)(0),       // 0: larder.search.v1.SearchRequest.Sort
-	(*ListDocumentsRequest)(nil),  // 1: larder.search.v1.ListDocumentsRequest
-	(*ListDocumentsResponse)(nil), // 2: larder.search.v1.ListDocumentsResponse
-	(*Document)(nil),              // 3: larder.search.v1.Document
-	(*SearchRequest)(nil),         // 4: larder.search.v1.SearchRequest
-	(*SearchResponse)(nil),        // 5: larder.search.v1.SearchResponse
-	(*Hit)(nil),                   // 6: larder.search.v1.Hit
-	(*Facet)(nil),                 // 7: larder.search.v1.Facet
-	(*FacetValue)(nil),            // 8: larder.search.v1.FacetValue
-	(*v1.Money)(nil),              // 9: larder.type.v1.Money
+	(Suggestion_Kind)(0),          // 1: larder.search.v1.Suggestion.Kind
+	(*ListDocumentsRequest)(nil),  // 2: larder.search.v1.ListDocumentsRequest
+	(*ListDocumentsResponse)(nil), // 3: larder.search.v1.ListDocumentsResponse
+	(*Document)(nil),              // 4: larder.search.v1.Document
+	(*SearchRequest)(nil),         // 5: larder.search.v1.SearchRequest
+	(*SearchResponse)(nil),        // 6: larder.search.v1.SearchResponse
+	(*Hit)(nil),                   // 7: larder.search.v1.Hit
+	(*Facet)(nil),                 // 8: larder.search.v1.Facet
+	(*FacetValue)(nil),            // 9: larder.search.v1.FacetValue
+	(*SuggestRequest)(nil),        // 10: larder.search.v1.SuggestRequest
+	(*SuggestResponse)(nil),       // 11: larder.search.v1.SuggestResponse
+	(*Suggestion)(nil),            // 12: larder.search.v1.Suggestion
+	(*v1.Money)(nil),              // 13: larder.type.v1.Money
 }
 var file_search_v1_search_proto_depIdxs = []int32{
-	3, // 0: larder.search.v1.ListDocumentsResponse.documents:type_name -> larder.search.v1.Document
-	0, // 1: larder.search.v1.SearchRequest.sort:type_name -> larder.search.v1.SearchRequest.Sort
-	6, // 2: larder.search.v1.SearchResponse.hits:type_name -> larder.search.v1.Hit
-	7, // 3: larder.search.v1.SearchResponse.facets:type_name -> larder.search.v1.Facet
-	9, // 4: larder.search.v1.Hit.price:type_name -> larder.type.v1.Money
-	8, // 5: larder.search.v1.Facet.values:type_name -> larder.search.v1.FacetValue
-	4, // 6: larder.search.v1.SearchService.Search:input_type -> larder.search.v1.SearchRequest
-	1, // 7: larder.search.v1.SearchService.ListDocuments:input_type -> larder.search.v1.ListDocumentsRequest
-	5, // 8: larder.search.v1.SearchService.Search:output_type -> larder.search.v1.SearchResponse
-	2, // 9: larder.search.v1.SearchService.ListDocuments:output_type -> larder.search.v1.ListDocumentsResponse
-	8, // [8:10] is the sub-list for method output_type
-	6, // [6:8] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	4,  // 0: larder.search.v1.ListDocumentsResponse.documents:type_name -> larder.search.v1.Document
+	0,  // 1: larder.search.v1.SearchRequest.sort:type_name -> larder.search.v1.SearchRequest.Sort
+	7,  // 2: larder.search.v1.SearchResponse.hits:type_name -> larder.search.v1.Hit
+	8,  // 3: larder.search.v1.SearchResponse.facets:type_name -> larder.search.v1.Facet
+	13, // 4: larder.search.v1.Hit.price:type_name -> larder.type.v1.Money
+	9,  // 5: larder.search.v1.Facet.values:type_name -> larder.search.v1.FacetValue
+	12, // 6: larder.search.v1.SuggestResponse.suggestions:type_name -> larder.search.v1.Suggestion
+	1,  // 7: larder.search.v1.Suggestion.kind:type_name -> larder.search.v1.Suggestion.Kind
+	5,  // 8: larder.search.v1.SearchService.Search:input_type -> larder.search.v1.SearchRequest
+	10, // 9: larder.search.v1.SearchService.Suggest:input_type -> larder.search.v1.SuggestRequest
+	2,  // 10: larder.search.v1.SearchService.ListDocuments:input_type -> larder.search.v1.ListDocumentsRequest
+	6,  // 11: larder.search.v1.SearchService.Search:output_type -> larder.search.v1.SearchResponse
+	11, // 12: larder.search.v1.SearchService.Suggest:output_type -> larder.search.v1.SuggestResponse
+	3,  // 13: larder.search.v1.SearchService.ListDocuments:output_type -> larder.search.v1.ListDocumentsResponse
+	11, // [11:14] is the sub-list for method output_type
+	8,  // [8:11] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_search_v1_search_proto_init() }
@@ -800,8 +1081,8 @@ func file_search_v1_search_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_search_v1_search_proto_rawDesc), len(file_search_v1_search_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   8,
+			NumEnums:      2,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

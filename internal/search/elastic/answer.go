@@ -75,9 +75,9 @@ type bucket struct {
 
 // found reads the answer to a lookup.
 func found(l search.Lookup, raw []byte) (search.Found, error) {
-	var a answer
-	if err := json.Unmarshal(raw, &a); err != nil {
-		return search.Found{}, fmt.Errorf("read the answer: %w", err)
+	a, err := read(raw)
+	if err != nil {
+		return search.Found{}, err
 	}
 	f := search.Found{
 		Total: a.Hits.Total.Value, Any: a.Aggregations[matched].Count > 0, Suggestion: a.suggestion(l.Words),
@@ -87,13 +87,11 @@ func found(l search.Lookup, raw []byte) (search.Found, error) {
 		if err != nil {
 			return search.Found{}, fmt.Errorf("read the place of %s: %w", h.Source.ProductID, err)
 		}
-		p := h.Source
-		f.Hits = append(f.Hits, search.Hit{
-			ProductID: p.ProductID, Name: p.Name, Brand: p.Brand, Size: p.Size, CategoryID: p.CategoryID, ImageURI: p.ImageURI,
-			Currency: p.Currency, Price: p.Prices[l.Store], Available: slices.Contains(p.AvailableIn, l.Store), Tags: p.Tags,
-			Place: place,
-		})
+		hit := h.Source.hit(l.Store)
+		hit.Place = place
+		f.Hits = append(f.Hits, hit)
 	}
+	f.Begun = l.Sort == search.ByRelevance && len(f.Hits) > 0 && f.Hits[0].Place.Score < inWords
 	for _, field := range facetFields {
 		facet := search.Facet{Field: field.name}
 		for _, b := range a.Aggregations[field.name].Values.Buckets {
@@ -102,6 +100,21 @@ func found(l search.Lookup, raw []byte) (search.Found, error) {
 		f.Facets = append(f.Facets, facet)
 	}
 	return f, nil
+}
+
+func read(raw []byte) (answer, error) {
+	var a answer
+	if err := json.Unmarshal(raw, &a); err != nil {
+		return a, fmt.Errorf("read the answer: %w", err)
+	}
+	return a, nil
+}
+
+func (p product) hit(store string) search.Hit {
+	return search.Hit{
+		ProductID: p.ProductID, Name: p.Name, Brand: p.Brand, Size: p.Size, CategoryID: p.CategoryID, ImageURI: p.ImageURI,
+		Currency: p.Currency, Price: p.Prices[store], Available: slices.Contains(p.AvailableIn, store), Tags: p.Tags,
+	}
 }
 
 // place reads a hit's sort values, in the order that order asks for.

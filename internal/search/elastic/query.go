@@ -54,33 +54,47 @@ func body(l search.Lookup, w search.Weights) object {
 		b["search_after"] = after(l)
 	}
 	if l.Suggest {
-		b["suggest"] = suggest(l.Words)
+		b["suggest"] = suggest("words", l.Words)
 	}
 	return b
 }
 
 // query finds the store's products by the words and scores them: class, nearness, then what they are worth to the shop.
 func query(l search.Lookup, w search.Weights) object {
-	sold := list{
-		object{"term": object{"status": "active"}},
-		object{"term": object{"deleted": false}},
-		object{"exists": object{"field": price(l.Store)}},
-	}
-	found := object{"bool": object{"filter": sold}}
+	found := object{"bool": object{"filter": sold(l.Store)}}
 	if l.Words != "" {
-		found = object{"bool": object{"filter": sold, "must": object{"dis_max": object{"queries": tiers(l)}}}}
+		found = object{"bool": object{"filter": sold(l.Store), "must": object{"dis_max": object{"queries": tiers(l)}}}}
 	}
 	if l.Sort != search.ByRelevance {
 		return found
 	}
-	worth := list{
-		object{"filter": object{"term": object{"available_in": l.Store}}, "weight": w.Available},
-		object{"field_value_factor": object{"field": "popularity", "modifier": "log1p", "missing": 0}, "weight": w.Popularity},
-	}
+	worth := list{available(l.Store, w.Available), popularity(w.Popularity)}
 	if l.Words != "" {
 		worth = append(worth, object{"field_value_factor": object{"field": "margin_permille", "factor": 0.001, "missing": 0}, "weight": w.Margin})
 	}
+	return scored(found, worth)
+}
+
+// sold are the filters that leave what the store sells.
+func sold(store string) list {
+	return list{
+		object{"term": object{"status": "active"}},
+		object{"term": object{"deleted": false}},
+		object{"exists": object{"field": price(store)}},
+	}
+}
+
+// scored adds to a query's score what hits are worth.
+func scored(found object, worth list) object {
 	return object{"function_score": object{"query": found, "functions": worth, "score_mode": "sum", "boost_mode": "sum"}}
+}
+
+func available(store string, weight float64) object {
+	return object{"filter": object{"term": object{"available_in": store}}, "weight": weight}
+}
+
+func popularity(weight float64) object {
+	return object{"field_value_factor": object{"field": "popularity", "modifier": "log1p", "missing": 0}, "weight": weight}
 }
 
 // tiers are the ways in which words find a product, each with a constant score: the best one counts. Scores by term
@@ -186,11 +200,11 @@ func nearer(tier object, signs ...any) object {
 
 func anyOf(clauses list) object { return object{"bool": object{"should": clauses}} }
 
-// suggest asks for the nearest word of the index for each word that it doesn't have. accuracy is 1 - edits/length: one edit
+// suggest asks for the nearest word of a field for each word that it doesn't have. accuracy is 1 - edits/length: one edit
 // in words of three to five letters, two in longer ones.
-func suggest(q string) object {
+func suggest(field, q string) object {
 	return object{"nearest": object{"text": q, "term": object{
-		"field": "words", "suggest_mode": "missing", "size": 1, "max_edits": 2, "prefix_length": 0,
+		"field": field, "suggest_mode": "missing", "size": 1, "max_edits": 2, "prefix_length": 0,
 		"min_word_length": 3, "accuracy": 0.62,
 	}}}
 }
@@ -244,17 +258,22 @@ func facets(l search.Lookup) object {
 	everything := object{"match_all": object{}}
 	aggs := object{matched: object{"filter": everything}}
 	for _, f := range facetFields {
-		values := object{"terms": object{"field": f.field, "size": f.size}}
-		if f.labels != nil {
-			values["aggs"] = object{"label": object{"top_hits": object{"size": 1, "_source": f.labels}}}
-		}
 		filter := all(selections(l, f.name))
 		if filter == nil {
 			filter = everything
 		}
-		aggs[f.name] = object{"filter": filter, "aggs": object{"values": values}}
+		aggs[f.name] = object{"filter": filter, "aggs": object{"values": f.values()}}
 	}
 	return aggs
+}
+
+// values counts a facet's values, with a product that tells each one's label.
+func (f facetField) values() object {
+	values := object{"terms": object{"field": f.field, "size": f.size}}
+	if f.labels != nil {
+		values["aggs"] = object{"label": object{"top_hits": object{"size": 1, "_source": f.labels}}}
+	}
+	return values
 }
 
 // order ends with the id, so that no two hits stand in the same place.

@@ -1,0 +1,77 @@
+package elastic
+
+import (
+	"context"
+	"fmt"
+
+	"larder.dev/internal/search"
+)
+
+// beginsPopularity is what a factor of ten in popularity is worth among names that begin alike: more than in a search, because less
+// is known of what is meant, and less than being in stock.
+const beginsPopularity = 1
+
+// begun is what of an answer is read.
+var begun = []string{
+	"hits.hits._source",
+	"aggregations.category.values.buckets.key", "aggregations.category.values.buckets.doc_count",
+	"aggregations.category.values.buckets.label.hits.hits._source",
+	"suggest.*.text", "suggest.*.offset", "suggest.*.length", "suggest.*.options.text",
+}
+
+// Begin implements search.Index.
+func (x *Index) Begin(ctx context.Context, b search.Beginning) (search.Begun, error) {
+	raw, err := x.question(ctx, beginning(b, x.config.Weights), begun)
+	if err != nil {
+		return search.Begun{}, err
+	}
+	a, err := read(raw)
+	if err != nil {
+		return search.Begun{}, fmt.Errorf("suggest: %w", err)
+	}
+	out := search.Begun{Correction: a.suggestion(b.Text)}
+	for _, h := range a.Hits.Hits {
+		out.Products = append(out.Products, h.Source.hit(b.Store))
+	}
+	for _, v := range a.Aggregations["category"].Values.Buckets {
+		out.Categories = append(out.Categories, search.FacetValue{Value: v.Key, Label: v.label("category"), Count: v.Count})
+	}
+	return out, nil
+}
+
+// beginning translates. One product of each name is enough: its other sizes and makers are found by the name.
+func beginning(b search.Beginning, w search.Weights) object {
+	found := object{"filter": sold(b.Store)}
+	body := object{
+		"size":             b.Limit,
+		"sort":             list{object{"_score": "desc"}, object{"product_id": "asc"}},
+		"collapse":         object{"field": "name.exact"},
+		"track_total_hits": false,
+		"_source":          []string{"product_id", "name", "image_uri", "available_in"},
+	}
+	if b.Text != "" {
+		category := facetFields[0]
+		found["must"] = object{"dis_max": object{"queries": beginningTiers(b.Text)}}
+		body["aggs"] = object{category.name: object{
+			"filter": object{"match_bool_prefix": object{"category_names": object{"query": b.Text, "operator": "and"}}},
+			"aggs":   object{"values": category.values()},
+		}}
+		if b.Correct {
+			body["suggest"] = suggest("words.prefix", b.Text)
+		}
+	}
+	body["query"] = scored(object{"bool": found}, list{available(b.Store, w.Available), popularity(beginsPopularity)})
+	return body
+}
+
+func beginningTiers(q string) list {
+	tiers := list{
+		nearer(constant(inName, match("name.prefix", q)),
+			constant(headNoun, object{"match_bool_prefix": object{"name.head": q}}), constant(literal, object{"prefix": object{"name.exact": q}})),
+		constant(beginnings, match("words.prefix", q)),
+	}
+	if codes := barcodes(q); codes != nil {
+		tiers = append(tiers, constant(exactName, object{"terms": object{"gtin": codes}}))
+	}
+	return tiers
+}
