@@ -55,65 +55,6 @@ func (s *Service) void(ctx context.Context, id string, row *payment.Record) erro
 	return nil
 }
 
-// Reap looks after the holds of a store that are past their deadline (rule 11): sold ones are settled, all others abandoned.
-// It returns how many it ended. Any number of reapers may run at once.
-func (s *Service) Reap(ctx context.Context, store string, limit int) (int, error) {
-	overdue, err := s.stock.Overdue(ctx, store, s.now(), limit)
-	if err != nil {
-		return 0, fmt.Errorf("list overdue holds of %s: %w", store, err)
-	}
-	var failed []error
-	for _, id := range overdue {
-		failed = append(failed, s.reap(ctx, store, id))
-	}
-	return len(overdue), errors.Join(failed...)
-}
-
-func (s *Service) reap(ctx context.Context, store, id string) error {
-	chaos.At(chaos.CheckoutReaping)
-	standing, err := s.books.Look(ctx, id)
-	if err != nil {
-		return fmt.Errorf("look at checkout %s: %w", id, err)
-	}
-	if standing.Sold() {
-		_, err = s.sold(ctx, id, standing.Order)
-		return err
-	}
-	tombstone := tombstoneOf(standing)
-	tombstone.StoreID = store
-	return expired(s.abandon(ctx, id, tombstone))
-}
-
-// Reconcile looks after payments that are open and past their time (rule 11), which a flushed Redis has no holds of: those of
-// cancelled orders are voided, those without an order abandoned. It returns how many it looked at.
-func (s *Service) Reconcile(ctx context.Context, limit int) (int, error) {
-	open, err := s.books.ToAttend(ctx, s.now(), limit)
-	if err != nil {
-		return 0, fmt.Errorf("list open payments: %w", err)
-	}
-	var failed []error
-	for _, id := range open {
-		failed = append(failed, s.reconcile(ctx, id))
-	}
-	return len(open), errors.Join(failed...)
-}
-
-func (s *Service) reconcile(ctx context.Context, id string) error {
-	if chaos.Without(chaos.Reconciling) {
-		return nil
-	}
-	chaos.At(chaos.CheckoutReconciling)
-	standing, err := s.books.Look(ctx, id)
-	switch {
-	case err != nil:
-		return fmt.Errorf("look at checkout %s: %w", id, err)
-	case standing.Sold():
-		return s.void(ctx, id, standing.Payment)
-	default:
-		return expired(s.abandon(ctx, id, tombstoneOf(standing)))
-	}
-}
-
 // expired passes on what went wrong; a refusal is what an abandoned checkout comes to.
 func expired(_ Outcome, err error) error {
 	if err != nil && refusal(err) == nil {

@@ -7,6 +7,7 @@ import (
 	"larder.dev/internal/chaos"
 	"larder.dev/internal/fault"
 	"larder.dev/internal/order"
+	"larder.dev/internal/payment"
 )
 
 // Cancellation calls an order off.
@@ -15,6 +16,8 @@ type Cancellation struct {
 	order.Step
 	// For is who is named in the ledger: a user's id, or a part of the platform.
 	For string
+	// OnlyIf is the state that the payment must be in, else nothing is done; empty: whichever.
+	OnlyIf payment.State
 }
 
 // Cancel calls an order off by one transaction (rule 8). What follows from it is done by whoever hears of it, the payment by the

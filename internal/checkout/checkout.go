@@ -158,8 +158,10 @@ type Books interface {
 	// Cancel moves an order to CANCELLED and its payment to VOIDING, gives its lines back to the ledger and tells the event
 	// (rule 8). Errors: those of order.Order.Take, UNAVAILABLE for a store without an epoch.
 	Cancel(ctx context.Context, id string, cancellation Cancellation, attendAfter time.Time) error
-	// ToAttend lists checkouts whose payments are open and past their time.
+	// ToAttend lists checkouts whose payments are open and past their time, those that have waited longest first.
 	ToAttend(ctx context.Context, now time.Time, limit int) ([]string, error)
+	// PutOff moves on the time of an open payment that is past it; false: it isn't, or no more.
+	PutOff(ctx context.Context, id string, now, until time.Time) (bool, error)
 }
 
 // Stock is the room stock, as far as a checkout needs it.

@@ -147,7 +147,8 @@ func open(t *testing.T) *shop {
 		now:      time.Now(),
 	}
 	s.books = checkoutspanner.NewBooks(database, time.Now)
-	s.payments = &payments{Service: payment.NewService(s.provider, paymentspanner.NewStore(database, orderspanner.OpenAmong), time.Now)}
+	s.payments = &payments{Service: payment.NewService(payment.Config{CaptureGrace: 24 * time.Hour}, s.provider,
+		paymentspanner.NewStore(database, orderspanner.OpenAmong), func() time.Time { return s.now })}
 	s.stocks = &stocks{Service: s.stock}
 	s.Service = s.another(s.books, checkoutredis.NewLocks(virtual.Client()))
 	t.Cleanup(s.flush)

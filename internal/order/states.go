@@ -51,7 +51,8 @@ type Transition struct {
 }
 
 // transitions is every way there is. A shopper cancels until picking begins, an operator until the van leaves, and so does the
-// system, when the payment can no longer be captured (rule 12 of the checkout protocol). Nothing leads to or from ABANDONED.
+// system, when the payment can no longer be captured (rule 12 of the checkout protocol). From DISPATCHED on nobody cancels, least of all the
+// system: the goods are on the van, the money was taken, and an operator gives it back by a refund. Nothing leads to or from ABANDONED.
 var transitions = []Transition{
 	{From: Confirmed, To: Picking, By: []Actor{Operator}},
 	{From: Picking, To: Packed, By: []Actor{Operator}},

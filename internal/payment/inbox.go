@@ -74,8 +74,8 @@ func (s *Service) follow(ctx context.Context, record Record, intent Intent) erro
 			return fmt.Errorf("record capture of %s: %w", record.OrderID, err)
 		}
 	case intent.Status == IntentCancelled && Allowed(record.State, CaptureFailed):
-		if _, err := s.store.CaptureFailed(ctx, record.OrderID); err != nil { // it expired before we captured it
-			return fmt.Errorf("record ended authorisation of %s: %w", record.OrderID, err)
+		if err := s.captureFailed(ctx, record.OrderID); err != nil { // it expired before we captured it
+			return err
 		}
 	}
 	if intent.Refunded.Minor == 0 {

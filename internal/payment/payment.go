@@ -71,7 +71,16 @@ func States() []State {
 func Allowed(from, to State) bool { return slices.Contains(transitions[from], to) }
 
 // Open tells whether something is left to do that nobody but the reconciler may be doing.
-func (s State) Open() bool { return s == Initiated || s == RequiresAction || s == Voiding }
+func (s State) Open() bool {
+	return s == Initiated || s == RequiresAction || s == CaptureFailed || s == Voiding
+}
+
+// Config has the time that decides when the platform gives up an order that can't be paid.
+type Config struct {
+	// CaptureGrace is how long an order whose capture was refused for good is left to the operator, who may have it captured again or
+	// cancel it. Then the platform cancels it (rule 12).
+	CaptureGrace time.Duration `env:"CAPTURE_GRACE" envDefault:"24h"`
+}
 
 // Record is a Payments row.
 type Record struct {
@@ -99,8 +108,8 @@ type Store interface {
 	Capturable(ctx context.Context, order string) (record Record, ok bool, err error)
 	// Captured moves AUTHORIZED or CAPTURE_FAILED to CAPTURED and leaves any other state (rule 12). It returns the state afterwards.
 	Captured(ctx context.Context, order string, amount money.Money) (State, error)
-	// CaptureFailed moves AUTHORIZED to CAPTURE_FAILED and leaves any other state.
-	CaptureFailed(ctx context.Context, order string) (State, error)
+	// CaptureFailed moves AUTHORIZED to CAPTURE_FAILED, which the reconciler attends to from a time on, and leaves any other state.
+	CaptureFailed(ctx context.Context, order string, attendAfter time.Time) (State, error)
 	// Voided moves VOIDING to VOIDED (rule 7c), with all that was captured and refunded, and leaves any other state. It returns the state
 	// afterwards.
 	Voided(ctx context.Context, order string, captured, refunded money.Money) (State, error)
@@ -128,14 +137,15 @@ type Store interface {
 
 // Service moves money.
 type Service struct {
+	config   Config
 	provider Provider
 	store    Store
 	now      func() time.Time
 }
 
 // NewService makes one.
-func NewService(provider Provider, store Store, now func() time.Time) *Service {
-	return &Service{provider: provider, store: store, now: now}
+func NewService(config Config, provider Provider, store Store, now func() time.Time) *Service {
+	return &Service{config: config, provider: provider, store: store, now: now}
 }
 
 // Create makes the intent of an order; the order's id is the idempotency key.
@@ -211,7 +221,8 @@ func (s *Service) Void(ctx context.Context, order string) (State, error) {
 }
 
 // Capture takes the money of an order (rule 12): look, capture, record. The provider decides between a capture and a cancel
-// that meet; whichever comes second is told so. Repeated, it changes nothing. Errors: PAYMENT_NOT_CAPTURABLE.
+// that meet; whichever comes second is told so. Repeated, it changes nothing. Refused for good, it leaves CAPTURE_FAILED: it may be asked
+// for again until the order is cancelled. Errors: PAYMENT_NOT_CAPTURABLE.
 func (s *Service) Capture(ctx context.Context, order string) (State, error) {
 	record, ok, err := s.store.Capturable(ctx, order)
 	if err != nil {
@@ -248,8 +259,16 @@ func (s *Service) refusedCapture(ctx context.Context, record Record) (State, err
 	if intent.Status == IntentCaptured {
 		return s.store.Captured(ctx, record.OrderID, intent.Captured)
 	}
-	if _, err := s.store.CaptureFailed(ctx, record.OrderID); err != nil {
-		return "", fmt.Errorf("record failed capture of %s: %w", record.OrderID, err)
+	if err := s.captureFailed(ctx, record.OrderID); err != nil {
+		return "", err
 	}
 	return "", fault.PaymentNotCapturable.New("the provider's authorisation has ended")
+}
+
+// captureFailed records that an authorisation has ended before it was captured. The time of grace begins with the first failure.
+func (s *Service) captureFailed(ctx context.Context, order string) error {
+	if _, err := s.store.CaptureFailed(ctx, order, s.now().Add(s.config.CaptureGrace)); err != nil {
+		return fmt.Errorf("record failed capture of %s: %w", order, err)
+	}
+	return nil
 }

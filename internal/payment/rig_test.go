@@ -138,7 +138,7 @@ func open(t *testing.T, hooks http.Handler) *till {
 		provider: &provider{Provider: stripe.New(stripe.Config{APIKey: "sk_test", APIURL: server.URL})},
 		store:    paymentspanner.NewStore(database, orderspanner.OpenAmong),
 	}
-	b.Service = payment.NewService(b.provider, b.store, func() time.Time { return b.now })
+	b.Service = payment.NewService(payment.Config{CaptureGrace: 24 * time.Hour}, b.provider, b.store, func() time.Time { return b.now })
 	return b
 }
 

@@ -24,6 +24,9 @@ func (b *Books) Cancel(ctx context.Context, id string, cancellation checkout.Can
 		if err != nil {
 			return err
 		}
+		if c := cancellation.OnlyIf; c != "" && c != payment.State(sold.Payment.State) {
+			return nil
+		}
 		cancelled, taken, err := sold.Take(cancellation.Step, b.now())
 		if err != nil || !taken {
 			return err

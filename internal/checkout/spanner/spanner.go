@@ -220,6 +220,11 @@ func (b *Books) ToAttend(ctx context.Context, now time.Time, limit int) ([]strin
 	return paymentspanner.ToAttend(ctx, b.client, now, limit)
 }
 
+// PutOff implements checkout.Books.
+func (b *Books) PutOff(ctx context.Context, id string, now, until time.Time) (bool, error) {
+	return paymentspanner.PutOff(ctx, b.client, id, now, until)
+}
+
 // move writes a payment's step, and shows it in the row that was read.
 func move(txn *spanner.ReadWriteTransaction, row *payment.Record, to payment.State, attendAfter time.Time) error {
 	mutation, err := paymentspanner.UpdateState(row.OrderID, row.State, to, attendAfter)

@@ -73,30 +73,6 @@ func UpdateState(order string, from, to payment.State, attendAfter time.Time) (*
 	}), nil
 }
 
-// ToAttend lists payments that are open and past their time, oldest first, at most limit.
-func ToAttend(ctx context.Context, client *spanner.Client, now time.Time, limit int) ([]string, error) {
-	var orders []string
-	for shard := range int64(Shards) {
-		rows := spanner.KeyRange{Start: spanner.Key{shard}, End: spanner.Key{shard, now}, Kind: spanner.ClosedClosed}
-		options := &spanner.ReadOptions{Index: "PaymentsToAttend", Limit: limit - len(orders)}
-		err := client.Single().ReadWithOptions(ctx, "Payments", rows, []string{"OrderId"}, options).Do(func(row *spanner.Row) error {
-			var order string
-			if err := row.Columns(&order); err != nil {
-				return err
-			}
-			orders = append(orders, order)
-			return nil
-		})
-		if err != nil {
-			return nil, fmt.Errorf("list payments to attend to: %w", err)
-		}
-		if len(orders) >= limit {
-			break
-		}
-	}
-	return orders, nil
-}
-
 func shard(order string) int64 {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(order)) // never fails
@@ -154,22 +130,22 @@ func (s *Store) Capturable(ctx context.Context, order string) (record payment.Re
 // Captured implements payment.Store.
 func (s *Store) Captured(ctx context.Context, order string, amount money.Money) (payment.State, error) {
 	from := []payment.State{payment.Authorized, payment.CaptureFailed}
-	return s.move(ctx, order, from, payment.Captured, map[string]any{"Captured": amount.Minor})
+	return s.move(ctx, order, from, payment.Captured, time.Time{}, map[string]any{"Captured": amount.Minor})
 }
 
 // CaptureFailed implements payment.Store.
-func (s *Store) CaptureFailed(ctx context.Context, order string) (payment.State, error) {
-	return s.move(ctx, order, []payment.State{payment.Authorized}, payment.CaptureFailed, nil)
+func (s *Store) CaptureFailed(ctx context.Context, order string, attendAfter time.Time) (payment.State, error) {
+	return s.move(ctx, order, []payment.State{payment.Authorized}, payment.CaptureFailed, attendAfter, nil)
 }
 
 // Voided implements payment.Store.
 func (s *Store) Voided(ctx context.Context, order string, captured, refunded money.Money) (payment.State, error) {
 	amounts := map[string]any{"Captured": captured.Minor, "Refunded": refunded.Minor}
-	return s.move(ctx, order, []payment.State{payment.Voiding}, payment.Voided, amounts)
+	return s.move(ctx, order, []payment.State{payment.Voiding}, payment.Voided, time.Time{}, amounts)
 }
 
-// move goes to a state from some, which allow it, and leaves any other (rules 7c and 12). The payment leaves the reconciler's list.
-func (s *Store) move(ctx context.Context, order string, from []payment.State, to payment.State, amounts map[string]any) (payment.State, error) {
+// move goes to a state from some, which allow it, and leaves any other (rules 7c and 12).
+func (s *Store) move(ctx context.Context, order string, from []payment.State, to payment.State, attendAfter time.Time, amounts map[string]any) (payment.State, error) {
 	var state payment.State
 	_, err := s.client.ReadWriteTransaction(ctx, func(ctx context.Context, txn *spanner.ReadWriteTransaction) error {
 		record, err := mustRead(ctx, txn, order)
@@ -179,7 +155,7 @@ func (s *Store) move(ctx context.Context, order string, from []payment.State, to
 		if state = record.State; !slices.Contains(from, state) {
 			return nil
 		}
-		mutation, err := UpdateState(order, state, to, time.Time{})
+		mutation, err := UpdateState(order, state, to, attendAfter)
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,185 @@
+package checkout_test
+
+import (
+	"testing"
+	"time"
+
+	"cloud.google.com/go/spanner"
+	"github.com/google/uuid"
+
+	"larder.dev/internal/checkout"
+	"larder.dev/internal/fault"
+	"larder.dev/internal/order"
+	orderspanner "larder.dev/internal/order/spanner"
+	"larder.dev/internal/payment"
+	paymentspanner "larder.dev/internal/payment/spanner"
+)
+
+// stick leaves payments behind that can't be voided: the provider knows nothing of them.
+func (s *shop) stick(n int, since time.Time) {
+	s.t.Helper()
+	var mutations []*spanner.Mutation
+	for range n {
+		id := uuid.NewString()
+		row := payment.Record{
+			OrderID: id, IntentID: "pi_" + id, Amount: s.cart.quote.Totals.Total, Fingerprint: make([]byte, 32), Request: []byte(`{}`),
+		}
+		voiding, err := paymentspanner.UpdateState(id, payment.Initiated, payment.Voiding, since)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		mutations = append(mutations, paymentspanner.InsertInitiated(row, since), voiding)
+		mutations = append(mutations, orderspanner.InsertAbandoned(id, s.user, s.store, make([]byte, 32), nil)...)
+	}
+	if _, err := s.database.Apply(s.t.Context(), mutations); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// latest is the last time at which a payment is to be attended to, and how many are.
+func (s *shop) latest() (at time.Time, n int64) {
+	s.t.Helper()
+	statement := spanner.NewStatement("SELECT MAX(AttendAfter), COUNT(*) FROM Payments WHERE AttendAfter IS NOT NULL")
+	err := s.database.Single().Query(s.t.Context(), statement).Do(func(row *spanner.Row) error {
+		var max spanner.NullTime
+		err := row.Columns(&max, &n)
+		at = max.Time
+		return err
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return at, n
+}
+
+// reconcile looks after at most 100 payments.
+func (s *shop) reconcile(want int) {
+	s.t.Helper()
+	n, err := s.Reconcile(s.t.Context(), 100)
+	if n != want || err != nil {
+		s.t.Fatalf("%d payments were looked after, want %d (%v)", n, want, err)
+	}
+}
+
+// Payments that can't be ended stand in front of nobody: who has waited longest comes first, and a try, whatever comes of it, puts a payment
+// behind all others, for longer and longer, up to a bound.
+func TestStuckPaymentsHoldUpNobody(t *testing.T) {
+	s := open(t)
+	s.stick(150, s.now.Add(-time.Hour))
+	r := s.request("key-1", "pm_card_threeDSecure2Required")
+	outcome, err := s.Checkout(t.Context(), r)
+	s.want(outcome, err, checkout.RequiresAction)
+	s.now = s.now.Add(time.Hour)
+
+	s.reconcile(100)
+	s.wantStates(r.ID, "", payment.RequiresAction)
+	s.reconcile(51)
+	s.wantStates(r.ID, "ABANDONED", payment.Voided)
+	s.reconcile(0)
+
+	for _, c := range []struct{ stuck, atLeast, atMost time.Duration }{
+		{time.Hour, 10 * time.Minute, 13 * time.Minute},
+		{2 * time.Hour, 10 * time.Minute, 13 * time.Minute},
+	} {
+		at, n := s.latest()
+		if wait := at.Sub(s.now); n != 150 || wait < c.atLeast || wait > c.atMost {
+			t.Errorf("%d payments wait, the last one for %s", n, wait)
+		}
+		s.now = s.now.Add(c.stuck)
+		s.reconcile(100)
+		s.reconcile(50)
+		s.reconcile(0)
+	}
+}
+
+// The first tries come soon, and two reconcilers at once share the work.
+func TestReconcileSoonAndOnce(t *testing.T) {
+	s := open(t)
+	s.stick(20, s.now)
+	s.now = time.Now().Add(20 * time.Second)
+	looked := make(chan error, 2)
+	for range 2 {
+		go func() {
+			_, err := s.Reconcile(t.Context(), 100)
+			looked <- err
+		}()
+	}
+	for range 2 {
+		if err := <-looked; err != nil {
+			t.Error(err)
+		}
+	}
+	if at, n := s.latest(); n != 20 || at.Sub(s.now) < 15*time.Second || at.Sub(s.now) > time.Minute {
+		t.Errorf("%d payments wait, the last one for %s", n, at.Sub(s.now))
+	}
+	s.reconcile(0)
+}
+
+// expire ends an order's authorisation at the provider, and has it captured too late.
+func (s *shop) expire(id string) {
+	s.t.Helper()
+	standing, err := s.books.Look(s.t.Context(), id)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if _, err := s.provider.Cancel(s.t.Context(), standing.Payment.IntentID); err != nil {
+		s.t.Fatal(err)
+	}
+	for range 2 { // again by the operator: the time of grace doesn't begin anew
+		_, err = s.payments.Capture(s.t.Context(), id)
+		s.wantRefused(err, fault.PaymentNotCapturable)
+	}
+}
+
+// An order that can't be paid is the operator's for a day, then the platform cancels it, goods and all (rule 12).
+func TestUnpaidOrderIsCancelled(t *testing.T) {
+	for _, state := range []order.State{order.Confirmed, order.Picking, order.Packed} {
+		t.Run(string(state), func(t *testing.T) {
+			s := open(t)
+			id := s.buy("key-1")
+			for _, to := range []order.State{order.Picking, order.Packed} {
+				if state == order.Confirmed || state == order.Picking && to == order.Packed {
+					continue
+				}
+				if _, err := orderspanner.New(s.database).Move(t.Context(), id, order.Step{To: to, By: order.Operator}, s.now); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s.expire(id)
+			s.now = s.now.Add(23 * time.Hour)
+			s.reconcile(0)
+			s.wantStates(id, string(state), payment.CaptureFailed)
+			s.now = s.now.Add(2 * time.Hour)
+			s.reconcile(1)
+			s.wantStates(id, "CANCELLED", payment.Voiding)
+			told := s.told(id)
+			if got := told.GetReason(); got != "the payment could not be taken: its authorisation had ended" {
+				t.Errorf("told: %s", got)
+			}
+			s.hear(id)
+			s.wantStock(full, full)
+			s.now = s.now.Add(time.Minute)
+			s.reconcile(1)
+			s.wantStates(id, "CANCELLED", payment.Voided)
+			s.wantIntents(map[payment.IntentStatus]int{payment.IntentCancelled: 1})
+		})
+	}
+}
+
+// An operator who has the money captured at the last moment keeps the order.
+func TestCapturedAfterAll(t *testing.T) {
+	s := open(t)
+	id := s.buy("key-1")
+	s.expire(id)
+	store := paymentspanner.NewStore(s.database, orderspanner.OpenAmong)
+	if state, err := store.Captured(t.Context(), id, s.cart.quote.Totals.Total); err != nil || state != payment.Captured {
+		t.Fatal(state, err)
+	}
+	late := checkout.Cancellation{Step: order.Step{To: order.Cancelled, By: order.System}, For: "system", OnlyIf: payment.CaptureFailed}
+	if err := s.Cancel(t.Context(), id, late); err != nil {
+		t.Error(err)
+	}
+	s.now = s.now.Add(48 * time.Hour)
+	s.reconcile(0)
+	s.wantStates(id, "CONFIRMED", payment.Captured)
+}
