@@ -1,0 +1,1 @@
+SELECT COUNT(*) FROM Refunds WHERE State = 'REQUESTED'

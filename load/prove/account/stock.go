@@ -1,0 +1,213 @@
+package account
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"larder.dev/load/prove/shop"
+)
+
+// wasEntered tells whether an adjustment is in the ledger, as far as who asked for it can know; else the ledger is believed: a request
+// whose answer was lost may be entered after a later one was refused.
+func (f *facts) wasEntered(a *shop.Adjustment) (entered, certain bool) {
+	answer, _, ok := a.Final()
+	switch {
+	case ok && answer.Kind == shop.Done:
+		return true, true
+	case ok && a.Certain():
+		return false, true
+	default:
+		return len(f.entered[a.Key]) > 0, false
+	}
+}
+
+// known sums what everybody knows of each product: what was entered, less what was sold and not called off.
+func (f *facts) known() map[Product]int64 {
+	known := map[Product]int64{}
+	for _, a := range f.history.Adjustments {
+		if entered, _ := f.wasEntered(a); entered && a.By != shop.BySlot {
+			for _, line := range a.Lines {
+				known[Product{a.Store, line.Product}] += line.Quantity
+			}
+		}
+	}
+	for slot, capacity := range f.Slots {
+		known[slot] += capacity
+	}
+	for id, o := range f.Orders {
+		if !o.sold() || f.calledOff(id, o) {
+			continue
+		}
+		for _, line := range taken(f.shown(id, o)) {
+			known[Product{o.Store, line.Product}] -= line.Quantity
+		}
+	}
+	return known
+}
+
+// shown is an order as its shopper was told of it, or else as it stands.
+func (f *facts) shown(id string, o *Order) ([]shop.Line, string) {
+	if c := f.checkouts[id]; c != nil {
+		if answer, _, ok := c.Final(); ok && answer.Order != nil {
+			return answer.Order.Lines, answer.Order.Slot
+		}
+	}
+	return o.Lines, o.Slot
+}
+
+// taken is what an order takes of the stock: its lines, and its place in a slot.
+func taken(lines []shop.Line, slot string) []shop.Line {
+	if slot == "" {
+		return lines
+	}
+	return append(slices.Clone(lines), shop.Line{Product: slotPrefix + slot, Quantity: 1})
+}
+
+// calledOff tells whether an order is cancelled: somebody was told so, or it stands so.
+func (f *facts) calledOff(id string, o *Order) bool {
+	return o.State == cancelled || slices.ContainsFunc(f.steps[id], func(s *shop.Step) bool {
+		_, told := s.Told(shop.Done)
+		return s.Verb == "cancel" && told
+	})
+}
+
+// stock holds virtual stock, ledger, and what everybody knows against each other.
+func (f *facts) stock(r *Result) {
+	for _, drift := range f.Drifts {
+		r.found(StockDrift, 1, "seen while the round went on: %s", drift)
+	}
+	f.adjusted(r)
+	ledger := map[Product]int64{}
+	for _, e := range f.Ledger {
+		ledger[Product{e.Store, e.Product}] += e.Quantity
+	}
+	known := f.known()
+	for product, n := range known {
+		if ledger[product] != n {
+			r.found(StockDrift, 1, "%s: by what everybody knows there are %d, by the ledger %d", product, n, ledger[product])
+		}
+	}
+	for product, n := range ledger {
+		if _, ok := known[product]; !ok && !strings.HasPrefix(product.Product, limitPrefix) {
+			r.found(StockDrift, 1, "%s: the ledger has %d, and nobody entered any", product, n)
+		}
+	}
+	for store, v := range f.Virtual {
+		f.virtualOf(r, store, v, ledger)
+	}
+}
+
+// virtualOf compares a store's virtual stock and open holds with the ledger.
+func (f *facts) virtualOf(r *Result, store string, v *Virtual, ledger map[Product]int64) {
+	if v == nil {
+		return // stuck tells of it
+	}
+	have := map[string]int64{}
+	for product, n := range v.Stock {
+		have[product] += n
+	}
+	for _, hold := range v.Holds {
+		for _, line := range hold.Lines {
+			have[line.Product] += line.Quantity
+		}
+	}
+	for product := range ledger {
+		if _, ok := have[product.Product]; product.Store == store && !ok {
+			have[product.Product] = 0
+		}
+	}
+	for product, n := range have {
+		if of := (Product{store, product}); !strings.HasPrefix(product, limitPrefix) && ledger[of] != n {
+			r.found(StockDrift, 1, "%s: the virtual stock with its holds is %d, the ledger has %d", of, n, ledger[of])
+		}
+	}
+}
+
+// adjusted holds each adjustment against its entries: once, or not at all.
+func (f *facts) adjusted(r *Result) {
+	capacities := map[Product]map[int64]bool{}
+	for _, a := range f.history.Adjustments {
+		if a.By == shop.BySlot {
+			slot := Product{a.Store, a.Lines[0].Product}
+			if capacities[slot] == nil {
+				capacities[slot] = map[int64]bool{}
+			}
+			capacities[slot][a.Capacity] = true
+			continue
+		}
+		entered, certain := f.wasEntered(a)
+		entries := f.entered[a.Key]
+		switch {
+		case !entered && len(entries) > 0:
+			r.found(StockDrift, 1, "adjustment %s of %s was refused, and is in the ledger: %+v", a.Key, a.Store, entries)
+		case entered && certain && len(entries) == 0:
+			r.found(StockDrift, 1, "adjustment %s of %s was entered, and isn't in the ledger: %+v", a.Key, a.Store, a.Lines)
+		case entered && !sameUnits(a.Lines, entriesLines(entries)):
+			r.found(StockDrift, 1, "adjustment %s of %s is %+v, and was entered as %+v", a.Key, a.Store, a.Lines, entries)
+		}
+	}
+	for slot, capacity := range f.Slots {
+		if !capacities[slot][capacity] {
+			r.found(StockDrift, 1, "%s has places for %d, and nobody asked for that", slot, capacity)
+		}
+	}
+}
+
+func entriesLines(entries []Entry) []shop.Line {
+	lines := make([]shop.Line, len(entries))
+	for i, e := range entries {
+		lines[i] = shop.Line{Product: e.Product, Quantity: e.Quantity}
+	}
+	return lines
+}
+
+// sold goes through the ledger in the order of its commits. A sale needs what the ledger has at that moment, or had before something was
+// taken away while the sale was under way: that somebody has less than was promised is a fact then, and no sale.
+func (f *facts) sold(r *Result) {
+	type loss struct {
+		at       time.Time
+		quantity int64
+	}
+	have, losses := map[Product]int64{}, map[Product][]loss{}
+	for _, e := range f.Ledger {
+		product := Product{e.Store, e.Product}
+		switch {
+		case strings.HasPrefix(e.Product, limitPrefix):
+			continue
+		case e.Kind == "sale":
+			there := have[product]
+			began := f.began(e.Reference)
+			for _, l := range losses[product] {
+				if l.at.After(began) {
+					there += l.quantity
+				}
+			}
+			if wanted := -e.Quantity; wanted > there {
+				over := min(wanted-there, wanted)
+				r.found(Oversold, int(over), "%s: order %s took %d at %s, and %d were there", product, e.Reference, wanted,
+					e.Time.Format(time.RFC3339Nano), max(there, 0))
+			}
+		case e.Quantity < 0:
+			losses[product] = append(losses[product], loss{e.Time, -e.Quantity})
+		}
+		have[product] += e.Quantity
+	}
+	for product, n := range f.known() {
+		var lost int64
+		for _, l := range losses[product] {
+			lost += l.quantity
+		}
+		if n < -lost {
+			r.found(Oversold, int(-lost-n), "%s: %d more were sold than were ever there", product, -lost-n)
+		}
+	}
+}
+
+// began is when an order's first request was sent; zero if nobody knows.
+func (f *facts) began(order string) time.Time {
+	if c := f.checkouts[order]; c != nil {
+		return c.Began()
+	}
+	return time.Time{}
+}
