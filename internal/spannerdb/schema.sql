@@ -38,12 +38,15 @@ CREATE TABLE StockBalances (
   FoldedUntil TIMESTAMP NOT NULL,
 ) PRIMARY KEY (StoreId, ProductId);
 
--- Room stock. An operator's or a warehouse's adjustment: found again by its id, so that a repeated one changes nothing.
+-- Room stock. An operator's or a warehouse's adjustment, or a change of a slot's capacity: found again by its id, so that a repeated one
+-- changes nothing, and what was held for it finds its end.
 CREATE TABLE StockAdjustments (
   StoreId STRING(64) NOT NULL,
   AdjustmentId STRING(64) NOT NULL,
   Fingerprint BYTES(32) NOT NULL,
   Epoch TIMESTAMP NOT NULL,
+  -- Quantities by product, {"apples": -2}.
+  Changes JSON,
   CreateTime TIMESTAMP NOT NULL OPTIONS (allow_commit_timestamp = true),
 ) PRIMARY KEY (StoreId, AdjustmentId),
   ROW DELETION POLICY (OLDER_THAN(CreateTime, INTERVAL 400 DAY));

@@ -17,6 +17,7 @@ import (
 //
 //   - A sale that was reserved after the snapshot: the token of its hold, which the script made, is above the snapshot's.
 //   - An adjustment or a cancellation that the virtual stock doesn't remember as applied: on its way, while it is young.
+//   - An adjustment whose hold is still there: on its way, however old. Apply ends the hold with it. The hold itself counts as held.
 //   - A hold whose order is sold under this very hold is in the ledger already, and waits to be settled. One under another hold will be
 //     given back, so it counts as held.
 //
@@ -51,6 +52,8 @@ type History interface {
 	Sum(ctx context.Context, store string, after time.Time) (Sums, error)
 	// Between returns the products' entries that were committed after one moment and until another.
 	Between(ctx context.Context, store string, products []string, after, until time.Time) ([]Entry, error)
+	// WithdrawnAt is Ledger.Withdrawn at a moment.
+	WithdrawnAt(ctx context.Context, store string, at time.Time, entries []string) (map[string]Withdrawal, error)
 }
 
 // Sums is a store's ledger at a moment, by product.
@@ -186,8 +189,17 @@ func (r *Reconciler) compare(ctx context.Context, store string) (Reconciliation,
 	if err := r.forget(ctx, store, snapshot, ledger, held); err != nil {
 		return Reconciliation{}, err
 	}
+	withdrawals, err := r.withdrawals(ctx, store, snapshot, ledger.At)
+	if err != nil {
+		return Reconciliation{}, err
+	}
+	for _, withdrawal := range withdrawals {
+		for _, line := range withdrawal.Lines {
+			ledger.Moved = append(ledger.Moved, line.ProductID)
+		}
+	}
 	products := suspects(ledger, snapshot.Quantities, held)
-	pending, err := r.pending(ctx, store, snapshot, products, before, ledger.At)
+	pending, err := r.pending(ctx, store, snapshot, withdrawals, products, before, ledger.At)
 	if err != nil {
 		return Reconciliation{}, err
 	}
@@ -207,7 +219,8 @@ func (r *Reconciler) compare(ctx context.Context, store string) (Reconciliation,
 
 // held sums what orders hold that aren't sold under the very hold, by product.
 func (r *Reconciler) held(ctx context.Context, snapshot Snapshot, at time.Time) (map[string]int64, error) {
-	sold, err := r.orders.Sold(ctx, at, slices.Collect(maps.Keys(snapshot.Holds)))
+	orders := slices.DeleteFunc(slices.Collect(maps.Keys(snapshot.Holds)), func(id string) bool { _, ok := withdrawalOf(id); return ok })
+	sold, err := r.orders.Sold(ctx, at, orders)
 	if err != nil {
 		return nil, fmt.Errorf("read the orders of holds: %w", err)
 	}
@@ -221,6 +234,26 @@ func (r *Reconciler) held(ctx context.Context, snapshot Snapshot, at time.Time) 
 		}
 	}
 	return held, nil
+}
+
+// withdrawals are the adjustments that were entered and wait to be applied, by the holds that stand in for them.
+func (r *Reconciler) withdrawals(ctx context.Context, store string, snapshot Snapshot, at time.Time) (map[string]Withdrawal, error) {
+	var held []string
+	for id := range snapshot.Holds {
+		if entry, ok := withdrawalOf(id); ok && !snapshot.Applied[entry] {
+			held = append(held, entry)
+		}
+	}
+	if len(held) == 0 {
+		return nil, nil
+	}
+	entered, err := r.history.WithdrawnAt(ctx, store, at, held)
+	if err != nil {
+		return nil, err
+	}
+	// What was entered under an older epoch was loaded.
+	maps.DeleteFunc(entered, func(_ string, w Withdrawal) bool { return w.Epoch != snapshot.Epoch })
+	return entered, nil
 }
 
 // forget leaves limits out whose days are over, and takes them from the virtual stock, where no load comes by for long.
@@ -257,6 +290,7 @@ func suspects(ledger Sums, available, held map[string]int64) []string {
 	}
 	for _, product := range ledger.Moved {
 		if !known[product] && !over(product, ledger.At) {
+			known[product] = true
 			products = append(products, product)
 		}
 	}
@@ -264,7 +298,9 @@ func suspects(ledger Sums, available, held map[string]int64) []string {
 }
 
 // pending sums what the ledger has and a snapshot that was taken after before couldn't have.
-func (r *Reconciler) pending(ctx context.Context, store string, snapshot Snapshot, products []string, before, now time.Time) (map[string]int64, error) {
+func (r *Reconciler) pending(
+	ctx context.Context, store string, snapshot Snapshot, withdrawals map[string]Withdrawal, products []string, before, now time.Time,
+) (map[string]int64, error) {
 	if len(products) == 0 {
 		return nil, nil
 	}
@@ -274,7 +310,8 @@ func (r *Reconciler) pending(ctx context.Context, store string, snapshot Snapsho
 	}
 	// What was entered under an older epoch was loaded, and what was sold before before was reserved before the snapshot.
 	entries = slices.DeleteFunc(entries, func(e Entry) bool {
-		return e.Epoch != snapshot.Epoch || (e.Kind == KindSale && !e.Time.After(before))
+		_, withdrawal := withdrawals[e.ID] // counted below
+		return e.Epoch != snapshot.Epoch || (e.Kind == KindSale && !e.Time.After(before)) || withdrawal
 	})
 	var orders []string
 	for _, entry := range entries {
@@ -287,6 +324,11 @@ func (r *Reconciler) pending(ctx context.Context, store string, snapshot Snapsho
 		return nil, fmt.Errorf("read the orders of sales: %w", err)
 	}
 	pending := map[string]int64{}
+	for _, withdrawal := range withdrawals {
+		for _, line := range withdrawal.Lines {
+			pending[line.ProductID] += line.Quantity
+		}
+	}
 	for _, entry := range entries {
 		late := !snapshot.Applied[entry.ID]
 		if entry.Kind == KindSale {

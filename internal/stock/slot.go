@@ -2,12 +2,14 @@ package stock
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
+	"larder.dev/internal/chaos"
 	"larder.dev/internal/fault"
 )
 
@@ -93,34 +95,83 @@ func (s *Service) count(ctx context.Context, store string, slots []Slot) error {
 	return nil
 }
 
-// PutSlot opens a slot, or changes the capacity of one that is open: the ledger first, then the virtual stock, as Adjust does. The
+// SlotChange is a slot as it is to be.
+type SlotChange struct {
+	Slot
+	// Was is the capacity that the change is computed from; zero for a slot that isn't there.
+	Was int64
+	// EntryID is the id of the change's entry.
+	EntryID, Actor string
+	// Under is the epoch that the change is entered under; zero: whichever the store has.
+	Under Epoch
+}
+
+// ErrCapacityMoved: somebody else has changed the slot's capacity.
+var ErrCapacityMoved = errors.New("the slot's capacity was changed meanwhile")
+
+// PutSlot opens a slot, or changes the capacity of one that is open, as Adjust does: what a lower one takes away is held first. The
 // same again changes nothing, and brings what the first one may have left undone to its end. Errors: INVALID_ARGUMENT,
-// STOCK_UNDERFLOW for a capacity below what is booked, ALREADY_EXISTS for another time.
+// STOCK_UNDERFLOW for a capacity below what is booked, ALREADY_EXISTS for another time, STOCK_REBUILDING, UNAVAILABLE while others
+// change it.
 func (s *Service) PutSlot(ctx context.Context, store string, slot Slot, now time.Time, actor string) (Slot, error) {
 	if err := checkSlot(slot, now); err != nil {
 		return Slot{}, err
 	}
-	if err := s.refuseOverbooked(ctx, store, slot); err != nil {
-		return Slot{}, err
-	}
-	entry := uuid.NewString() // made here: a transaction may run several times
-	var last Entry
-	_, err := s.enter(ctx, store, func() (Epoch, error) {
-		var err error
-		last, err = s.ledger.PutSlot(ctx, store, slot, entry, actor)
-		return last.Epoch, err
-	})
+	entry, err := s.enterSlot(ctx, store, slot, actor)
 	if err != nil {
 		return Slot{}, fmt.Errorf("enter slot %s: %w", slot.ID, err)
 	}
-	if err := s.Apply(ctx, store, last.ID, last.Epoch, []Line{{ProductID: last.ProductID, Quantity: last.Quantity}}); err != nil {
+	chaos.At(chaos.StockEntered)
+	if err := s.Apply(ctx, store, entry.ID, entry.Epoch, []Line{{ProductID: entry.ProductID, Quantity: entry.Quantity}}); err != nil {
 		return Slot{}, err
 	}
+	chaos.At(chaos.StockApplied)
 	slots := []Slot{slot}
 	if err := s.count(ctx, store, slots); err != nil {
 		return Slot{}, err
 	}
 	return slots[0], nil
+}
+
+// enterSlot computes the change from the capacity that it finds, anew while others change it.
+func (s *Service) enterSlot(ctx context.Context, store string, slot Slot, actor string) (Entry, error) {
+	for range withdrawAttempts {
+		old, _, err := s.ledger.Slot(ctx, store, slot.ID)
+		if err != nil {
+			return Entry{}, err
+		}
+		change := SlotChange{Slot: slot, Was: old.Capacity, EntryID: uuid.NewString(), Actor: actor} // a transaction may run several times
+		var last Entry
+		enter := func(under Epoch) (Epoch, Epoch, error) {
+			var current Epoch
+			var err error
+			change.Under = under
+			last, current, err = s.ledger.PutSlot(ctx, store, change)
+			return last.Epoch, current, err
+		}
+		taken := takenBy([]Line{{ProductID: SlotLine(slot.ID).ProductID, Quantity: slot.Capacity - old.Capacity}})
+		if len(taken) == 0 {
+			_, err = s.add(ctx, store, func() (Epoch, error) { epoch, _, err := enter(0); return epoch, err })
+		} else {
+			_, err = s.withdraw(ctx, store, change.EntryID, taken, enter)
+		}
+		moved := errors.Is(err, ErrCapacityMoved)
+		refused := moved || fault.Is(err, fault.AlreadyExists) || (err == nil && last.ID != change.EntryID)
+		if refused && len(taken) > 0 {
+			// Nobody else knows this entry's id, and its transaction has come to its end without it: so this hold may be released.
+			if err := s.Release(ctx, store, WithdrawalHold(change.EntryID)); err != nil {
+				return Entry{}, err
+			}
+		}
+		var short *InsufficientError
+		switch {
+		case errors.As(err, &short):
+			return Entry{}, underflow(short)
+		case !moved:
+			return last, err
+		}
+	}
+	return Entry{}, fault.Unavailable.New("others are changing the slot %s", slot.ID).WithRetryAfter(time.Second).WithCause(ErrCapacityMoved)
 }
 
 func checkSlot(slot Slot, now time.Time) error {
@@ -134,14 +185,4 @@ func checkSlot(slot Slot, now time.Time) error {
 	default:
 		return nil
 	}
-}
-
-// refuseOverbooked asks whether what is taken away is free. An order at the same instant may still overbook the slot by one; it
-// takes no more then.
-func (s *Service) refuseOverbooked(ctx context.Context, store string, slot Slot) error {
-	old, ok, err := s.ledger.Slot(ctx, store, slot.ID)
-	if err != nil || !ok || slot.Capacity >= old.Capacity {
-		return err
-	}
-	return s.refuseUnderflow(ctx, store, []Line{{ProductID: SlotLine(slot.ID).ProductID, Quantity: slot.Capacity - old.Capacity}})
 }

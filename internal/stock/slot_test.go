@@ -190,7 +190,8 @@ func TestHotSlot(t *testing.T) {
 func TestSlotIsBroughtToItsEnd(t *testing.T) {
 	s := open(t)
 	s.mustPut(t, "noon", noon, 1)
-	if _, err := s.ledger.PutSlot(t.Context(), s.store, stock.Slot{ID: "noon", Start: noon, End: noon.Add(time.Hour), Capacity: 5}, "e", "operator"); err != nil {
+	wider := stock.SlotChange{Slot: stock.Slot{ID: "noon", Start: noon, End: noon.Add(time.Hour), Capacity: 5}, Was: 1, EntryID: "e", Actor: "operator"}
+	if _, _, err := s.ledger.PutSlot(t.Context(), s.store, wider); err != nil {
 		t.Fatal(err)
 	}
 	s.wantSlot(t, "noon", 5, 1) // the process died here

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"larder.dev/internal/chaos"
@@ -86,7 +87,7 @@ type Virtual interface {
 	Settle(ctx context.Context, store, order string, sold Hold) error
 	// Release gives back the hold of an abandoned order (rule 7d).
 	Release(ctx context.Context, store, order string) error
-	// Apply adds a ledger entry, once (rule 8). Errors: ErrNeedsRebuild.
+	// Apply adds a ledger entry, once, and gives back what was held for it (rule 8). Errors: ErrNeedsRebuild.
 	Apply(ctx context.Context, store, entry string, epoch Epoch, lines []Line) error
 	// Load replaces a store's virtual stock (rule 9). It is sent at most once per epoch: an error leaves the outcome unknown.
 	Load(ctx context.Context, store string, epoch Epoch, quantities map[string]int64) error
@@ -121,27 +122,24 @@ type Ledger interface {
 	// Adjust enters an adjustment once, and returns the epoch that it was entered under: zero, and nothing entered, for a store
 	// that has none. Errors: IDEMPOTENCY_KEY_REUSED.
 	Adjust(ctx context.Context, adjustment Adjustment) (Epoch, error)
+	// Withdraw is Adjust for lines that are held under an epoch: nothing is entered, and entered is zero, while the store's is another.
+	Withdraw(ctx context.Context, adjustment Adjustment, under Epoch) (entered, current Epoch, err error)
+	// Withdrawn returns those of the entries that were entered, by id: adjustments and changes of slots.
+	Withdrawn(ctx context.Context, store string, entries []string) (map[string]Withdrawal, error)
 	// Slot returns a slot without what is free of it; ok is false where there is none.
 	Slot(ctx context.Context, store, id string) (slot Slot, ok bool, err error)
 	// Slots lists the slots that begin after a time, by time, without what is free of them.
 	Slots(ctx context.Context, store string, after time.Time, limit int) ([]Slot, error)
-	// PutSlot writes a slot and enters the change of its capacity under an entry's id. It returns that entry, or the one before if the
-	// capacity is that already; one of epoch zero, and nothing entered, for a store that has none. Errors: ALREADY_EXISTS.
-	PutSlot(ctx context.Context, store string, slot Slot, entry, actor string) (Entry, error)
+	// PutSlot writes a slot and enters the change of its capacity. It returns that entry, or the one before if the capacity is that
+	// already. Else, and nothing is written then, one of epoch zero for a store whose epoch isn't the change's, or that has none, and
+	// ErrCapacityMoved where the change was computed from another capacity. Errors: ALREADY_EXISTS.
+	PutSlot(ctx context.Context, store string, change SlotChange) (entry Entry, current Epoch, err error)
 	// Entries returns a product's entries that are older than one, newest first.
 	Entries(ctx context.Context, store, product string, than Position, limit int) ([]Entry, error)
 	// Sales returns what was sold since a time and not cancelled again, most first.
 	Sales(ctx context.Context, store string, since time.Time, limit int) ([]Line, error)
 	// Fold adds entries that are some seconds old to the balances of at most limit products.
 	Fold(ctx context.Context, store string, limit int) (Folded, error)
-}
-
-// Adjustment is a change of stock by a person or a warehouse.
-type Adjustment struct {
-	ID, StoreID   string
-	Lines         []Line
-	Actor, Reason string
-	Fingerprint   []byte
 }
 
 // Service is the stock of all stores.
@@ -207,9 +205,10 @@ func (s *Service) Release(ctx context.Context, store, order string) error {
 	return s.virtual.Release(ctx, store, order)
 }
 
-// Overdue lists the orders of a store whose holds are past their deadline.
+// Overdue lists the orders of a store whose holds are past their deadline. Holds of adjustments are Check's.
 func (s *Service) Overdue(ctx context.Context, store string, now time.Time, limit int) ([]string, error) {
-	return s.virtual.Overdue(ctx, store, now, limit)
+	ids, err := s.virtual.Overdue(ctx, store, now, limit)
+	return slices.DeleteFunc(ids, func(id string) bool { _, withdrawal := withdrawalOf(id); return withdrawal }), err
 }
 
 // Stores lists the stores that sell.
@@ -228,61 +227,6 @@ func (s *Service) Apply(ctx context.Context, store, entry string, epoch Epoch, l
 		_, _, err = s.Rebuild(ctx, store) // the stock is as it should be, but remembers no more entries
 	}
 	return err
-}
-
-// Adjust changes the stock: the ledger first, then the virtual stock. What is taken away must still be free at that moment; a sale
-// at the same instant can leave the count below zero, since a loss of goods is a fact, and such a product sells no more.
-// Errors: STOCK_UNDERFLOW, IDEMPOTENCY_KEY_REUSED.
-func (s *Service) Adjust(ctx context.Context, a Adjustment) error {
-	epoch, err := s.ledger.Entered(ctx, a)
-	if err != nil {
-		return fmt.Errorf("look for adjustment %s: %w", a.ID, err)
-	}
-	if epoch == 0 {
-		if err := s.refuseUnderflow(ctx, a.StoreID, a.Lines); err != nil {
-			return err
-		}
-		epoch, err = s.enter(ctx, a.StoreID, func() (Epoch, error) { return s.ledger.Adjust(ctx, a) })
-		if err != nil {
-			return fmt.Errorf("enter adjustment %s: %w", a.ID, err)
-		}
-	}
-	return s.Apply(ctx, a.StoreID, a.ID, epoch, a.Lines)
-}
-
-// enter gives a store its first epoch where what is entered finds none (rule 4: without one nothing commits).
-func (s *Service) enter(ctx context.Context, store string, entry func() (Epoch, error)) (Epoch, error) {
-	epoch, err := entry()
-	if err != nil || epoch != 0 {
-		return epoch, err
-	}
-	if _, _, err := s.Rebuild(ctx, store); err != nil {
-		return 0, err
-	}
-	return entry()
-}
-
-func (s *Service) refuseUnderflow(ctx context.Context, store string, lines []Line) error {
-	var products []string
-	for _, line := range lines {
-		if line.Quantity < 0 {
-			products = append(products, line.ProductID)
-		}
-	}
-	if len(products) == 0 {
-		return nil
-	}
-	free, err := s.Available(ctx, store, products)
-	if err != nil {
-		return err
-	}
-	for _, line := range lines {
-		if free[line.ProductID]+line.Quantity < 0 && line.Quantity < 0 {
-			return fault.StockUnderflow.New("only %d of %s may still be promised", free[line.ProductID], line.ProductID).
-				WithMetadata("product_id", line.ProductID)
-		}
-	}
-	return nil
 }
 
 // Available returns what may still be promised, after a rebuild where one is needed; products never stocked are left out.
@@ -423,10 +367,16 @@ func (s *Service) load(ctx context.Context, store string) (Epoch, int, error) {
 	return epoch, len(quantities), nil
 }
 
-// Check compares the loaded epoch with Spanner's and rebuilds where they differ, in either direction (rule 4). Workers call it now and then.
+// Check compares the loaded epoch with Spanner's and rebuilds where they differ, in either direction (rule 4). Else it looks after the holds
+// of adjustments that are past their deadline. Workers call it now and then.
 func (s *Service) Check(ctx context.Context, store string) error {
-	if done, err := s.rebuilt(ctx, store, 0, nil); done || err != nil {
+	done, err := s.rebuilt(ctx, store, 0, nil)
+	switch {
+	case err != nil:
 		return err
+	case !done:
+		return s.rebuild(ctx, store, 0, nil)
+	default:
+		return s.attendWithdrawals(ctx, store)
 	}
-	return s.rebuild(ctx, store, 0, nil)
 }

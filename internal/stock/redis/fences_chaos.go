@@ -12,7 +12,7 @@ import (
 func fenced(script string) string {
 	for fence, line := range map[chaos.Fence]string{
 		chaos.InstanceCheck: " or loaded_on ~= instance()",
-		chaos.AppliedSet:    "if state[2] then return 'DONE' end",
+		chaos.AppliedSet:    "if state[2] then fresh = false end",
 	} {
 		if chaos.Without(fence) {
 			script = strings.Replace(script, line, "", 1)

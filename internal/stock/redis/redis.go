@@ -207,7 +207,7 @@ func (v *Virtual) Release(ctx context.Context, store, order string) error {
 
 // Apply implements stock.Virtual.
 func (v *Virtual) Apply(ctx context.Context, store, entry string, epoch stock.Epoch, lines []stock.Line) error {
-	answer, err := apply.Run(ctx, v.client, keys(store), entry, epoch.String(), encode(lines), maxApplied).Text()
+	answer, err := apply.Run(ctx, v.client, keys(store), entry, epoch.String(), encode(lines), maxApplied, stock.WithdrawalHold(entry)).Text()
 	switch {
 	case err != nil:
 		return fmt.Errorf("apply: %w", err)

@@ -38,23 +38,37 @@ local function flip(e, seq, product, available)
   redis.call('XADD', KEYS[3], 'MAXLEN', '~', '100000', '*', 'epoch', e, 'seq', seq, 'product', product, 'available', available)
 end
 
--- Adds quantities to the stock and tells who turned available or unavailable. e may be nil: then nothing is told.
-local function add(e, lines)
+-- Adds quantities to the stock, the sum of some lists of lines, and tells who turned available or unavailable.
+local function add(e, lists)
+  local sums, products = {}, {}
+  for _, lines in ipairs(lists) do
+    for product, quantity in each_line(lines) do
+      if not sums[product] then products[#products + 1] = product end
+      sums[product] = (sums[product] or 0) + tonumber(quantity)
+    end
+  end
   local seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
-  for product, quantity in each_line(lines) do
-    local now = redis.call('HINCRBY', KEYS[1], 'stock:' .. product, quantity)
-    local before = now - tonumber(quantity)
-    if e and before <= 0 and now > 0 then flip(e, seq, product, 1) end
-    if e and before > 0 and now <= 0 then flip(e, seq, product, 0) end
+  for _, product in ipairs(products) do
+    local sum = sums[product]
+    if sum ~= 0 then
+      local now = redis.call('HINCRBY', KEYS[1], 'stock:' .. product, sum)
+      local before = now - sum
+      if before <= 0 and now > 0 then flip(e, seq, product, 1) end
+      if before > 0 and now <= 0 then flip(e, seq, product, 0) end
+    end
   end
 end
 
 -- Deletes a hold; with give_back its stock may be promised again.
+local function forget(order)
+  redis.call('HDEL', KEYS[1], 'hold:' .. order)
+  redis.call('ZREM', KEYS[2], order)
+end
+
 local function end_hold(order, held, give_back)
   if give_back then
     local e, _, _, lines = parse_hold(held)
-    add(e, lines)
+    add(e, {lines})
   end
-  redis.call('HDEL', KEYS[1], 'hold:' .. order)
-  redis.call('ZREM', KEYS[2], order)
+  forget(order)
 end

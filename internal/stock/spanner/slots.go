@@ -60,9 +60,9 @@ func (l *Ledger) Slots(ctx context.Context, store string, after time.Time, limit
 }
 
 // PutSlot implements stock.Ledger: the row, and the change of capacity as an adjustment, have one commit timestamp.
-func (l *Ledger) PutSlot(ctx context.Context, store string, slot stock.Slot, entry, actor string) (stock.Entry, error) {
-	var last stock.Entry
-	_, err := l.client.ReadWriteTransaction(ctx, func(ctx context.Context, txn *spanner.ReadWriteTransaction) error {
+func (l *Ledger) PutSlot(ctx context.Context, store string, to stock.SlotChange) (last stock.Entry, epoch stock.Epoch, err error) {
+	slot := to.Slot
+	_, err = l.client.ReadWriteTransaction(ctx, func(ctx context.Context, txn *spanner.ReadWriteTransaction) error {
 		last = stock.Entry{} // of an attempt before
 		old, changed, ok, err := readSlot(ctx, txn, store, slot.ID)
 		switch {
@@ -74,9 +74,11 @@ func (l *Ledger) PutSlot(ctx context.Context, store string, slot stock.Slot, ent
 			last, err = entryAt(ctx, txn, store, stock.SlotLine(slot.ID).ProductID, changed)
 			return err
 		}
-		epoch, err := Epoch(ctx, txn, store)
-		if err != nil || epoch == 0 {
+		if epoch, err = Epoch(ctx, txn, store); err != nil || epoch == 0 || (to.Under != 0 && to.Under != epoch) {
 			return err
+		}
+		if old.Capacity != to.Was {
+			return stock.ErrCapacityMoved
 		}
 		change := stock.Line{ProductID: stock.SlotLine(slot.ID).ProductID, Quantity: slot.Capacity - old.Capacity}
 		first, err := balances(ctx, txn, store, []stock.Line{change})
@@ -87,18 +89,19 @@ func (l *Ledger) PutSlot(ctx context.Context, store string, slot stock.Slot, ent
 			// The row is deleted some time after the slot's end, what was booked of it stays in the ledger.
 			return fault.AlreadyExists.New("there was a slot %s already", slot.ID)
 		}
-		last = stock.Entry{ID: entry, ProductID: change.ProductID, Quantity: change.Quantity, Epoch: epoch}
+		last = stock.Entry{ID: to.EntryID, ProductID: change.ProductID, Quantity: change.Quantity, Epoch: epoch}
 		return txn.BufferWrite(append(append(first,
-			entries(store, entry, epoch, []stock.Line{change}, stock.KindAdjustment, slotReference, actor, "capacity")...),
+			entries(store, to.EntryID, epoch, []stock.Line{change}, stock.KindAdjustment, slotReference, to.Actor, "capacity")...),
+			adjustment(store, to.EntryID, []byte{}, epoch, []stock.Line{change}),
 			spanner.InsertOrUpdateMap("DeliverySlots", map[string]any{
 				"StoreId": store, "SlotId": slot.ID, "StartTime": slot.Start, "EndTime": slot.End, "Capacity": slot.Capacity,
 				"UpdateTime": spanner.CommitTimestamp,
 			})))
 	})
 	if err != nil {
-		return stock.Entry{}, err
+		return stock.Entry{}, 0, err
 	}
-	return last, nil
+	return last, epoch, nil
 }
 
 // entryAt finds the adjustment of a product with a commit timestamp.

@@ -3,7 +3,6 @@
 package spanner
 
 import (
-	"bytes"
 	"context"
 	_ "embed"
 	"fmt"
@@ -13,7 +12,6 @@ import (
 	"cloud.google.com/go/spanner"
 	"google.golang.org/grpc/codes"
 
-	"larder.dev/internal/fault"
 	"larder.dev/internal/spannerdb"
 	"larder.dev/internal/stock"
 )
@@ -224,55 +222,4 @@ func (l *Ledger) Stores(ctx context.Context) ([]string, error) {
 		return nil, fmt.Errorf("list stores: %w", err)
 	}
 	return stores, nil
-}
-
-// Entered implements stock.Ledger.
-func (l *Ledger) Entered(ctx context.Context, a stock.Adjustment) (stock.Epoch, error) {
-	return entered(ctx, l.client.Single(), a)
-}
-
-// Adjust implements stock.Ledger.
-func (l *Ledger) Adjust(ctx context.Context, a stock.Adjustment) (stock.Epoch, error) {
-	var epoch stock.Epoch
-	_, err := l.client.ReadWriteTransaction(ctx, func(ctx context.Context, txn *spanner.ReadWriteTransaction) (err error) {
-		if epoch, err = entered(ctx, txn, a); err != nil || epoch != 0 {
-			return err
-		}
-		if epoch, err = Epoch(ctx, txn, a.StoreID); err != nil || epoch == 0 {
-			return err
-		}
-		mutations, err := balances(ctx, txn, a.StoreID, a.Lines)
-		if err != nil {
-			return err
-		}
-		mutations = append(mutations, entries(a.StoreID, a.ID, epoch, a.Lines, stock.KindAdjustment, a.ID, a.Actor, a.Reason)...)
-		return txn.BufferWrite(append(mutations, spanner.InsertMap("StockAdjustments", map[string]any{
-			"StoreId": a.StoreID, "AdjustmentId": a.ID, "Fingerprint": a.Fingerprint,
-			"Epoch": epoch.Time(), "CreateTime": spanner.CommitTimestamp,
-		})))
-	})
-	if err != nil {
-		return 0, err
-	}
-	return epoch, nil
-}
-
-// entered returns the epoch of an adjustment that is there, else zero.
-func entered(ctx context.Context, txn spannerdb.Reader, a stock.Adjustment) (stock.Epoch, error) {
-	row, err := txn.ReadRow(ctx, "StockAdjustments", spanner.Key{a.StoreID, a.ID}, []string{"Fingerprint", "Epoch"})
-	if spanner.ErrCode(err) == codes.NotFound {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, err
-	}
-	var fingerprint []byte
-	var epoch time.Time
-	if err := row.Columns(&fingerprint, &epoch); err != nil {
-		return 0, err
-	}
-	if !bytes.Equal(fingerprint, a.Fingerprint) {
-		return 0, fault.IdempotencyKeyReused.New("the Idempotency-Key was used for another adjustment")
-	}
-	return stock.EpochAt(epoch), nil
 }
