@@ -91,34 +91,36 @@ func (w *World) makeTopics(ctx context.Context) error {
 
 // putPubSub makes a topic or a subscription; one that is there is right.
 func putPubSub(ctx context.Context, resource string, body any) error {
-	status, answer, err := callPubSub(ctx, http.MethodPut, resource, body)
-	if err == nil && status != http.StatusOK && status != http.StatusConflict {
-		err = fmt.Errorf("status %d: %s", status, answer)
-	}
-	if err != nil {
-		return fmt.Errorf("make %s: %w", resource, err)
-	}
-	return nil
+	_, err := callPubSub(ctx, http.MethodPut, resource, body, http.StatusOK, http.StatusConflict)
+	return err
 }
 
-// callPubSub calls the emulator's REST side.
-func callPubSub(ctx context.Context, method, resource string, body any) (status int, answer []byte, err error) {
+// callPubSub calls the emulator's REST side. Statuses are those that are right.
+func callPubSub(ctx context.Context, method, resource string, body any, statuses ...int) (answer []byte, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("%s %s: %w", method, resource, err)
+		}
+	}()
 	text, err := json.Marshal(body)
 	if err != nil {
-		return 0, nil, fmt.Errorf("encode: %w", err)
+		return nil, err
 	}
 	req, err := http.NewRequestWithContext(ctx, method, "http://"+at(pubsubPort, 0)+"/v1/"+resource, bytes.NewReader(text))
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := probes.Do(req)
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
 	defer resp.Body.Close()
 	answer, err = io.ReadAll(io.LimitReader(resp.Body, 64<<20))
-	return resp.StatusCode, answer, err
+	if err == nil && !slices.Contains(statuses, resp.StatusCode) {
+		err = fmt.Errorf("status %d: %s", resp.StatusCode, answer)
+	}
+	return answer, err
 }
 
 // cartRedis is the carts' server.

@@ -86,6 +86,7 @@ type pair struct {
 	client, server net.Conn
 	route          route
 	replica        atomic.Bool // the client is a Redis replica
+	idle           atomic.Bool // the server spoke last: for HTTP/1.1, nobody waits for an answer
 	over           chan struct{}
 	close          func()
 }
@@ -196,6 +197,7 @@ func (j *pair) pass(to, from net.Conn, gate func() bool) {
 		if !gate() {
 			break
 		}
+		j.idle.Store(from == j.server)
 		if n > 0 {
 			if _, err := to.Write(buffer[:n]); err != nil {
 				break

@@ -51,6 +51,7 @@ type spannerProxy struct {
 	address string
 	lines   []*grpc.ClientConn
 	next    atomic.Uint64
+	turns   turnstile
 	done    chan struct{}
 	log     *slog.Logger
 
@@ -65,7 +66,7 @@ func newSpannerProxy(address, emulator string, rng *rand.Rand, log *slog.Logger)
 	if err != nil {
 		return nil, fmt.Errorf("proxy of Spanner: %w", err)
 	}
-	p := &spannerProxy{address: address, rng: rng, log: log, done: make(chan struct{}), broken: map[string]int{}}
+	p := &spannerProxy{address: listener.Addr().String(), rng: rng, log: log, done: make(chan struct{}), broken: map[string]int{}}
 	for range spannerLines {
 		line, err := grpc.NewClient("passthrough:///"+emulator, grpc.WithTransportCredentials(insecure.NewCredentials()),
 			grpc.WithDefaultCallOptions(grpc.ForceCodecV2(rawCodec{}), grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)))
@@ -141,42 +142,64 @@ func (p *spannerProxy) draw(method string) (kind string, pause time.Duration) {
 	return kind, pause
 }
 
+// handle passes one call on. All of Spanner's calls bring one message, and are answered by any number.
 func (p *spannerProxy) handle(_ any, caller grpc.ServerStream) error {
 	method, _ := grpc.MethodFromServerStream(caller)
+	var request frame
+	if err := caller.RecvMsg(&request); err != nil {
+		return err
+	}
 	kind, pause := p.draw(method)
 	ctx := caller.Context()
 	if pause > 0 && !wait(ctx, pause) {
 		return status.FromContextError(ctx.Err()).Err()
 	}
-	switch kind {
-	case "refuse":
+	if kind == "refuse" {
 		return status.Error(codes.Unavailable, "the prover refuses the call")
-	case "abort":
-		return p.abort(ctx, caller)
 	}
-	if err := p.passOn(ctx, method, caller, kind != ""); kind == "" || err != nil {
+	intent := intentOf(method, request)
+	if intent.begins {
+		if err := p.turns.enter(ctx, intent.session); err != nil {
+			return status.FromContextError(err).Err()
+		}
+	}
+	err := p.answer(ctx, method, request, caller, kind)
+	if intent.ends || status.Code(err) == codes.Aborted {
+		p.turns.leave(intent.session)
+	} else if intent.session != "" {
+		p.turns.touch(intent.session)
+	}
+	if err != nil {
 		return err
 	}
-	// The commit is made, and nobody is told.
 	switch kind {
+	case "lose":
+		return status.Error(codes.Unavailable, "the prover lost the answer")
 	case "expire":
 		return status.Error(codes.DeadlineExceeded, "the prover lost the answer")
 	case "hang":
 		wait(ctx, longestLoss)
 		return status.Error(codes.DeadlineExceeded, "the prover lost the answer")
+	}
+	return nil
+}
+
+// answer has a call made, and its answers told unless they are to be lost.
+func (p *spannerProxy) answer(ctx context.Context, method string, request frame, caller grpc.ServerStream, kind string) error {
+	switch kind {
+	case "":
+		return p.passOn(ctx, method, request, caller)
+	case "abort":
+		return p.abort(ctx, request)
 	default:
-		return status.Error(codes.Unavailable, "the prover lost the answer")
+		return p.line().Invoke(outgoing(ctx), method, &request, &frame{})
 	}
 }
 
 // abort rolls the transaction back, as Spanner does with one that it aborts: the emulator lets no other one in while it is open.
-func (p *spannerProxy) abort(ctx context.Context, caller grpc.ServerStream) error {
-	var raw frame
-	if err := caller.RecvMsg(&raw); err != nil {
-		return err
-	}
+func (p *spannerProxy) abort(ctx context.Context, request frame) error {
 	var commit spannerpb.CommitRequest
-	if err := proto.Unmarshal(raw, &commit); err != nil {
+	if err := proto.Unmarshal(request, &commit); err != nil {
 		return status.Errorf(codes.Internal, "the prover can't read a commit: %v", err)
 	}
 	if id := commit.GetTransactionId(); len(id) > 0 {
@@ -202,57 +225,38 @@ func outgoing(ctx context.Context) context.Context {
 	return metadata.NewOutgoingContext(ctx, md.Copy())
 }
 
-// passOn passes a call on in both directions. A muted one hears all answers and tells none of them.
-func (p *spannerProxy) passOn(ctx context.Context, method string, caller grpc.ServerStream, muted bool) error {
+// passOn makes a call and tells the caller every answer.
+func (p *spannerProxy) passOn(ctx context.Context, method string, request frame, caller grpc.ServerStream) error {
 	ctx, cancel := context.WithCancel(outgoing(ctx))
 	defer cancel()
-	callee, err := p.line().NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, method)
+	callee, err := p.line().NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, method)
 	if err != nil {
 		return err
 	}
-	// gRPC ends what waits for the caller's next message only when this call returns, so nothing can wait for this here.
-	go func() {
-		for {
-			var message frame
-			err := caller.RecvMsg(&message)
-			if errors.Is(err, io.EOF) {
-				_ = callee.CloseSend() // a broken call's error is read below
-				return
-			}
-			if err == nil {
-				err = callee.SendMsg(&message)
-			}
-			if err != nil {
-				cancel()
-				return
-			}
-		}
-	}()
-	if !muted {
-		header, err := callee.Header()
-		if err != nil {
-			return err
-		}
-		if err := caller.SetHeader(header); err != nil {
-			return err
-		}
+	// What goes wrong with sending, receiving tells.
+	if err := callee.SendMsg(&request); err == nil {
+		_ = callee.CloseSend()
+	}
+	header, err := callee.Header()
+	if err != nil {
+		return err
+	}
+	if err := caller.SetHeader(header); err != nil {
+		return err
 	}
 	for {
 		var message frame
 		err := callee.RecvMsg(&message)
+		if errors.Is(err, io.EOF) {
+			caller.SetTrailer(callee.Trailer())
+			return nil
+		}
 		if err != nil {
-			if !muted {
-				caller.SetTrailer(callee.Trailer())
-			}
-			if errors.Is(err, io.EOF) {
-				return nil
-			}
+			caller.SetTrailer(callee.Trailer())
 			return err
 		}
-		if !muted {
-			if err := caller.SendMsg(&message); err != nil {
-				return err
-			}
+		if err := caller.SendMsg(&message); err != nil {
+			return err
 		}
 	}
 }

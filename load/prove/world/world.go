@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -44,6 +45,9 @@ type World struct {
 	processes []*process
 	emulator  string // Spanner's program
 	pubsub    []string
+
+	mu   sync.Mutex
+	hits map[string]int // of crash points, in all rounds
 }
 
 // New builds the programs, with what breaks them, and starts what lasts. One world at a time runs in a folder.
@@ -55,7 +59,7 @@ func New(ctx context.Context, config Config) (_ *World, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the folders: %w", err)
 	}
-	w := &World{config: config, log: config.Log}
+	w := &World{config: config, log: config.Log, hits: map[string]int{}}
 	if err := w.take(ctx); err != nil {
 		return nil, err
 	}

@@ -137,7 +137,7 @@ func (f *fault) after(w http.ResponseWriter, r *http.Request, s *Simulator) bool
 //
 //	GET, POST, DELETE /_control/faults   list, add ({"kind":"timeout","count":3,"match":"/confirm"}), clear
 //	POST /_control/latency               {"p50":"80ms","p99":"400ms"}
-//	POST /_control/webhooks              {"duplicates":1,"delay":"1s","jitter":"2s"}
+//	POST /_control/webhooks              {"duplicates":1,"delay":"1s","jitter":"2s","lose":0.1}
 //	POST /_control/advance               {"by":"24h"}: moves the clock forward, for expiries; a restart forgets it
 //	GET /_control/stats                  how many intents in which status, and the money in them
 func (s *Simulator) routeControl(mux *http.ServeMux) {
@@ -165,8 +165,8 @@ func (s *Simulator) routeControl(mux *http.ServeMux) {
 		if s.hooks == nil {
 			return errors.New("no webhook address is set")
 		}
-		if r.Duplicates < 0 || r.Duplicates > 10 || r.Delay < 0 || r.Jitter < 0 {
-			return errors.New("duplicates, delay or jitter out of range")
+		if r.Duplicates < 0 || r.Duplicates > 10 || r.Delay < 0 || r.Jitter < 0 || !(r.Lose >= 0 && r.Lose <= 1) {
+			return errors.New("duplicates, delay, jitter or lose out of range")
 		}
 		s.hooks.set(*r)
 		return nil

@@ -272,6 +272,35 @@ func TestWebhooks(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "three copies", func() bool { return r.count(stripe.EventTypePaymentIntentCanceled, canceled.ID) == 3 })
+
+	p.control(t, "/webhooks", `{"lose":1}`)
+	lost := p.create(t, 300, "")
+	eventually(t, "nothing left to deliver", func() bool { return p.pendingEvents(t) == 0 })
+	p.control(t, "/webhooks", `{}`)
+	if _, err := p.cancel(lost.ID); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "a later event", func() bool { return r.count(stripe.EventTypePaymentIntentCanceled, lost.ID) == 1 })
+	if r.count(stripe.EventTypePaymentIntentCreated, lost.ID) != 0 {
+		t.Error("an event that was to be lost was delivered")
+	}
+}
+
+// pendingEvents is how many events wait for delivery.
+func (p *provider) pendingEvents(t *testing.T) int {
+	t.Helper()
+	resp, err := http.Get(p.url + "/_control/stats")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var stats struct {
+		PendingEvents int `json:"pending_events"`
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&stats); err != nil {
+		t.Fatal(err)
+	}
+	return stats.PendingEvents
 }
 
 func TestWebhookIsRetriedAndOutlivesARestart(t *testing.T) {

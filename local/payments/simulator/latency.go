@@ -66,3 +66,10 @@ func (l *latency) below(d time.Duration) time.Duration {
 	defer l.mu.Unlock()
 	return time.Duration(l.rng.Int64N(int64(d)))
 }
+
+// chance is true with a probability from 0 to 1.
+func (l *latency) chance(p float64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.rng.Float64() < p
+}

@@ -57,6 +57,7 @@ type hookRules struct {
 	Duplicates int      `json:"duplicates"` // further copies of each event, 0 to 10
 	Delay      Duration `json:"delay"`      // before the first attempt
 	Jitter     Duration `json:"jitter"`     // up to this much more, at random, so that order is lost
+	Lose       float64  `json:"lose"`       // how many are never delivered, 0 to 1
 }
 
 // sender delivers events. Each pending event is in the queue, with a worker, or waiting for a timer.
@@ -142,9 +143,14 @@ func (h *sender) push(e *event) {
 }
 
 func (h *sender) deliver(e *event) {
+	rules := h.current()
+	if e.attempts == 0 && h.sim.latency.chance(rules.Lose) {
+		_ = h.sim.update(func(c *change) { c.Delivered = append(c.Delivered, e.ID) })
+		return
+	}
 	err := h.post(e)
 	if err == nil {
-		for range h.current().Duplicates {
+		for range rules.Duplicates {
 			_ = h.post(e) // a copy needs no retry
 		}
 	} else if e.attempts++; e.attempts < webhookAttempts {

@@ -1,0 +1,312 @@
+package world
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// healLimit bounds the waiting for everything to run again after a storm.
+const healLimit = 60 * time.Second
+
+// Tally counts what a storm has done.
+type Tally struct {
+	Faults int
+	ByKind map[string]int
+	// Points has how often a process was killed at each crash point; AllPoints are those that there are.
+	Points    map[string]int
+	AllPoints []string
+	// Calls has how many calls of Spanner were broken, by kind: each fault of that sort breaks several.
+	Calls map[string]int
+}
+
+func newTally() Tally {
+	return Tally{ByKind: map[string]int{}, Points: map[string]int{}, Calls: map[string]int{}}
+}
+
+// Add adds another storm's.
+func (t *Tally) Add(other Tally) {
+	if t.ByKind == nil {
+		*t = newTally()
+	}
+	t.Faults += other.Faults
+	for into, from := range map[*map[string]int]map[string]int{&t.ByKind: other.ByKind, &t.Points: other.Points, &t.Calls: other.Calls} {
+		for name, n := range from {
+			(*into)[name] += n
+		}
+	}
+	t.AllPoints = other.AllPoints
+}
+
+// Storm breaks a round's platform until its context ends.
+type Storm struct {
+	round *Round
+	log   *slog.Logger
+	every func(time.Duration) time.Duration // stretches a pause by the storm's intensity
+	work  sync.WaitGroup
+
+	mu     sync.Mutex
+	tally  Tally
+	misses map[string]int // how often a point wasn't hit in time
+	armed  map[string]bool
+	busy   map[*instance]bool // an order at a time for each process
+}
+
+// Storm begins to break things until ctx ends. Intensity 1 is some two faults a second; twice as much has half the pauses.
+// What happens is drawn from the world's seed and the round's number; when, depends on the machine too.
+func (r *Round) Storm(ctx context.Context, intensity float64) (*Storm, error) {
+	points, err := r.points()
+	if err != nil {
+		return nil, err
+	}
+	s := &Storm{
+		round: r, log: r.log, tally: newTally(), misses: map[string]int{}, armed: map[string]bool{}, busy: map[*instance]bool{},
+		every: func(pause time.Duration) time.Duration { return time.Duration(float64(pause) / intensity) },
+	}
+	s.tally.AllPoints = points
+	for range killers {
+		s.repeat(ctx, 800*time.Millisecond, s.killAtPoint)
+	}
+	s.repeat(ctx, 9*time.Second, s.stopAtPoint)
+	s.repeat(ctx, 6*time.Second, s.killAny)
+	s.repeat(ctx, 9*time.Second, s.stopAny)
+	s.repeat(ctx, 8*time.Second, s.jumpClock)
+	s.repeat(ctx, 12*time.Second, s.breakRedis)
+	s.repeat(ctx, 6*time.Second, s.breakSpanner)
+	s.repeat(ctx, 3*time.Second, s.breakProvider)
+	s.repeat(ctx, 10*time.Second, s.breakWebhooks)
+	s.repeat(ctx, 7*time.Second, s.cutConnections)
+	if err := s.repeatEvents(ctx); err != nil {
+		return s, err
+	}
+	return s, nil
+}
+
+// repeat makes a fault again and again, with about a pause before each. A fault ends what it began before it returns, and returns soon
+// when its context ends.
+func (s *Storm) repeat(ctx context.Context, pause time.Duration, fault func(ctx context.Context, rng *rand.Rand)) {
+	rng := s.round.fork()
+	s.work.Go(func() {
+		for wait(ctx, s.every(pause/2+rand.N(pause))) {
+			fault(ctx, rng)
+		}
+	})
+}
+
+// Wait waits for the storm's end, and then until everything is right again: all processes run and answer, nothing is in the way, every
+// clock is right, and the stock's Redis is one master and one replica.
+func (s *Storm) Wait(ctx context.Context) (Tally, error) {
+	s.work.Wait()
+	ctx, cancel := context.WithTimeout(ctx, healLimit)
+	defer cancel()
+	err := s.round.heal(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tally.Calls = s.round.spanner.injected()
+	return s.tally, err
+}
+
+// count counts a fault and logs it.
+func (s *Storm) count(kind, target string, details ...any) {
+	s.mu.Lock()
+	s.tally.Faults++
+	s.tally.ByKind[kind]++
+	s.mu.Unlock()
+	s.log.Info("fault", append([]any{"kind", kind, "target", target}, details...)...)
+}
+
+// heal makes everything right.
+func (r *Round) heal(ctx context.Context) error {
+	began := time.Now()
+	r.spanner.set(spannerFaults{})
+	err := errors.Join(
+		control(ctx, "DELETE", r.Provider+"/_control/faults", nil),
+		control(ctx, "POST", r.Provider+"/_control/webhooks", map[string]any{}))
+	for _, l := range r.links {
+		l.cutOff.Store(false)
+		l.replication.open()
+	}
+	for _, instance := range r.instances() {
+		err = errors.Join(err, instance.disarm())
+		_ = instance.signal(syscall.SIGCONT) // one that has just died is started again
+		instance.asleep.Store(false)
+		instance.deaf.open()
+	}
+	for _, server := range r.redis {
+		_ = server.signal(syscall.SIGCONT)
+		server.letGo()
+	}
+	err = errors.Join(err, ready(ctx, r.processes...), r.whole(ctx))
+	for _, v := range r.views {
+		v.stays.Store(false)
+	}
+	for !r.seenAlike() {
+		if !wait(ctx, masterPause) {
+			return errors.Join(err, errors.New("some process doesn't see the stock's master"))
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("heal: %w", err)
+	}
+	r.log.Info("all is well again", "took", time.Since(began).Round(time.Millisecond))
+	return nil
+}
+
+// seenAlike tells whether every process sees the server that the Sentinels hold for the master.
+func (r *Round) seenAlike() bool {
+	return !slices.ContainsFunc(r.views, func(v *view) bool { return v.server.Load() != r.master.Load() })
+}
+
+// instances are all processes that can be broken from inside, always in the same order.
+func (r *Round) instances() []*instance {
+	var all []*instance
+	for _, name := range slices.Sorted(maps.Keys(r.services)) {
+		all = append(all, r.services[name].instances...)
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.functions)) {
+		all = append(all, r.functions[name])
+	}
+	return all
+}
+
+// claim takes a process for one fault, so that two don't meet in it: the later one would undo the earlier.
+func (s *Storm) claim(all []*instance, rng *rand.Rand) *instance {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	free := slices.DeleteFunc(slices.Clone(all), func(i *instance) bool { return s.busy[i] || !i.isUp() })
+	if len(free) == 0 {
+		return nil
+	}
+	got := free[rng.IntN(len(free))]
+	s.busy[got] = true
+	return got
+}
+
+func (s *Storm) release(i *instance) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.busy, i)
+}
+
+// killAny kills a process wherever it is.
+func (s *Storm) killAny(_ context.Context, rng *rand.Rand) {
+	i := s.claim(s.round.instances(), rng)
+	if i == nil {
+		return
+	}
+	defer s.release(i)
+	if err := i.signal(syscall.SIGKILL); err == nil {
+		s.count("kill", i.name)
+	}
+}
+
+// stopAny stops a process wherever it is, for a moment or for longer than a hold lasts.
+func (s *Storm) stopAny(ctx context.Context, rng *rand.Rand) {
+	i := s.claim(s.round.instances(), rng)
+	if i == nil {
+		return
+	}
+	defer s.release(i)
+	if err := i.signal(syscall.SIGSTOP); err != nil {
+		return
+	}
+	long := time.Duration(rng.Int64N(int64(3 * time.Second)))
+	if rng.IntN(4) == 0 {
+		long = HoldFor + time.Second
+	}
+	s.count("stop", i.name, "for", long.Round(time.Millisecond))
+	s.sleep(ctx, i, long)
+}
+
+// goesDeaf is how long a process that was stopped doesn't hear that its callers have left.
+const goesDeaf = 2 * time.Second
+
+// sleep lets a stopped process sleep, and wakes it. A balancer would notice, and lead new callers elsewhere.
+func (s *Storm) sleep(ctx context.Context, i *instance, long time.Duration) {
+	i.deaf.close()
+	wait(ctx, min(long, time.Second))
+	if long > time.Second {
+		i.asleep.Store(true)
+		for _, service := range s.round.services {
+			if service.proxy != nil {
+				service.proxy.cut(func(p *pair) bool { return p.route.address == i.address && p.idle.Load() })
+			}
+		}
+		wait(ctx, long-time.Second)
+	}
+	_ = i.signal(syscall.SIGCONT) // it may have been killed in its sleep by nobody but its own end
+	i.asleep.Store(false)
+	wait(ctx, goesDeaf)
+	i.deaf.open()
+}
+
+// jumpClock puts a process's clock wrong for some seconds.
+func (s *Storm) jumpClock(ctx context.Context, rng *rand.Rand) {
+	i := s.claim(s.round.instances(), rng)
+	if i == nil {
+		return
+	}
+	defer s.release(i)
+	wrong := 30*time.Second + time.Duration(rng.Int64N(int64(2*time.Hour-30*time.Second)))
+	if rng.IntN(2) == 0 {
+		wrong = 30*time.Second + time.Duration(rng.Int64N(int64(time.Minute)))
+	}
+	if rng.IntN(2) == 0 {
+		wrong = -wrong
+	}
+	if err := i.order("clock", wrong.String()); err != nil {
+		s.log.Error("clock not put wrong", "process", i.name, "error", err)
+		return
+	}
+	s.count("clock", i.name, "by", wrong.Round(time.Second))
+	wait(ctx, time.Second+time.Duration(rng.Int64N(int64(5*time.Second))))
+	if _, err := i.withdraw("clock"); err != nil {
+		s.log.Error("clock not put right", "process", i.name, "error", err)
+	}
+}
+
+// cutConnections ends connections that somebody has, to a service or to the stock's Redis.
+func (s *Storm) cutConnections(_ context.Context, rng *rand.Rand) {
+	var all []*proxy
+	for _, name := range slices.Sorted(maps.Keys(s.round.services)) {
+		if service := s.round.services[name]; service.proxy != nil {
+			all = append(all, service.proxy)
+		}
+	}
+	for _, v := range s.round.views {
+		all = append(all, v.proxy)
+	}
+	chosen := all[rng.IntN(len(all))]
+	n := chosen.cut(func(*pair) bool { return rng.IntN(2) == 0 })
+	if n > 0 {
+		s.count("cut", chosen.name, "connections", n)
+	}
+}
+
+// fewest sorts points by what they still lack.
+func (s *Storm) fewest(points []string, rng *rand.Rand) []string {
+	points = slices.Clone(points)
+	rng.Shuffle(len(points), func(i, j int) { points[i], points[j] = points[j], points[i] })
+	hits := s.round.world.hitsSoFar()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	slices.SortStableFunc(points, func(a, b string) int {
+		return cmp.Compare(2*hits[a]+s.misses[a], 2*hits[b]+s.misses[b])
+	})
+	return points
+}
+
+// serviceOf is the first part of a point's name.
+func serviceOf(point string) string {
+	service, _, _ := strings.Cut(point, ".")
+	return service
+}
