@@ -66,6 +66,9 @@ type want struct {
 	request proto.Message
 }
 
+// limit is what is counted of a shopper's limit.
+const limit = "limit:2026-07-01:bananas:" + ada
+
 var table = []takes{
 	{
 		function: "CapturePayment", topic: event.OrderEvents, good: &orderpb.OrderPacked{Order: order(), Version: 3},
@@ -79,10 +82,13 @@ var table = []takes{
 	},
 	{
 		function: "ApplyStock", topic: event.OrderEvents,
-		good: &orderpb.OrderCancelled{Order: order(), Version: 2, StockEntryId: "cancellation:" + orderID, StockEpoch: 1_790_000_000_123_456_789},
+		good: &orderpb.OrderCancelled{
+			Order: order(), Version: 2, StockEntryId: "cancellation:" + orderID, StockEpoch: 1_790_000_000_123_456_789,
+			StockTaken: []*orderpb.StockTaken{{ProductId: "bananas", Quantity: 2}, {ProductId: limit, Quantity: 2}},
+		},
 		wants: []want{{"ApplyStockEntry", &stockpb.ApplyStockEntryRequest{
 			StoreId: "soho", EntryId: "cancellation:" + orderID, Epoch: 1_790_000_000_123_456_789,
-			Changes: []*stockpb.StockChange{{ProductId: "bananas", Quantity: 3}, {ProductId: "oat-milk", Quantity: 1}, {ProductId: "slot:thu-10", Quantity: 1}},
+			Changes: []*stockpb.StockChange{{ProductId: "bananas", Quantity: 2}, {ProductId: limit, Quantity: 2}},
 		}}},
 		refuses: fault.StoreNotFound,
 	},
@@ -120,6 +126,15 @@ var table = []takes{
 			StoreId: "soho", Epoch: 9, Changes: []*productpb.Availability{{ProductId: "bananas", Available: true, Sequence: 4}},
 		}}},
 		bad:     `{"store_id":"soho","epoch":"0","changes":[{"product_id":"bananas"}]}`,
+		refuses: fault.StoreNotFound,
+	},
+	{ // an event of the release before, which doesn't tell what was taken
+		function: "ApplyStock", topic: event.OrderEvents,
+		good: &orderpb.OrderCancelled{Order: order(), Version: 2, StockEntryId: "cancellation:" + orderID, StockEpoch: 1_790_000_000_123_456_789},
+		wants: []want{{"ApplyStockEntry", &stockpb.ApplyStockEntryRequest{
+			StoreId: "soho", EntryId: "cancellation:" + orderID, Epoch: 1_790_000_000_123_456_789,
+			Changes: []*stockpb.StockChange{{ProductId: "bananas", Quantity: 3}, {ProductId: "oat-milk", Quantity: 1}, {ProductId: "slot:thu-10", Quantity: 1}},
+		}}},
 		refuses: fault.StoreNotFound,
 	},
 }

@@ -1,4 +1,5 @@
-// Package applystock is the function ApplyStock: the goods of an order that is called off, and its place in a van, are on sale again (rule 8).
+// Package applystock is the function ApplyStock: the goods of an order that is called off, and its place in a van, are on sale again, and
+// what the shopper had used up of limits is free again (rule 8).
 package applystock
 
 import (
@@ -33,14 +34,26 @@ func New(ctx context.Context, app *function.App) (http.Handler, error) {
 	return app.Push(ctx, push.On(event.OrderEvents, func(ctx context.Context, _ event.Event, cancelled *orderpb.OrderCancelled) error {
 		_, err := stock.ApplyStockEntry(ctx, &stockpb.ApplyStockEntryRequest{
 			StoreId: cancelled.GetOrder().GetStoreId(), EntryId: cancelled.GetStockEntryId(), Epoch: cancelled.GetStockEpoch(),
-			Changes: changes(cancelled.GetOrder()),
+			Changes: changes(cancelled),
 		})
 		return fault.FromRPC(err)
 	}))
 }
 
-// changes is what an order had taken: what the ledger's entry of its cancellation gives back.
-func changes(order *orderpb.Order) []*stockpb.StockChange {
+// changes is what the ledger's entry of a cancellation gives back.
+func changes(cancelled *orderpb.OrderCancelled) []*stockpb.StockChange {
+	if len(cancelled.GetStockTaken()) == 0 {
+		return changesOf(cancelled.GetOrder())
+	}
+	all := make([]*stockpb.StockChange, 0, len(cancelled.GetStockTaken()))
+	for _, taken := range cancelled.GetStockTaken() {
+		all = append(all, &stockpb.StockChange{ProductId: taken.GetProductId(), Quantity: taken.GetQuantity()})
+	}
+	return all
+}
+
+// changesOf is the same for an event of the release before, which didn't tell what was taken.
+func changesOf(order *orderpb.Order) []*stockpb.StockChange {
 	all := make([]*stockpb.StockChange, 0, len(order.GetLines())+1)
 	for _, line := range order.GetLines() {
 		all = append(all, &stockpb.StockChange{ProductId: line.GetProductId(), Quantity: int64(line.GetQuantity())})

@@ -30,6 +30,7 @@ func newShelf() *shelf {
 	s.set("tea", 350, 0)
 	s.set("wine", 1200, 2000)
 	s.set("caviar", 9_000_00, 2000)
+	s.offers["milk"].MaxPerShopper = 2
 	s.set("ghost", 100, 0)
 	s.offers["ghost"].Sold = false
 	return s
@@ -74,7 +75,7 @@ func (s *shelf) BatchGetOffers(_ context.Context, in *productpb.BatchGetOffersRe
 			sold := offer.Sold && (in.StoreId == "soho" || id != "tea")
 			answer.Offers = append(answer.Offers, &productpb.Offer{
 				ProductId: offer.ProductId, Name: offer.Name, Size: offer.Size, ImageUri: offer.ImageUri,
-				Price: offer.Price, TaxRateBps: offer.TaxRateBps, Sold: sold, Available: offer.Available,
+				Price: offer.Price, TaxRateBps: offer.TaxRateBps, Sold: sold, Available: offer.Available, MaxPerShopper: offer.MaxPerShopper,
 			})
 		}
 	}

@@ -24,8 +24,10 @@ type Item struct {
 	Size       string
 	ImageURI   string
 	TaxRateBPS int32
-	UnitPrice  *money.Money
-	LineTotal  *money.Money
+	// MaxPerShopper is how many units one shopper may buy in a day; 0: no limit.
+	MaxPerShopper int32
+	UnitPrice     *money.Money
+	LineTotal     *money.Money
 	// PreviousUnitPrice is that of the line where today's differs or is missing, else nil.
 	PreviousUnitPrice *money.Money
 	// Sold is whether the store sells the product. Available is what the catalogue has heard of the stock.
@@ -89,7 +91,7 @@ func price(cart Cart, known catalogue) (Priced, error) {
 func offered(line Line, offer *productpb.Offer) (Item, error) {
 	item := Item{
 		Line: line, Size: offer.GetSize(), ImageURI: offer.GetImageUri(), TaxRateBPS: offer.GetTaxRateBps(),
-		Sold: offer.GetSold(), Available: offer.GetSold() && offer.GetAvailable(),
+		MaxPerShopper: offer.GetMaxPerShopper(), Sold: offer.GetSold(), Available: offer.GetSold() && offer.GetAvailable(),
 	}
 	if offer.GetName() != "" {
 		item.Name = offer.GetName()

@@ -105,6 +105,7 @@ func answer(cart Priced, err error) (*cartpb.Cart, error) {
 			Quantity: int32(item.Quantity), UnitPrice: amount(item.UnitPrice), LineTotal: amount(item.LineTotal),
 			Sold: item.Sold, Available: item.Available,
 			PreviousUnitPrice: amount(item.PreviousUnitPrice), TaxRateBps: item.TaxRateBPS,
+			MaxPerShopper: item.MaxPerShopper,
 		})
 	}
 	return p, nil

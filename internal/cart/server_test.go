@@ -120,7 +120,8 @@ func TestREST(t *testing.T) {
 	items := a.body["items"].([]any)
 	milk := items[0].(map[string]any)
 	if len(items) != 2 || milk["product_id"] != "milk" || milk["quantity"] != 2.0 || milk["name"] != "The milk" || milk["sold"] != true ||
-		milk["line_total"].(map[string]any)["minor_units"] != "250" || milk["previous_unit_price"] != nil {
+		milk["line_total"].(map[string]any)["minor_units"] != "250" || milk["previous_unit_price"] != nil ||
+		milk["max_per_shopper"] != 2.0 || items[1].(map[string]any)["max_per_shopper"] != 0.0 {
 		t.Errorf("items are %v", items)
 	}
 	if total := a.body["totals"].(map[string]any)["total"].(map[string]any); total["minor_units"] != "999" || total["currency"] != "GBP" {

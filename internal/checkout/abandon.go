@@ -88,7 +88,7 @@ func tombstoneOf(s Standing) Order {
 		return *s.Order
 	}
 	if s.Payment != nil {
-		if frozen, err := thaw(s.Payment); err == nil {
+		if frozen, err := Thaw(s.Payment); err == nil {
 			return frozen.tombstone(s.Payment, nil)
 		}
 	}

@@ -66,11 +66,8 @@ func (s *shop) hear(id string) {
 	s.t.Helper()
 	told := s.told(id)
 	var lines []stock.Line
-	for _, line := range told.GetOrder().GetLines() {
-		lines = append(lines, stock.Line{ProductID: line.GetProductId(), Quantity: int64(line.GetQuantity())})
-	}
-	if slot := told.GetOrder().GetDeliverySlot(); slot != nil {
-		lines = append(lines, stock.SlotLine(slot.GetSlotId()))
+	for _, taken := range told.GetStockTaken() {
+		lines = append(lines, stock.Line{ProductID: taken.GetProductId(), Quantity: taken.GetQuantity()})
 	}
 	if err := s.stock.Apply(s.t.Context(), s.store, told.GetStockEntryId(), stock.Epoch(told.GetStockEpoch()), lines); err != nil {
 		s.t.Fatal(err)

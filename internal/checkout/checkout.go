@@ -60,19 +60,33 @@ type Frozen struct {
 	PaymentMethod string          `json:"payment_method"`
 	// Slot is the delivery slot as it was then; nil for none.
 	Slot *order.Slot `json:"slot,omitempty"`
+	// Limits are those of the lines' products that have one, in the order of the lines.
+	Limits []Limit `json:"limits,omitempty"`
 }
 
-// StockLines are the lines as stock counts them.
-func (f Frozen) StockLines() []stock.Line { return StockLines(f.Lines, f.Slot) }
+// Limit is how many units of a product one shopper may buy in a store on a day.
+type Limit struct {
+	ProductID string `json:"product_id"`
+	// Day is the store's, as time.DateOnly has it.
+	Day string `json:"day"`
+	// Max is from 1.
+	Max int64 `json:"max"`
+}
 
-// StockLines are what an order takes of the stock: its products, and its place in the delivery slot, if it has one.
-func StockLines(lines []pricing.Line, slot *order.Slot) []stock.Line {
-	taken := make([]stock.Line, 0, len(lines)+1)
-	for _, line := range lines {
+// StockLines are what a checkout takes of what stock counts: its products, its place in the delivery slot, if it has one, and what the
+// shopper uses up of limits. All of it is held, sold, rebuilt and given back together, so two carts at once can't get round a limit.
+func (f Frozen) StockLines() []stock.Line {
+	taken := make([]stock.Line, 0, len(f.Lines)+1+len(f.Limits))
+	units := map[string]int64{}
+	for _, line := range f.Lines {
 		taken = append(taken, stock.Line{ProductID: line.ProductID, Quantity: line.Quantity})
+		units[line.ProductID] += line.Quantity
 	}
-	if slot != nil {
-		taken = append(taken, stock.SlotLine(slot.ID))
+	if f.Slot != nil {
+		taken = append(taken, stock.SlotLine(f.Slot.ID))
+	}
+	for _, limit := range f.Limits {
+		taken = append(taken, stock.LimitLine(limit.Day, limit.ProductID, f.UserID, units[limit.ProductID], limit.Max))
 	}
 	return taken
 }
@@ -193,7 +207,9 @@ type Quote struct {
 	Lines                     []pricing.Line
 	// NotSold lists products that the store doesn't sell.
 	NotSold []string
-	Totals  pricing.Totals
+	// MaxPerShopper is how many units one shopper may buy in a day, by product, of those that have such a limit.
+	MaxPerShopper map[string]int64
+	Totals        pricing.Totals
 }
 
 // Carts is the room cart, by its service.
@@ -257,7 +273,7 @@ func (s *Service) Checkout(ctx context.Context, r Request) (Outcome, error) {
 	}
 	hold, err := s.reserve(ctx, r.ID, frozen, 0)
 	if err != nil {
-		return s.notReserved(ctx, r.ID, r.tombstone(nil), err)
+		return s.notReserved(ctx, r.ID, frozen, r.tombstone(nil), err)
 	}
 	intent, err := s.payments.Create(ctx, r.ID, frozen.Totals.Total)
 	if err != nil {
@@ -273,7 +289,7 @@ func (s *Service) Checkout(ctx context.Context, r Request) (Outcome, error) {
 	case standing.Order != nil || standing.dead():
 		return s.resume(ctx, r.ID, standing)
 	}
-	adopted, err := thaw(standing.Payment)
+	adopted, err := Thaw(standing.Payment)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -292,13 +308,13 @@ func (s *Service) resume(ctx context.Context, id string, standing Standing) (Out
 	case standing.dead():
 		return s.abandon(ctx, id, tombstoneOf(standing))
 	}
-	frozen, err := thaw(standing.Payment)
+	frozen, err := Thaw(standing.Payment)
 	if err != nil {
 		return Outcome{}, err
 	}
 	hold, err := s.reserve(ctx, id, frozen, 0)
 	if err != nil {
-		return s.notReserved(ctx, id, tombstoneOf(standing), err)
+		return s.notReserved(ctx, id, frozen, tombstoneOf(standing), err)
 	}
 	if chaos.Without(chaos.RowsIntent) {
 		if own, err := s.payments.Create(ctx, id, frozen.Totals.Total); err == nil {
@@ -368,7 +384,7 @@ func (s *Service) commit(ctx context.Context, id string, frozen Frozen, row *pay
 			minimum = hold.Epoch + 1
 		}
 		if hold, err = s.reserve(ctx, id, frozen, minimum); err != nil {
-			return s.notReserved(ctx, id, frozen.tombstone(row, nil), err)
+			return s.notReserved(ctx, id, frozen, frozen.tombstone(row, nil), err)
 		}
 	}
 	return s.tryAgain(ctx, id, "commit the order", errors.New("the store's epoch keeps changing"))
@@ -394,12 +410,12 @@ func (s *Service) reserve(ctx context.Context, id string, frozen Frozen, minimum
 	return hold, err
 }
 
-// notReserved tells out of stock after the tombstone; a hold of other lines is somebody's who is on the way (rule 3).
-func (s *Service) notReserved(ctx context.Context, id string, tombstone Order, err error) (Outcome, error) {
+// notReserved tells what is short after the tombstone; a hold of other lines is somebody's who is on the way (rule 3).
+func (s *Service) notReserved(ctx context.Context, id string, frozen Frozen, tombstone Order, err error) (Outcome, error) {
 	var short *stock.InsufficientError
 	switch {
 	case errors.As(err, &short):
-		tombstone.Refusal = encodeRefusal(s.tooLittle(ctx, tombstone.StoreID, short))
+		tombstone.Refusal = encodeRefusal(s.tooLittle(ctx, frozen, short))
 		return s.abandon(ctx, id, tombstone)
 	case errors.Is(err, stock.ErrOtherLines):
 		return Outcome{State: Processing}, nil
@@ -439,7 +455,7 @@ func (s *Service) inTurn(ctx context.Context, id string, standing Standing) (Out
 	if standing.Order != nil || standing.Payment == nil {
 		return s.resume(ctx, id, standing)
 	}
-	frozen, err := thaw(standing.Payment)
+	frozen, err := Thaw(standing.Payment)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -477,15 +493,15 @@ func owner(s Standing) string {
 		return s.Order.UserID
 	}
 	if s.Payment != nil {
-		if frozen, err := thaw(s.Payment); err == nil {
+		if frozen, err := Thaw(s.Payment); err == nil {
 			return frozen.UserID
 		}
 	}
 	return ""
 }
 
-// thaw reads the frozen checkout of a payment row.
-func thaw(row *payment.Record) (Frozen, error) {
+// Thaw reads the frozen checkout of a payment row.
+func Thaw(row *payment.Record) (Frozen, error) {
 	var frozen Frozen
 	if err := json.Unmarshal(row.Request, &frozen); err != nil {
 		return Frozen{}, fmt.Errorf("read the frozen checkout %s: %w", row.OrderID, err)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -52,7 +53,20 @@ func (s *Service) quote(ctx context.Context, r Request) (frozen Frozen, refusal 
 	return Frozen{
 		UserID: r.UserID, StoreID: r.StoreID, CartID: quote.CartID, CartETag: quote.CartETag,
 		Lines: quote.Lines, Totals: quote.Totals, Address: r.Address, PaymentMethod: r.PaymentMethod, Slot: slot,
+		Limits: limits(quote, s.now()),
 	}, nil, nil
+}
+
+// limits are those of the quote's lines, on the day that it is in the store: by UTC, since stores have no zone of their own.
+func limits(q Quote, now time.Time) []Limit {
+	var all []Limit
+	for _, line := range q.Lines {
+		known := slices.ContainsFunc(all, func(l Limit) bool { return l.ProductID == line.ProductID })
+		if limit := q.MaxPerShopper[line.ProductID]; limit > 0 && !known {
+			all = append(all, Limit{ProductID: line.ProductID, Day: now.UTC().Format(time.DateOnly), Max: limit})
+		}
+	}
+	return all
 }
 
 // choose looks up the delivery slot, nil if none is asked for. Whether it takes another order, its reservation tells.
@@ -97,23 +111,48 @@ func priceChanged(r Request, totals pricing.Totals) *fault.Error {
 		WithDetail(&checkoutpb.PriceChanged{ExpectedTotal: r.ExpectedTotal.Proto(), Totals: totals.Proto()})
 }
 
-// tooLittle is OUT_OF_STOCK for what is short, or SLOT_UNAVAILABLE if that is the delivery slot alone: a shopper who must change the
-// cart anyhow chooses a slot afterwards.
-func (s *Service) tooLittle(ctx context.Context, store string, short *stock.InsufficientError) *fault.Error {
-	detail, full := &checkoutpb.OutOfStock{}, ""
+// tooLittle is the refusal of what is short. Goods come before limits, and these before the delivery slot: a shopper who must change the
+// cart anyhow chooses a slot afterwards. Limits that are exceeded are told besides goods, so that the cart need change only once.
+func (s *Service) tooLittle(ctx context.Context, frozen Frozen, short *stock.InsufficientError) *fault.Error {
+	goods, limits, full := &checkoutpb.OutOfStock{}, &checkoutpb.LimitExceeded{}, ""
 	for _, shortage := range short.Shortages {
 		if slot, ok := stock.SlotOf(shortage.ProductID); ok {
 			full = slot
+		} else if product, ok := stock.LimitOf(shortage.ProductID); ok {
+			frozen.exceeded(limits, product, shortage)
+		} else {
+			goods.Shortages = append(goods.Shortages, &checkoutpb.Shortage{
+				ProductId: shortage.ProductID, Requested: shortage.Requested, Available: shortage.Available,
+			})
+		}
+	}
+	switch {
+	case len(goods.GetShortages()) > 0:
+		refusal := fault.OutOfStock.New("not enough is left of %d products", len(goods.GetShortages())).WithDetail(goods)
+		if len(limits.GetLimits()) > 0 {
+			refusal.WithDetail(limits)
+		}
+		return refusal
+	case len(limits.GetLimits()) > 0:
+		return fault.LimitExceeded.New("of %d products you may buy no more today than is left of your limit", len(limits.GetLimits())).WithDetail(limits)
+	default:
+		return s.slotUnavailable(ctx, frozen.StoreID, full, "the delivery slot is full")
+	}
+}
+
+// exceeded adds what is short of a product's limit.
+func (f Frozen) exceeded(detail *checkoutpb.LimitExceeded, product string, short stock.Shortage) {
+	for _, limit := range f.Limits {
+		if limit.ProductID != product {
 			continue
 		}
-		detail.Shortages = append(detail.Shortages, &checkoutpb.Shortage{
-			ProductId: shortage.ProductID, Requested: shortage.Requested, Available: shortage.Available,
+		detail.Limits = append(detail.Limits, &checkoutpb.ExceededLimit{
+			ProductId: product, Requested: short.Requested, MaxPerShopper: limit.Max, Available: short.Available,
 		})
+		if day, err := time.Parse(time.DateOnly, limit.Day); err == nil {
+			detail.RenewTime = timestamppb.New(day.AddDate(0, 0, 1))
+		}
 	}
-	if full != "" && len(detail.GetShortages()) == 0 {
-		return s.slotUnavailable(ctx, store, full, "the delivery slot is full")
-	}
-	return fault.OutOfStock.New("not enough is left of %d products", len(detail.GetShortages())).WithDetail(detail)
 }
 
 // alternatives is how many slots a refusal offers at most.

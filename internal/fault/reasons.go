@@ -116,6 +116,9 @@ var (
 		"Today's total differs from expected_total; the detail has the breakdown. Agree, and send a new key.")
 	OutOfStock = define("OUT_OF_STOCK", codes.FailedPrecondition, http.StatusConflict,
 		"Not enough is left; the detail lists each product with what is. Change the cart, and send a new key.")
+	LimitExceeded = define("LIMIT_EXCEEDED", codes.FailedPrecondition, http.StatusConflict,
+		"The shopper may buy only so much of a product in a day; the detail lists each limit with what is left of it, and when the next day "+
+			"begins. Change the cart, and send a new key.")
 	PaymentDeclined = define("PAYMENT_DECLINED", codes.FailedPrecondition, http.StatusPaymentRequired,
 		"The provider refused the payment; the detail has the class. Use another method, and send a new key.")
 	CheckoutExpired = define("CHECKOUT_EXPIRED", codes.FailedPrecondition, http.StatusConflict,

@@ -114,9 +114,13 @@ func (r *rig) sell(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	frozen, err := json.Marshal(checkout.Frozen{UserID: r.user, StoreID: "soho", Lines: bought, Totals: totals, Slot: &slot})
+	if err != nil {
+		t.Fatal(err)
+	}
 	id := uuid.NewString()
 	r.apply(t, paymentspanner.InsertInitiated(payment.Record{
-		OrderID: id, IntentID: "pi_" + id, Amount: totals.Total, Fingerprint: make([]byte, 32), Request: json.RawMessage(`{}`),
+		OrderID: id, IntentID: "pi_" + id, Amount: totals.Total, Fingerprint: make([]byte, 32), Request: frozen,
 	}, time.Now()))
 	r.apply(t, orderspanner.InsertConfirmed(orderspanner.NewOrder{
 		OrderID: id, UserID: r.user, StoreID: "soho", Epoch: time.Now(), HoldToken: 1, Fingerprint: make([]byte, 32),

@@ -14,7 +14,7 @@ import (
 // changeable are the fields that UpdateProduct can change.
 var changeable = []string{
 	"name", "brand_id", "category_id", "description", "size", "gtin", "tags", "image_uri", "status", "price", "tax_rate_bps",
-	"cost", "store_ids",
+	"cost", "store_ids", "max_per_shopper",
 }
 
 // ignored are fields that a mask may name without effect: on REST the mask is made of the body's fields, and a client that

@@ -8,6 +8,7 @@
 //   - A price can be planned, from a time on that isn't past. When it begins or ends, offers follow at once, and the search index
 //     as soon as somebody calls Activate.
 //   - A store sells a product that is active, in the store's assortment, and has a price.
+//   - A product may have a limit for each shopper and day. It is told to everybody, and kept by checkout.
 //   - Drafts are seen by merchandisers and services only. What a product costs the grocer is seen by nobody.
 //   - Stock is not the catalogue's: availability is hearsay, ordered by (epoch, sequence), and an older word never wins.
 //   - Popularity is counted, not decided: it is part of the document for search, and of nothing that people read or change.
@@ -62,9 +63,11 @@ type Product struct {
 	Price       money.Money // everyday, tax included; zero: it has none
 	TaxRateBPS  int32       // of the tax in the price
 	StoreIDs    []string    // the stores whose assortment has it, in order
-	CreateTime  time.Time
-	UpdateTime  time.Time
-	Version     int64 // of the row, from 1
+	// MaxPerShopper is how many units one shopper may buy in a store and a day, 0 to 99; 0: no limit. Checkout keeps it.
+	MaxPerShopper int32
+	CreateTime    time.Time
+	UpdateTime    time.Time
+	Version       int64 // of the row, from 1
 
 	// Cost is only written: nil leaves it as it is, and it is nil in everything that is read.
 	Cost *money.Money
@@ -87,6 +90,8 @@ type Offer struct {
 	TaxRateBPS int32
 	Sold       bool
 	Available  bool
+	// MaxPerShopper is as of Product.
+	MaxPerShopper int32
 }
 
 // Shop is a store. Amounts are minor units of Currency.

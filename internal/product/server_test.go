@@ -13,7 +13,7 @@ import (
 
 func TestProductsLife(t *testing.T) {
 	r := newRig(t)
-	created := r.create(t, "lemons", `{"tags": ["vegan"], "description": "Sour.", "size": "4 pack", "gtin": "2000023000016", "tax_rate_bps": 2000}`)
+	created := r.create(t, "lemons", `{"tags": ["vegan"], "description": "Sour.", "size": "4 pack", "gtin": "2000023000016", "tax_rate_bps": 2000, "max_per_shopper": 3}`)
 	if got := created["store_ids"]; !reflect.DeepEqual(got, []any{"camden", "soho"}) {
 		t.Errorf("created without stores, it is sold in %v, want all", got)
 	}
@@ -21,7 +21,7 @@ func TestProductsLife(t *testing.T) {
 	if !reflect.DeepEqual(read, created) {
 		t.Errorf("read\n %v, created\n %v", read, created)
 	}
-	if read["brand"] != "Greenlatch" || read["status"] != "ACTIVE" || !reflect.DeepEqual(read["price"], map[string]any{"currency": "GBP", "minor_units": "120"}) {
+	if read["brand"] != "Greenlatch" || read["status"] != "ACTIVE" || read["max_per_shopper"] != 3.0 || !reflect.DeepEqual(read["price"], map[string]any{"currency": "GBP", "minor_units": "120"}) {
 		t.Errorf("read %v", read)
 	}
 
@@ -30,7 +30,7 @@ func TestProductsLife(t *testing.T) {
 		fmt.Sprintf(`{"name": "Unwaxed Lemons", "description": "", "price": {"currency": "GBP", "minor_units": "150"}, "etag": %q}`, read["etag"]))
 	for field, want := range map[string]any{
 		"name": "Unwaxed Lemons", "description": "", "price": map[string]any{"currency": "GBP", "minor_units": "150"},
-		"size": "4 pack", "tags": []any{"vegan"}, "store_ids": []any{"camden", "soho"}, "create_time": read["create_time"],
+		"size": "4 pack", "max_per_shopper": 3.0, "tags": []any{"vegan"}, "store_ids": []any{"camden", "soho"}, "create_time": read["create_time"],
 	} {
 		if !reflect.DeepEqual(changed[field], want) {
 			t.Errorf("%s is %v after the change, want %v", field, changed[field], want)
@@ -94,6 +94,8 @@ func TestMasks(t *testing.T) {
 		{"empty list", "", `{"store_ids": [], "tags": []}`, map[string]any{"store_ids": []any{}, "tags": []any{}}},
 		{"other stores", "", `{"store_ids": ["camden"]}`, map[string]any{"store_ids": []any{"camden"}}},
 		{"status", "", `{"status": "RETIRED"}`, map[string]any{"status": "RETIRED"}},
+		{"limit", "", `{"max_per_shopper": 99}`, map[string]any{"max_per_shopper": 99.0, "name": "Lemons"}},
+		{"no limit", "?update_mask=max_per_shopper", `{}`, map[string]any{"max_per_shopper": 0.0}},
 		{"everything", "?update_mask=*", `{"name": "N", "category_id": "dairy", "status": "ACTIVE", "price": {"currency": "GBP", "minor_units": 7}}`,
 			map[string]any{"name": "N", "category_id": "dairy", "brand_id": "", "store_ids": []any{}, "price": map[string]any{"currency": "GBP", "minor_units": "7"}}},
 		{"cost", "", `{"cost": {"currency": "GBP", "minor_units": 47119}}`, map[string]any{"name": "Lemons"}},
@@ -138,6 +140,10 @@ func TestBadInput(t *testing.T) {
 		{"POST", "/v1/products", m, product(`, "tax_rate_bps": "many"`), 400, "INVALID_ARGUMENT tax_rate_bps"},
 		{"POST", "/v1/products", m, product(`, "tax_rate_bps": 10001`), 400, "INVALID_ARGUMENT product.tax_rate_bps"},
 		{"POST", "/v1/products", m, product(`, "tax_rate_bps": -1`), 400, "INVALID_ARGUMENT product.tax_rate_bps"},
+		{"POST", "/v1/products", m, product(`, "max_per_shopper": -1`), 400, "INVALID_ARGUMENT product.max_per_shopper"},
+		{"POST", "/v1/products", m, product(`, "max_per_shopper": 100`), 400, "INVALID_ARGUMENT product.max_per_shopper"},
+		{"POST", "/v1/products", m, product(`, "max_per_shopper": 1.5`), 400, "INVALID_ARGUMENT max_per_shopper"},
+		{"PATCH", "/v1/products/lemons", m, `{"max_per_shopper": 100}`, 400, "INVALID_ARGUMENT product.max_per_shopper"},
 		{"POST", "/v1/products", m, product(`, "gtin": "123"`), 400, "INVALID_ARGUMENT product.gtin"},
 		{"POST", "/v1/products", m, product(`, "tags": ["A b"]`), 400, "INVALID_ARGUMENT product.tags[0]"},
 		{"POST", "/v1/products", m, product(`, "tags": ["new", "new"]`), 400, "INVALID_ARGUMENT product.tags"},
@@ -295,7 +301,7 @@ func TestListPages(t *testing.T) {
 
 func TestOffers(t *testing.T) {
 	r := newRig(t)
-	r.create(t, "lemons", `{"size": "4 pack", "image_uri": "/images/l.svg", "tax_rate_bps": 2000}`)
+	r.create(t, "lemons", `{"size": "4 pack", "image_uri": "/images/l.svg", "tax_rate_bps": 2000, "max_per_shopper": 6}`)
 	r.create(t, "limes", `{"store_ids": ["camden"]}`)
 	r.create(t, "draft", `{"status": "DRAFT"}`)
 	r.create(t, "gone", "")
@@ -322,7 +328,8 @@ func TestOffers(t *testing.T) {
 	if !reflect.DeepEqual(seen, want) {
 		t.Errorf("offers\n %q, want\n %q", seen, want)
 	}
-	if o := got.GetOffers()[1]; o.GetName() != "Name of lemons" || o.GetSize() != "4 pack" || o.GetImageUri() != "/images/l.svg" || o.GetTaxRateBps() != 2000 {
+	if o := got.GetOffers()[1]; o.GetName() != "Name of lemons" || o.GetSize() != "4 pack" || o.GetImageUri() != "/images/l.svg" || o.GetTaxRateBps() != 2000 ||
+		o.GetMaxPerShopper() != 6 || got.GetOffers()[0].GetMaxPerShopper() != 0 {
 		t.Errorf("offer %v", o)
 	}
 	if _, err := r.client.BatchGetOffers(t.Context(), &productpb.BatchGetOffersRequest{StoreId: "mars"}); !fault.Is(err, fault.StoreNotFound) {

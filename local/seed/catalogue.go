@@ -63,7 +63,8 @@ func rowOf(c *catalogue.Catalogue, x catalogue.Product) postgres.ProductRow {
 	row := postgres.ProductRow{
 		ProductID: x.ID, Name: x.Name, BrandID: orNil(x.BrandID), CategoryID: x.CategoryID, Description: x.Description,
 		Size: x.Size, GTIN: x.GTIN, Tags: x.Tags, ImageURI: c.ImageURI(x), Status: x.Status, Currency: "GBP",
-		TaxRateBPS: x.TaxRateBPS, Cost: &x.Cost, Popularity: x.Popularity, StoreIDs: []string{},
+		TaxRateBPS: x.TaxRateBPS, Cost: &x.Cost, Popularity: x.Popularity, MaxPerShopper: x.MaxPerShopper,
+		StoreIDs: []string{},
 	}
 	if row.Tags == nil {
 		row.Tags = []string{}

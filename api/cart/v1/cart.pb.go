@@ -139,8 +139,10 @@ type CartItem struct {
 	// The price when the item was put in, where it differs from today's.
 	PreviousUnitPrice *v1.Money `protobuf:"bytes,10,opt,name=previous_unit_price,json=previousUnitPrice,proto3" json:"previous_unit_price,omitempty"`
 	TaxRateBps        int32     `protobuf:"varint,11,opt,name=tax_rate_bps,json=taxRateBps,proto3" json:"tax_rate_bps,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// How many units one shopper may buy in the store on one day, over all orders; 0: no limit. A cart may hold more; a checkout is refused.
+	MaxPerShopper int32 `protobuf:"varint,12,opt,name=max_per_shopper,json=maxPerShopper,proto3" json:"max_per_shopper,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CartItem) Reset() {
@@ -246,6 +248,13 @@ func (x *CartItem) GetPreviousUnitPrice() *v1.Money {
 func (x *CartItem) GetTaxRateBps() int32 {
 	if x != nil {
 		return x.TaxRateBps
+	}
+	return 0
+}
+
+func (x *CartItem) GetMaxPerShopper() int32 {
+	if x != nil {
+		return x.MaxPerShopper
 	}
 	return 0
 }
@@ -579,7 +588,7 @@ const file_cart_v1_cart_proto_rawDesc = "" +
 	"updateTime\x12;\n" +
 	"\vexpire_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"expireTime\x12\x12\n" +
-	"\x04etag\x18\a \x01(\tR\x04etag\"\x91\x03\n" +
+	"\x04etag\x18\a \x01(\tR\x04etag\"\xb9\x03\n" +
 	"\bCartItem\x12\x1d\n" +
 	"\n" +
 	"product_id\x18\x01 \x01(\tR\tproductId\x12\x12\n" +
@@ -596,7 +605,8 @@ const file_cart_v1_cart_proto_rawDesc = "" +
 	"\x13previous_unit_price\x18\n" +
 	" \x01(\v2\x15.larder.type.v1.MoneyR\x11previousUnitPrice\x12 \n" +
 	"\ftax_rate_bps\x18\v \x01(\x05R\n" +
-	"taxRateBps\"P\n" +
+	"taxRateBps\x12&\n" +
+	"\x0fmax_per_shopper\x18\f \x01(\x05R\rmaxPerShopper\"P\n" +
 	"\x11CreateCartRequest\x12;\n" +
 	"\bstore_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\astoreId\"F\n" +
 	"\x0eGetCartRequest\x124\n" +

@@ -14,6 +14,8 @@ import (
 	status "google.golang.org/genproto/googleapis/rpc/status"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	_ "larder.dev/api/access/v1"
 	v11 "larder.dev/api/order/v1"
 	v1 "larder.dev/api/type/v1"
@@ -612,7 +614,9 @@ type Checkout struct {
 	// In state REQUIRES_ACTION: where the shopper confirms the payment.
 	ActionUrl string `protobuf:"bytes,4,opt,name=action_url,json=actionUrl,proto3" json:"action_url,omitempty"`
 	// In state FAILED: why.
-	Failure       *status.Status `protobuf:"bytes,5,opt,name=failure,proto3" json:"failure,omitempty"`
+	Failure *status.Status `protobuf:"bytes,5,opt,name=failure,proto3" json:"failure,omitempty"`
+	// In state PROCESSING: how long to wait before looking again, with GetCheckout or the same request and key.
+	RetryAfter    *durationpb.Duration `protobuf:"bytes,6,opt,name=retry_after,json=retryAfter,proto3" json:"retry_after,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -678,6 +682,13 @@ func (x *Checkout) GetActionUrl() string {
 func (x *Checkout) GetFailure() *status.Status {
 	if x != nil {
 		return x.Failure
+	}
+	return nil
+}
+
+func (x *Checkout) GetRetryAfter() *durationpb.Duration {
+	if x != nil {
+		return x.RetryAfter
 	}
 	return nil
 }
@@ -788,6 +799,130 @@ func (x *Shortage) GetAvailable() int64 {
 	return 0
 }
 
+// Detail of LIMIT_EXCEEDED, and of OUT_OF_STOCK where limits are exceeded besides.
+type LimitExceeded struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Limits []*ExceededLimit       `protobuf:"bytes,1,rep,name=limits,proto3" json:"limits,omitempty"`
+	// When the shopper may buy as much again as the limits allow: the end of the day that they are counted for.
+	RenewTime     *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=renew_time,json=renewTime,proto3" json:"renew_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LimitExceeded) Reset() {
+	*x = LimitExceeded{}
+	mi := &file_checkout_v1_checkout_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LimitExceeded) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LimitExceeded) ProtoMessage() {}
+
+func (x *LimitExceeded) ProtoReflect() protoreflect.Message {
+	mi := &file_checkout_v1_checkout_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LimitExceeded.ProtoReflect.Descriptor instead.
+func (*LimitExceeded) Descriptor() ([]byte, []int) {
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *LimitExceeded) GetLimits() []*ExceededLimit {
+	if x != nil {
+		return x.Limits
+	}
+	return nil
+}
+
+func (x *LimitExceeded) GetRenewTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RenewTime
+	}
+	return nil
+}
+
+type ExceededLimit struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	ProductId string                 `protobuf:"bytes,1,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
+	Requested int64                  `protobuf:"varint,2,opt,name=requested,proto3" json:"requested,omitempty"`
+	// How many units one shopper may buy in a day.
+	MaxPerShopper int64 `protobuf:"varint,3,opt,name=max_per_shopper,json=maxPerShopper,proto3" json:"max_per_shopper,omitempty"`
+	// What is left of that.
+	Available     int64 `protobuf:"varint,4,opt,name=available,proto3" json:"available,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExceededLimit) Reset() {
+	*x = ExceededLimit{}
+	mi := &file_checkout_v1_checkout_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExceededLimit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExceededLimit) ProtoMessage() {}
+
+func (x *ExceededLimit) ProtoReflect() protoreflect.Message {
+	mi := &file_checkout_v1_checkout_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExceededLimit.ProtoReflect.Descriptor instead.
+func (*ExceededLimit) Descriptor() ([]byte, []int) {
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ExceededLimit) GetProductId() string {
+	if x != nil {
+		return x.ProductId
+	}
+	return ""
+}
+
+func (x *ExceededLimit) GetRequested() int64 {
+	if x != nil {
+		return x.Requested
+	}
+	return 0
+}
+
+func (x *ExceededLimit) GetMaxPerShopper() int64 {
+	if x != nil {
+		return x.MaxPerShopper
+	}
+	return 0
+}
+
+func (x *ExceededLimit) GetAvailable() int64 {
+	if x != nil {
+		return x.Available
+	}
+	return 0
+}
+
 // Detail of SLOT_UNAVAILABLE.
 type SlotUnavailable struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
@@ -800,7 +935,7 @@ type SlotUnavailable struct {
 
 func (x *SlotUnavailable) Reset() {
 	*x = SlotUnavailable{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[13]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -812,7 +947,7 @@ func (x *SlotUnavailable) String() string {
 func (*SlotUnavailable) ProtoMessage() {}
 
 func (x *SlotUnavailable) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[13]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -825,7 +960,7 @@ func (x *SlotUnavailable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SlotUnavailable.ProtoReflect.Descriptor instead.
 func (*SlotUnavailable) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{13}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SlotUnavailable) GetSlotId() string {
@@ -853,7 +988,7 @@ type PriceChanged struct {
 
 func (x *PriceChanged) Reset() {
 	*x = PriceChanged{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[14]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -865,7 +1000,7 @@ func (x *PriceChanged) String() string {
 func (*PriceChanged) ProtoMessage() {}
 
 func (x *PriceChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[14]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -878,7 +1013,7 @@ func (x *PriceChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PriceChanged.ProtoReflect.Descriptor instead.
 func (*PriceChanged) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{14}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *PriceChanged) GetExpectedTotal() *v1.Money {
@@ -906,7 +1041,7 @@ type PaymentDeclined struct {
 
 func (x *PaymentDeclined) Reset() {
 	*x = PaymentDeclined{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[15]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -918,7 +1053,7 @@ func (x *PaymentDeclined) String() string {
 func (*PaymentDeclined) ProtoMessage() {}
 
 func (x *PaymentDeclined) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[15]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -931,7 +1066,7 @@ func (x *PaymentDeclined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentDeclined.ProtoReflect.Descriptor instead.
 func (*PaymentDeclined) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{15}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *PaymentDeclined) GetClass() string {
@@ -945,7 +1080,7 @@ var File_checkout_v1_checkout_proto protoreflect.FileDescriptor
 
 const file_checkout_v1_checkout_proto_rawDesc = "" +
 	"\n" +
-	"\x1acheckout/v1/checkout.proto\x12\x12larder.checkout.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/rpc/status.proto\x1a\x14order/v1/order.proto\x1a\x12type/v1/type.proto\"B\n" +
+	"\x1acheckout/v1/checkout.proto\x12\x12larder.checkout.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x14order/v1/order.proto\x1a\x12type/v1/type.proto\"B\n" +
 	"\x15ResumeCheckoutRequest\x12)\n" +
 	"\vcheckout_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\n" +
 	"checkoutId\"R\n" +
@@ -979,7 +1114,7 @@ const file_checkout_v1_checkout_proto_rawDesc = "" +
 	"\x10delivery_slot_id\x18\x06 \x01(\tB#\xbaH r\x1e2\x1c^([a-z0-9][a-z0-9-]{1,58})?$R\x0edeliverySlotId\"?\n" +
 	"\x12GetCheckoutRequest\x12)\n" +
 	"\vcheckout_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\n" +
-	"checkoutId\"\xc0\x02\n" +
+	"checkoutId\"\xfc\x02\n" +
 	"\bCheckout\x12\x1f\n" +
 	"\vcheckout_id\x18\x01 \x01(\tR\n" +
 	"checkoutId\x128\n" +
@@ -987,7 +1122,9 @@ const file_checkout_v1_checkout_proto_rawDesc = "" +
 	"\x05order\x18\x03 \x01(\v2\x16.larder.order.v1.OrderR\x05order\x12\x1d\n" +
 	"\n" +
 	"action_url\x18\x04 \x01(\tR\tactionUrl\x12,\n" +
-	"\afailure\x18\x05 \x01(\v2\x12.google.rpc.StatusR\afailure\"^\n" +
+	"\afailure\x18\x05 \x01(\v2\x12.google.rpc.StatusR\afailure\x12:\n" +
+	"\vretry_after\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\n" +
+	"retryAfter\"^\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
@@ -1003,7 +1140,17 @@ const file_checkout_v1_checkout_proto_rawDesc = "" +
 	"\n" +
 	"product_id\x18\x01 \x01(\tR\tproductId\x12\x1c\n" +
 	"\trequested\x18\x02 \x01(\x03R\trequested\x12\x1c\n" +
-	"\tavailable\x18\x03 \x01(\x03R\tavailable\"d\n" +
+	"\tavailable\x18\x03 \x01(\x03R\tavailable\"\x85\x01\n" +
+	"\rLimitExceeded\x129\n" +
+	"\x06limits\x18\x01 \x03(\v2!.larder.checkout.v1.ExceededLimitR\x06limits\x129\n" +
+	"\n" +
+	"renew_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\trenewTime\"\x92\x01\n" +
+	"\rExceededLimit\x12\x1d\n" +
+	"\n" +
+	"product_id\x18\x01 \x01(\tR\tproductId\x12\x1c\n" +
+	"\trequested\x18\x02 \x01(\x03R\trequested\x12&\n" +
+	"\x0fmax_per_shopper\x18\x03 \x01(\x03R\rmaxPerShopper\x12\x1c\n" +
+	"\tavailable\x18\x04 \x01(\x03R\tavailable\"d\n" +
 	"\x0fSlotUnavailable\x12\x17\n" +
 	"\aslot_id\x18\x01 \x01(\tR\x06slotId\x128\n" +
 	"\falternatives\x18\x02 \x03(\v2\x14.larder.type.v1.SlotR\falternatives\"|\n" +
@@ -1035,7 +1182,7 @@ func file_checkout_v1_checkout_proto_rawDescGZIP() []byte {
 }
 
 var file_checkout_v1_checkout_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_checkout_v1_checkout_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_checkout_v1_checkout_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_checkout_v1_checkout_proto_goTypes = []any{
 	(Checkout_State)(0),                // 0: larder.checkout.v1.Checkout.State
 	(*ResumeCheckoutRequest)(nil),      // 1: larder.checkout.v1.ResumeCheckoutRequest
@@ -1051,44 +1198,51 @@ var file_checkout_v1_checkout_proto_goTypes = []any{
 	(*Checkout)(nil),                   // 11: larder.checkout.v1.Checkout
 	(*OutOfStock)(nil),                 // 12: larder.checkout.v1.OutOfStock
 	(*Shortage)(nil),                   // 13: larder.checkout.v1.Shortage
-	(*SlotUnavailable)(nil),            // 14: larder.checkout.v1.SlotUnavailable
-	(*PriceChanged)(nil),               // 15: larder.checkout.v1.PriceChanged
-	(*PaymentDeclined)(nil),            // 16: larder.checkout.v1.PaymentDeclined
-	(*v1.Address)(nil),                 // 17: larder.type.v1.Address
-	(*v1.Money)(nil),                   // 18: larder.type.v1.Money
-	(*v11.Order)(nil),                  // 19: larder.order.v1.Order
-	(*status.Status)(nil),              // 20: google.rpc.Status
-	(*v1.Slot)(nil),                    // 21: larder.type.v1.Slot
-	(*v1.Totals)(nil),                  // 22: larder.type.v1.Totals
+	(*LimitExceeded)(nil),              // 14: larder.checkout.v1.LimitExceeded
+	(*ExceededLimit)(nil),              // 15: larder.checkout.v1.ExceededLimit
+	(*SlotUnavailable)(nil),            // 16: larder.checkout.v1.SlotUnavailable
+	(*PriceChanged)(nil),               // 17: larder.checkout.v1.PriceChanged
+	(*PaymentDeclined)(nil),            // 18: larder.checkout.v1.PaymentDeclined
+	(*v1.Address)(nil),                 // 19: larder.type.v1.Address
+	(*v1.Money)(nil),                   // 20: larder.type.v1.Money
+	(*v11.Order)(nil),                  // 21: larder.order.v1.Order
+	(*status.Status)(nil),              // 22: google.rpc.Status
+	(*durationpb.Duration)(nil),        // 23: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),      // 24: google.protobuf.Timestamp
+	(*v1.Slot)(nil),                    // 25: larder.type.v1.Slot
+	(*v1.Totals)(nil),                  // 26: larder.type.v1.Totals
 }
 var file_checkout_v1_checkout_proto_depIdxs = []int32{
 	0,  // 0: larder.checkout.v1.ResumeCheckoutResponse.state:type_name -> larder.checkout.v1.Checkout.State
-	17, // 1: larder.checkout.v1.CreateCheckoutRequest.address:type_name -> larder.type.v1.Address
-	18, // 2: larder.checkout.v1.CreateCheckoutRequest.expected_total:type_name -> larder.type.v1.Money
+	19, // 1: larder.checkout.v1.CreateCheckoutRequest.address:type_name -> larder.type.v1.Address
+	20, // 2: larder.checkout.v1.CreateCheckoutRequest.expected_total:type_name -> larder.type.v1.Money
 	0,  // 3: larder.checkout.v1.Checkout.state:type_name -> larder.checkout.v1.Checkout.State
-	19, // 4: larder.checkout.v1.Checkout.order:type_name -> larder.order.v1.Order
-	20, // 5: larder.checkout.v1.Checkout.failure:type_name -> google.rpc.Status
-	13, // 6: larder.checkout.v1.OutOfStock.shortages:type_name -> larder.checkout.v1.Shortage
-	21, // 7: larder.checkout.v1.SlotUnavailable.alternatives:type_name -> larder.type.v1.Slot
-	18, // 8: larder.checkout.v1.PriceChanged.expected_total:type_name -> larder.type.v1.Money
-	22, // 9: larder.checkout.v1.PriceChanged.totals:type_name -> larder.type.v1.Totals
-	9,  // 10: larder.checkout.v1.CheckoutService.CreateCheckout:input_type -> larder.checkout.v1.CreateCheckoutRequest
-	10, // 11: larder.checkout.v1.CheckoutService.GetCheckout:input_type -> larder.checkout.v1.GetCheckoutRequest
-	1,  // 12: larder.checkout.v1.CheckoutService.ResumeCheckout:input_type -> larder.checkout.v1.ResumeCheckoutRequest
-	3,  // 13: larder.checkout.v1.CheckoutService.ReapCheckouts:input_type -> larder.checkout.v1.ReapCheckoutsRequest
-	5,  // 14: larder.checkout.v1.CheckoutService.ReconcileCheckouts:input_type -> larder.checkout.v1.ReconcileCheckoutsRequest
-	7,  // 15: larder.checkout.v1.CheckoutService.CancelOrder:input_type -> larder.checkout.v1.CancelOrderRequest
-	11, // 16: larder.checkout.v1.CheckoutService.CreateCheckout:output_type -> larder.checkout.v1.Checkout
-	11, // 17: larder.checkout.v1.CheckoutService.GetCheckout:output_type -> larder.checkout.v1.Checkout
-	2,  // 18: larder.checkout.v1.CheckoutService.ResumeCheckout:output_type -> larder.checkout.v1.ResumeCheckoutResponse
-	4,  // 19: larder.checkout.v1.CheckoutService.ReapCheckouts:output_type -> larder.checkout.v1.ReapCheckoutsResponse
-	6,  // 20: larder.checkout.v1.CheckoutService.ReconcileCheckouts:output_type -> larder.checkout.v1.ReconcileCheckoutsResponse
-	8,  // 21: larder.checkout.v1.CheckoutService.CancelOrder:output_type -> larder.checkout.v1.CancelOrderResponse
-	16, // [16:22] is the sub-list for method output_type
-	10, // [10:16] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	21, // 4: larder.checkout.v1.Checkout.order:type_name -> larder.order.v1.Order
+	22, // 5: larder.checkout.v1.Checkout.failure:type_name -> google.rpc.Status
+	23, // 6: larder.checkout.v1.Checkout.retry_after:type_name -> google.protobuf.Duration
+	13, // 7: larder.checkout.v1.OutOfStock.shortages:type_name -> larder.checkout.v1.Shortage
+	15, // 8: larder.checkout.v1.LimitExceeded.limits:type_name -> larder.checkout.v1.ExceededLimit
+	24, // 9: larder.checkout.v1.LimitExceeded.renew_time:type_name -> google.protobuf.Timestamp
+	25, // 10: larder.checkout.v1.SlotUnavailable.alternatives:type_name -> larder.type.v1.Slot
+	20, // 11: larder.checkout.v1.PriceChanged.expected_total:type_name -> larder.type.v1.Money
+	26, // 12: larder.checkout.v1.PriceChanged.totals:type_name -> larder.type.v1.Totals
+	9,  // 13: larder.checkout.v1.CheckoutService.CreateCheckout:input_type -> larder.checkout.v1.CreateCheckoutRequest
+	10, // 14: larder.checkout.v1.CheckoutService.GetCheckout:input_type -> larder.checkout.v1.GetCheckoutRequest
+	1,  // 15: larder.checkout.v1.CheckoutService.ResumeCheckout:input_type -> larder.checkout.v1.ResumeCheckoutRequest
+	3,  // 16: larder.checkout.v1.CheckoutService.ReapCheckouts:input_type -> larder.checkout.v1.ReapCheckoutsRequest
+	5,  // 17: larder.checkout.v1.CheckoutService.ReconcileCheckouts:input_type -> larder.checkout.v1.ReconcileCheckoutsRequest
+	7,  // 18: larder.checkout.v1.CheckoutService.CancelOrder:input_type -> larder.checkout.v1.CancelOrderRequest
+	11, // 19: larder.checkout.v1.CheckoutService.CreateCheckout:output_type -> larder.checkout.v1.Checkout
+	11, // 20: larder.checkout.v1.CheckoutService.GetCheckout:output_type -> larder.checkout.v1.Checkout
+	2,  // 21: larder.checkout.v1.CheckoutService.ResumeCheckout:output_type -> larder.checkout.v1.ResumeCheckoutResponse
+	4,  // 22: larder.checkout.v1.CheckoutService.ReapCheckouts:output_type -> larder.checkout.v1.ReapCheckoutsResponse
+	6,  // 23: larder.checkout.v1.CheckoutService.ReconcileCheckouts:output_type -> larder.checkout.v1.ReconcileCheckoutsResponse
+	8,  // 24: larder.checkout.v1.CheckoutService.CancelOrder:output_type -> larder.checkout.v1.CancelOrderResponse
+	19, // [19:25] is the sub-list for method output_type
+	13, // [13:19] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_checkout_v1_checkout_proto_init() }
@@ -1102,7 +1256,7 @@ func file_checkout_v1_checkout_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_checkout_v1_checkout_proto_rawDesc), len(file_checkout_v1_checkout_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   16,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -34,8 +34,9 @@ const (
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 type CheckoutServiceClient interface {
 	// Buys the caller's cart. Needs an Idempotency-Key: the same key and body lead to the same order and the same answer.
-	// Refusals are final for their key: CART_EMPTY, PRODUCT_NOT_SOLD, PRICE_CHANGED, OUT_OF_STOCK, PAYMENT_DECLINED. An answer in state
-	// PROCESSING or REQUIRES_ACTION is not: send the same request and key again, or look with GetCheckout.
+	// Refusals are final for their key: CART_EMPTY, PRODUCT_NOT_SOLD, PRICE_CHANGED, OUT_OF_STOCK, LIMIT_EXCEEDED, SLOT_UNAVAILABLE,
+	// PAYMENT_DECLINED and others. An answer in state PROCESSING or REQUIRES_ACTION is not: send the same request and key again, or look
+	// with GetCheckout.
 	CreateCheckout(ctx context.Context, in *CreateCheckoutRequest, opts ...grpc.CallOption) (*Checkout, error)
 	GetCheckout(ctx context.Context, in *GetCheckoutRequest, opts ...grpc.CallOption) (*Checkout, error)
 	// Goes on with a checkout that waits for its payment (rule 10, re-entry). One that Spanner knows nothing of is left alone.
@@ -121,8 +122,9 @@ func (c *checkoutServiceClient) CancelOrder(ctx context.Context, in *CancelOrder
 // for forward compatibility.
 type CheckoutServiceServer interface {
 	// Buys the caller's cart. Needs an Idempotency-Key: the same key and body lead to the same order and the same answer.
-	// Refusals are final for their key: CART_EMPTY, PRODUCT_NOT_SOLD, PRICE_CHANGED, OUT_OF_STOCK, PAYMENT_DECLINED. An answer in state
-	// PROCESSING or REQUIRES_ACTION is not: send the same request and key again, or look with GetCheckout.
+	// Refusals are final for their key: CART_EMPTY, PRODUCT_NOT_SOLD, PRICE_CHANGED, OUT_OF_STOCK, LIMIT_EXCEEDED, SLOT_UNAVAILABLE,
+	// PAYMENT_DECLINED and others. An answer in state PROCESSING or REQUIRES_ACTION is not: send the same request and key again, or look
+	// with GetCheckout.
 	CreateCheckout(context.Context, *CreateCheckoutRequest) (*Checkout, error)
 	GetCheckout(context.Context, *GetCheckoutRequest) (*Checkout, error)
 	// Goes on with a checkout that waits for its payment (rule 10, re-entry). One that Spanner knows nothing of is left alone.

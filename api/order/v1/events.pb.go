@@ -314,8 +314,10 @@ type OrderCancelled struct {
 	Reason  string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	// The entry in the stock ledger that gives the goods back, and the epoch that it was entered under, nanoseconds since 1970: what
 	// the virtual stock applies once.
-	StockEntryId  string `protobuf:"bytes,4,opt,name=stock_entry_id,json=stockEntryId,proto3" json:"stock_entry_id,omitempty"`
-	StockEpoch    int64  `protobuf:"varint,5,opt,name=stock_epoch,json=stockEpoch,proto3" json:"stock_epoch,omitempty"`
+	StockEntryId string `protobuf:"bytes,4,opt,name=stock_entry_id,json=stockEntryId,proto3" json:"stock_entry_id,omitempty"`
+	StockEpoch   int64  `protobuf:"varint,5,opt,name=stock_epoch,json=stockEpoch,proto3" json:"stock_epoch,omitempty"`
+	// What that entry gives back: goods, the place in a delivery slot, and what the shopper has used up of limits.
+	StockTaken    []*StockTaken `protobuf:"bytes,6,rep,name=stock_taken,json=stockTaken,proto3" json:"stock_taken,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -385,6 +387,67 @@ func (x *OrderCancelled) GetStockEpoch() int64 {
 	return 0
 }
 
+func (x *OrderCancelled) GetStockTaken() []*StockTaken {
+	if x != nil {
+		return x.StockTaken
+	}
+	return nil
+}
+
+// What an order has taken of something that is counted as stock is.
+type StockTaken struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A product's id, "slot:<slot_id>" or "limit:<day>:<product_id>:<user_id>".
+	ProductId     string `protobuf:"bytes,1,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
+	Quantity      int64  `protobuf:"varint,2,opt,name=quantity,proto3" json:"quantity,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StockTaken) Reset() {
+	*x = StockTaken{}
+	mi := &file_order_v1_events_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StockTaken) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StockTaken) ProtoMessage() {}
+
+func (x *StockTaken) ProtoReflect() protoreflect.Message {
+	mi := &file_order_v1_events_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StockTaken.ProtoReflect.Descriptor instead.
+func (*StockTaken) Descriptor() ([]byte, []int) {
+	return file_order_v1_events_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *StockTaken) GetProductId() string {
+	if x != nil {
+		return x.ProductId
+	}
+	return ""
+}
+
+func (x *StockTaken) GetQuantity() int64 {
+	if x != nil {
+		return x.Quantity
+	}
+	return 0
+}
+
 // Money of an order was given back. Doesn't change the order's state or version.
 type OrderRefunded struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
@@ -401,7 +464,7 @@ type OrderRefunded struct {
 
 func (x *OrderRefunded) Reset() {
 	*x = OrderRefunded{}
-	mi := &file_order_v1_events_proto_msgTypes[6]
+	mi := &file_order_v1_events_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -413,7 +476,7 @@ func (x *OrderRefunded) String() string {
 func (*OrderRefunded) ProtoMessage() {}
 
 func (x *OrderRefunded) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_events_proto_msgTypes[6]
+	mi := &file_order_v1_events_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -426,7 +489,7 @@ func (x *OrderRefunded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderRefunded.ProtoReflect.Descriptor instead.
 func (*OrderRefunded) Descriptor() ([]byte, []int) {
-	return file_order_v1_events_proto_rawDescGZIP(), []int{6}
+	return file_order_v1_events_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *OrderRefunded) GetOrderId() string {
@@ -492,14 +555,21 @@ const file_order_v1_events_proto_rawDesc = "" +
 	"\aversion\x18\x02 \x01(\x03R\aversion\"X\n" +
 	"\x0eOrderDelivered\x12,\n" +
 	"\x05order\x18\x01 \x01(\v2\x16.larder.order.v1.OrderR\x05order\x12\x18\n" +
-	"\aversion\x18\x02 \x01(\x03R\aversion\"\xb7\x01\n" +
+	"\aversion\x18\x02 \x01(\x03R\aversion\"\xf5\x01\n" +
 	"\x0eOrderCancelled\x12,\n" +
 	"\x05order\x18\x01 \x01(\v2\x16.larder.order.v1.OrderR\x05order\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x03R\aversion\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12$\n" +
 	"\x0estock_entry_id\x18\x04 \x01(\tR\fstockEntryId\x12\x1f\n" +
 	"\vstock_epoch\x18\x05 \x01(\x03R\n" +
-	"stockEpoch\"\xda\x01\n" +
+	"stockEpoch\x12<\n" +
+	"\vstock_taken\x18\x06 \x03(\v2\x1b.larder.order.v1.StockTakenR\n" +
+	"stockTaken\"G\n" +
+	"\n" +
+	"StockTaken\x12\x1d\n" +
+	"\n" +
+	"product_id\x18\x01 \x01(\tR\tproductId\x12\x1a\n" +
+	"\bquantity\x18\x02 \x01(\x03R\bquantity\"\xda\x01\n" +
 	"\rOrderRefunded\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x12\x17\n" +
 	"\auser_id\x18\x02 \x01(\tR\x06userId\x12\x1b\n" +
@@ -520,7 +590,7 @@ func file_order_v1_events_proto_rawDescGZIP() []byte {
 	return file_order_v1_events_proto_rawDescData
 }
 
-var file_order_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_order_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_order_v1_events_proto_goTypes = []any{
 	(*OrderConfirmed)(nil),  // 0: larder.order.v1.OrderConfirmed
 	(*OrderPicking)(nil),    // 1: larder.order.v1.OrderPicking
@@ -528,25 +598,27 @@ var file_order_v1_events_proto_goTypes = []any{
 	(*OrderDispatched)(nil), // 3: larder.order.v1.OrderDispatched
 	(*OrderDelivered)(nil),  // 4: larder.order.v1.OrderDelivered
 	(*OrderCancelled)(nil),  // 5: larder.order.v1.OrderCancelled
-	(*OrderRefunded)(nil),   // 6: larder.order.v1.OrderRefunded
-	(*Order)(nil),           // 7: larder.order.v1.Order
-	(*v1.Money)(nil),        // 8: larder.type.v1.Money
-	(*RefundLine)(nil),      // 9: larder.order.v1.RefundLine
+	(*StockTaken)(nil),      // 6: larder.order.v1.StockTaken
+	(*OrderRefunded)(nil),   // 7: larder.order.v1.OrderRefunded
+	(*Order)(nil),           // 8: larder.order.v1.Order
+	(*v1.Money)(nil),        // 9: larder.type.v1.Money
+	(*RefundLine)(nil),      // 10: larder.order.v1.RefundLine
 }
 var file_order_v1_events_proto_depIdxs = []int32{
-	7, // 0: larder.order.v1.OrderConfirmed.order:type_name -> larder.order.v1.Order
-	7, // 1: larder.order.v1.OrderPicking.order:type_name -> larder.order.v1.Order
-	7, // 2: larder.order.v1.OrderPacked.order:type_name -> larder.order.v1.Order
-	7, // 3: larder.order.v1.OrderDispatched.order:type_name -> larder.order.v1.Order
-	7, // 4: larder.order.v1.OrderDelivered.order:type_name -> larder.order.v1.Order
-	7, // 5: larder.order.v1.OrderCancelled.order:type_name -> larder.order.v1.Order
-	8, // 6: larder.order.v1.OrderRefunded.amount:type_name -> larder.type.v1.Money
-	9, // 7: larder.order.v1.OrderRefunded.lines:type_name -> larder.order.v1.RefundLine
-	8, // [8:8] is the sub-list for method output_type
-	8, // [8:8] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	8,  // 0: larder.order.v1.OrderConfirmed.order:type_name -> larder.order.v1.Order
+	8,  // 1: larder.order.v1.OrderPicking.order:type_name -> larder.order.v1.Order
+	8,  // 2: larder.order.v1.OrderPacked.order:type_name -> larder.order.v1.Order
+	8,  // 3: larder.order.v1.OrderDispatched.order:type_name -> larder.order.v1.Order
+	8,  // 4: larder.order.v1.OrderDelivered.order:type_name -> larder.order.v1.Order
+	8,  // 5: larder.order.v1.OrderCancelled.order:type_name -> larder.order.v1.Order
+	6,  // 6: larder.order.v1.OrderCancelled.stock_taken:type_name -> larder.order.v1.StockTaken
+	9,  // 7: larder.order.v1.OrderRefunded.amount:type_name -> larder.type.v1.Money
+	10, // 8: larder.order.v1.OrderRefunded.lines:type_name -> larder.order.v1.RefundLine
+	9,  // [9:9] is the sub-list for method output_type
+	9,  // [9:9] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_order_v1_events_proto_init() }
@@ -561,7 +633,7 @@ func file_order_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_order_v1_events_proto_rawDesc), len(file_order_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -829,10 +829,12 @@ type Product struct {
 	// What the product costs the grocer. Input only: it is never answered.
 	Cost *v1.Money `protobuf:"bytes,14,opt,name=cost,proto3" json:"cost,omitempty"`
 	// The stores that sell it. Left empty at creation: all.
-	StoreIds      []string               `protobuf:"bytes,15,rep,name=store_ids,json=storeIds,proto3" json:"store_ids,omitempty"`
-	CreateTime    *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
-	UpdateTime    *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
-	Etag          string                 `protobuf:"bytes,18,opt,name=etag,proto3" json:"etag,omitempty"`
+	StoreIds   []string               `protobuf:"bytes,15,rep,name=store_ids,json=storeIds,proto3" json:"store_ids,omitempty"`
+	CreateTime *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	Etag       string                 `protobuf:"bytes,18,opt,name=etag,proto3" json:"etag,omitempty"`
+	// How many units one shopper may buy in one store on one day, by UTC, over all orders; 0: no limit. Counted from when it is set.
+	MaxPerShopper int32 `protobuf:"varint,19,opt,name=max_per_shopper,json=maxPerShopper,proto3" json:"max_per_shopper,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -991,6 +993,13 @@ func (x *Product) GetEtag() string {
 		return x.Etag
 	}
 	return ""
+}
+
+func (x *Product) GetMaxPerShopper() int32 {
+	if x != nil {
+		return x.MaxPerShopper
+	}
+	return 0
 }
 
 type GetProductRequest struct {
@@ -1267,7 +1276,9 @@ type Offer struct {
 	// Active and in the store's assortment.
 	Sold bool `protobuf:"varint,7,opt,name=sold,proto3" json:"sold,omitempty"`
 	// As far as the catalogue has heard: the stock itself decides.
-	Available     bool `protobuf:"varint,8,opt,name=available,proto3" json:"available,omitempty"`
+	Available bool `protobuf:"varint,8,opt,name=available,proto3" json:"available,omitempty"`
+	// As of Product.
+	MaxPerShopper int32 `protobuf:"varint,9,opt,name=max_per_shopper,json=maxPerShopper,proto3" json:"max_per_shopper,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1356,6 +1367,13 @@ func (x *Offer) GetAvailable() bool {
 		return x.Available
 	}
 	return false
+}
+
+func (x *Offer) GetMaxPerShopper() int32 {
+	if x != nil {
+		return x.MaxPerShopper
+	}
+	return 0
 }
 
 type CreateProductRequest struct {
@@ -2053,7 +2071,7 @@ const file_product_v1_product_proto_rawDesc = "" +
 	"\aMISSING\x10\x01\x12\t\n" +
 	"\x05STALE\x10\x02\x12\t\n" +
 	"\x05EXTRA\x10\x03\x12\x0f\n" +
-	"\vMISCOMPUTED\x10\x04\"\xec\a\n" +
+	"\vMISCOMPUTED\x10\x04\"\x9f\b\n" +
 	"\aProduct\x12?\n" +
 	"\n" +
 	"product_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\tproductId\x12\x1e\n" +
@@ -2080,7 +2098,8 @@ const file_product_v1_product_proto_rawDesc = "" +
 	"createTime\x12;\n" +
 	"\vupdate_time\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"updateTime\x12\x1b\n" +
-	"\x04etag\x18\x12 \x01(\tB\a\xbaH\x04r\x02\x18dR\x04etag\"D\n" +
+	"\x04etag\x18\x12 \x01(\tB\a\xbaH\x04r\x02\x18dR\x04etag\x121\n" +
+	"\x0fmax_per_shopper\x18\x13 \x01(\x05B\t\xbaH\x06\x1a\x04\x18c(\x00R\rmaxPerShopper\"D\n" +
 	"\x06Status\x12\x16\n" +
 	"\x12STATUS_UNSPECIFIED\x10\x00\x12\t\n" +
 	"\x05DRAFT\x10\x01\x12\n" +
@@ -2106,7 +2125,7 @@ const file_product_v1_product_proto_rawDesc = "" +
 	"productIds\"z\n" +
 	"\x16BatchGetOffersResponse\x12.\n" +
 	"\x05store\x18\x01 \x01(\v2\x18.larder.product.v1.StoreR\x05store\x120\n" +
-	"\x06offers\x18\x02 \x03(\v2\x18.larder.product.v1.OfferR\x06offers\"\xec\x01\n" +
+	"\x06offers\x18\x02 \x03(\v2\x18.larder.product.v1.OfferR\x06offers\"\x94\x02\n" +
 	"\x05Offer\x12\x1d\n" +
 	"\n" +
 	"product_id\x18\x01 \x01(\tR\tproductId\x12\x12\n" +
@@ -2117,7 +2136,8 @@ const file_product_v1_product_proto_rawDesc = "" +
 	"\ftax_rate_bps\x18\x06 \x01(\x05R\n" +
 	"taxRateBps\x12\x12\n" +
 	"\x04sold\x18\a \x01(\bR\x04sold\x12\x1c\n" +
-	"\tavailable\x18\b \x01(\bR\tavailable\"T\n" +
+	"\tavailable\x18\b \x01(\bR\tavailable\x12&\n" +
+	"\x0fmax_per_shopper\x18\t \x01(\x05R\rmaxPerShopper\"T\n" +
 	"\x14CreateProductRequest\x12<\n" +
 	"\aproduct\x18\x01 \x01(\v2\x1a.larder.product.v1.ProductB\x06\xbaH\x03\xc8\x01\x01R\aproduct\"\x91\x01\n" +
 	"\x14UpdateProductRequest\x12<\n" +

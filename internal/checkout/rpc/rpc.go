@@ -33,6 +33,12 @@ func (c Carts) Quote(ctx context.Context, id string) (checkout.Quote, error) {
 			quote.NotSold = append(quote.NotSold, item.GetProductId())
 			continue
 		}
+		if limit := item.GetMaxPerShopper(); limit > 0 {
+			if quote.MaxPerShopper == nil {
+				quote.MaxPerShopper = map[string]int64{}
+			}
+			quote.MaxPerShopper[item.GetProductId()] = int64(limit)
+		}
 		quote.Lines = append(quote.Lines, pricing.Line{
 			ProductID: item.GetProductId(), Name: item.GetName(), Quantity: int64(item.GetQuantity()),
 			UnitPrice: money.FromProto(item.GetUnitPrice()), TaxRateBPS: int64(item.GetTaxRateBps()),

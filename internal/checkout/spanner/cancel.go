@@ -2,6 +2,7 @@ package spanner
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"cloud.google.com/go/spanner"
@@ -13,11 +14,13 @@ import (
 	outboxspanner "larder.dev/internal/outbox/spanner"
 	"larder.dev/internal/payment"
 	paymentspanner "larder.dev/internal/payment/spanner"
+	"larder.dev/internal/stock"
 	stockspanner "larder.dev/internal/stock/spanner"
 )
 
 // Cancel implements checkout.Books (rule 8). Its reads lock the order with its payment and, shared with all commits of the store, the
-// epoch. The event's times are this process's: the commit's own is known only afterwards.
+// epoch. What the ledger gets back is what it was sold: the frozen checkout's lines. The event's times are this process's: the commit's
+// own is known only afterwards.
 func (b *Books) Cancel(ctx context.Context, id string, cancellation checkout.Cancellation, attendAfter time.Time) error {
 	_, err := b.client.ReadWriteTransaction(ctx, func(ctx context.Context, txn *spanner.ReadWriteTransaction) error {
 		sold, err := orderspanner.Whole(ctx, txn, id)
@@ -49,11 +52,14 @@ func (b *Books) Cancel(ctx context.Context, id string, cancellation checkout.Can
 			mutations = append(mutations, voiding)
 			cancelled.Payment.State = order.PaymentState(payment.Voiding)
 		}
-		lines := checkout.StockLines(sold.Lines, sold.Slot)
+		lines, err := soldLines(ctx, txn, id)
+		if err != nil {
+			return err
+		}
 		mutations = append(mutations, stockspanner.Cancellation(sold.StoreID, id, epoch, lines, cancellation.For, cancellation.Reason)...)
 		told, err := orderspanner.Told(ctx, cancelled, &orderpb.OrderCancelled{
 			Order: cancelled.Proto(), Version: cancelled.Version, Reason: cancellation.Reason,
-			StockEntryId: stockspanner.CancellationID(id), StockEpoch: int64(epoch),
+			StockEntryId: stockspanner.CancellationID(id), StockEpoch: int64(epoch), StockTaken: takenProto(lines),
 		})
 		if err != nil {
 			return err
@@ -61,4 +67,25 @@ func (b *Books) Cancel(ctx context.Context, id string, cancellation checkout.Can
 		return txn.BufferWrite(append(mutations, outboxspanner.Insert(told)))
 	})
 	return err
+}
+
+// soldLines are what an order's commit took from the ledger.
+func soldLines(ctx context.Context, txn *spanner.ReadWriteTransaction, id string) ([]stock.Line, error) {
+	row, err := paymentspanner.Read(ctx, txn, id)
+	if err != nil {
+		return nil, err
+	}
+	if row == nil {
+		return nil, fmt.Errorf("order %s has no payment", id)
+	}
+	frozen, err := checkout.Thaw(row)
+	return frozen.StockLines(), err
+}
+
+func takenProto(lines []stock.Line) []*orderpb.StockTaken {
+	all := make([]*orderpb.StockTaken, 0, len(lines))
+	for _, line := range lines {
+		all = append(all, &orderpb.StockTaken{ProductId: line.ProductID, Quantity: line.Quantity})
+	}
+	return all
 }

@@ -66,22 +66,24 @@ type StoreRow struct {
 
 // ProductRow is a product with its prices and its assortment.
 type ProductRow struct {
-	ProductID   string     `json:"product_id"`
-	Name        string     `json:"name"`
-	BrandID     *string    `json:"brand_id"`
-	CategoryID  string     `json:"category_id"`
-	Description string     `json:"description"`
-	Size        string     `json:"size"`
-	GTIN        string     `json:"gtin"`
-	Tags        []string   `json:"tags"`
-	ImageURI    string     `json:"image_uri"`
-	Status      string     `json:"status"`
-	Currency    string     `json:"currency"`
-	TaxRateBPS  int64      `json:"tax_rate_bps"`
-	Cost        *int64     `json:"cost"`
-	Popularity  int64      `json:"popularity"`
-	Prices      []PriceRow `json:"prices"`
-	StoreIDs    []string   `json:"store_ids"`
+	ProductID   string   `json:"product_id"`
+	Name        string   `json:"name"`
+	BrandID     *string  `json:"brand_id"`
+	CategoryID  string   `json:"category_id"`
+	Description string   `json:"description"`
+	Size        string   `json:"size"`
+	GTIN        string   `json:"gtin"`
+	Tags        []string `json:"tags"`
+	ImageURI    string   `json:"image_uri"`
+	Status      string   `json:"status"`
+	Currency    string   `json:"currency"`
+	TaxRateBPS  int64    `json:"tax_rate_bps"`
+	Cost        *int64   `json:"cost"`
+	Popularity  int64    `json:"popularity"`
+	// MaxPerShopper is how many units one shopper may buy in a day; 0: no limit.
+	MaxPerShopper int64      `json:"max_per_shopper"`
+	Prices        []PriceRow `json:"prices"`
+	StoreIDs      []string   `json:"store_ids"`
 }
 
 // PriceRow is a price; nil StoreID: everyday.

@@ -35,7 +35,7 @@ func snapshot(products int) postgres.Snapshot {
 	for i := range products {
 		s.Products = append(s.Products, postgres.ProductRow{
 			ProductID: fmt.Sprintf("p-%06d", i), Name: fmt.Sprintf("Product %d", i), BrandID: at("greenlatch"), CategoryID: "fruit",
-			Tags: []string{"vegan"}, Status: "active", Currency: "GBP", TaxRateBPS: 2000, Cost: at(int64(50)), Popularity: 7,
+			Tags: []string{"vegan"}, Status: "active", Currency: "GBP", TaxRateBPS: 2000, Cost: at(int64(50)), Popularity: 7, MaxPerShopper: int64(i % 3),
 			Prices: []postgres.PriceRow{
 				{ValidFrom: opening, MinorUnits: 100 + int64(i)}, {StoreID: at("soho"), ValidFrom: opening, MinorUnits: 90 + int64(i)},
 				{ValidFrom: opening.AddDate(100, 0, 0), MinorUnits: 1},

@@ -68,7 +68,7 @@ func readProduct(ctx context.Context, q querier, id string) (product.Product, er
 func scanProduct(row pgx.Row) (product.Product, error) {
 	var p product.Product
 	err := row.Scan(&p.ID, &p.Name, &p.BrandID, &p.Brand, &p.CategoryID, &p.Description, &p.Size, &p.GTIN, &p.Tags, &p.ImageURI,
-		&p.Status, &p.Price.Currency, &p.Price.Minor, &p.TaxRateBPS, &p.StoreIDs, &p.CreateTime, &p.UpdateTime, &p.Version)
+		&p.Status, &p.Price.Currency, &p.Price.Minor, &p.TaxRateBPS, &p.StoreIDs, &p.CreateTime, &p.UpdateTime, &p.Version, &p.MaxPerShopper)
 	return p, err
 }
 
@@ -113,7 +113,8 @@ func (s *Store) Offers(ctx context.Context, storeID string, productIDs []string)
 
 func scanOffer(row pgx.Row) (product.Offer, error) {
 	var o product.Offer
-	err := row.Scan(&o.ProductID, &o.Name, &o.Size, &o.ImageURI, &o.Price.Currency, &o.Price.Minor, &o.TaxRateBPS, &o.Sold, &o.Available)
+	err := row.Scan(&o.ProductID, &o.Name, &o.Size, &o.ImageURI, &o.Price.Currency, &o.Price.Minor, &o.TaxRateBPS, &o.Sold, &o.Available,
+		&o.MaxPerShopper)
 	return o, err
 }
 

@@ -109,6 +109,9 @@ type Product struct {
 	Tags        []string `json:"tags"`
 	Status      string   `json:"status"`
 	Popularity  int64    `json:"popularity"`
+	// MaxPerShopper is how many units one shopper may buy in a day; 0: no
+	// limit.
+	MaxPerShopper int64 `json:"max_per_shopper"`
 }
 
 // Offers is what differs by store and by time. A store sells every product

@@ -158,6 +158,7 @@ func (c *Catalogue) validateProduct(f *faults, brands map[string]bool, p Product
 	f.check(minMargin <= m && m <= maxMargin, "product %q: margin %d permille is not in %d to %d", p.ID, m, minMargin, maxMargin)
 	f.check(p.Status == "active", "product %q: status %q", p.ID, p.Status)
 	f.check(0 <= p.Popularity && p.Popularity <= 1000, "product %q: popularity %d", p.ID, p.Popularity)
+	f.check(0 <= p.MaxPerShopper && p.MaxPerShopper <= 99, "product %q: %d for each shopper", p.ID, p.MaxPerShopper)
 	for i, tag := range p.Tags {
 		f.check(slices.Contains(tags, tag), "product %q: unknown tag %q", p.ID, tag)
 		f.check(!slices.Contains(p.Tags[:i], tag), "product %q: tag %q twice", p.ID, tag)

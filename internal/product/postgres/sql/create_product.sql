@@ -1,8 +1,9 @@
 -- One statement, so that triggers compute the document once, of all of it. Empty $15: every store sells the product.
 with added as (
     insert into products.products
-        (product_id, name, brand_id, category_id, description, size, gtin, tags, image_uri, status, currency, tax_rate_bps, cost)
-    values ($1, $2, nullif($3, ''), $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+        (product_id, name, brand_id, category_id, description, size, gtin, tags, image_uri, status, currency, tax_rate_bps, cost,
+            max_per_shopper)
+    values ($1, $2, nullif($3, ''), $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $16)
     returning product_id
 ), priced as (
     insert into products.prices (product_id, minor_units) select a.product_id, $14 from added a

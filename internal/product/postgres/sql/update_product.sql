@@ -2,7 +2,7 @@
 with changed as (
     update products.products
     set name = $2, brand_id = nullif($3, ''), category_id = $4, description = $5, size = $6, gtin = $7, tags = $8, image_uri = $9,
-        status = $10, currency = $11, tax_rate_bps = $12, cost = coalesce($13, cost)
+        status = $10, currency = $11, tax_rate_bps = $12, cost = coalesce($13, cost), max_per_shopper = $16
     where product_id = $1
 ), priced as (
     insert into products.prices (product_id, minor_units) select $1, $14::bigint where $14::bigint is not null
