@@ -3,6 +3,7 @@ package checkout
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"larder.dev/internal/chaos"
 	"larder.dev/internal/fault"
@@ -34,5 +35,5 @@ func (s *Service) Cancel(ctx context.Context, id string, cancellation Cancellati
 
 // ErrNoEpoch is UNAVAILABLE: without its store's epoch nothing commits (rule 4).
 func ErrNoEpoch(store string) error {
-	return fault.Unavailable.New("store %s has no stock loaded", store)
+	return fault.Unavailable.New("store %s has no stock loaded", store).WithRetryAfter(time.Second)
 }

@@ -5,9 +5,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	checkoutpb "larder.dev/api/checkout/v1"
 	orderpb "larder.dev/api/order/v1"
@@ -108,6 +110,9 @@ func resumed(outcome Outcome, known, refused bool) checkoutpb.Checkout_State {
 	}
 }
 
+// lookAgain is how long a shopper waits before another look at a checkout whose outcome isn't known.
+const lookAgain = 2 * time.Second
+
 // lookAfter is how many holds or payments a call looks after if it doesn't say.
 const lookAfter = 100
 
@@ -143,6 +148,9 @@ func (s *Server) CancelOrder(ctx context.Context, r *checkoutpb.CancelOrderReque
 
 func (s *Server) answer(ctx context.Context, id string, outcome Outcome) (*checkoutpb.Checkout, error) {
 	checkout := &checkoutpb.Checkout{CheckoutId: id, State: outcome.State.proto(), ActionUrl: outcome.ActionURL}
+	if outcome.State == Processing {
+		checkout.RetryAfter = durationpb.New(lookAgain)
+	}
 	checkout.Order = outcome.Order
 	if outcome.State == Confirmed && outcome.Order == nil {
 		var err error
