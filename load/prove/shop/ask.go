@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"math/rand/v2"
 	"net/http"
-	"time"
 )
 
 // finalReasons are the refusals after which a checkout's key never comes to anything else.
@@ -89,10 +88,12 @@ type checkoutJSON struct {
 }
 
 // post asks for a checkout by one of its bodies.
-func (d *Day) post(ctx context.Context, c *Checkout, wish int, timeout time.Duration) Answer {
-	return d.ask(ctx, c, wish, request{
-		method: http.MethodPost, path: "/v1/checkouts", key: c.Key, body: c.Wishes[wish].body(), timeout: timeout,
-	})
+func (d *Day) post(ctx context.Context, c *Checkout, wish int) Answer {
+	return d.ask(ctx, c, wish, c.request(wish))
+}
+
+func (c *Checkout) request(wish int) request {
+	return request{method: http.MethodPost, path: "/v1/checkouts", key: c.Key, body: c.Wishes[wish].body()}
 }
 
 // look asks what a checkout has come to, by its id.
@@ -100,13 +101,20 @@ func (d *Day) look(ctx context.Context, c *Checkout, id string) Answer {
 	return d.ask(ctx, c, -1, request{method: http.MethodGet, path: "/v1/checkouts/" + id})
 }
 
-// ask waits for its turn, sends a request, and writes the answer down. The crowd waits for nobody.
+// ask waits for its turn, sends a request, and writes the answer down. The crowd waits for nobody. When ctx ends while it waits, nothing is
+// sent; what was sent is waited for.
 func (d *Day) ask(ctx context.Context, c *Checkout, wish int, r request) Answer {
-	if c.Behaviour != crowd {
-		d.checkouts <- struct{}{}
-		defer func() { <-d.checkouts }()
+	if c.Behaviour != crowd && !d.checkouts.enter(ctx) {
+		return Answer{}
 	}
-	reply := d.client.as(ctx, c.person, r)
+	reply := d.client.as(context.WithoutCancel(ctx), c.person, r)
+	if c.Behaviour != crowd {
+		took := reply.end.Sub(reply.start)
+		if r.timeout != 0 || (reply.status == 0 && took < quick) { // given up early, or cut off
+			took = 0
+		}
+		d.checkouts.leave(took)
+	}
 	answer := readCheckout(reply)
 	if ours[answer.Reason] {
 		d.history.wrong("checkout %s: %d %.500s", c.Key, reply.status, reply.body)
@@ -174,7 +182,7 @@ func (d *Day) askAgain(ctx context.Context, c *Checkout) bool {
 			return answer.final()
 		}
 	}
-	return d.post(ctx, c, c.standing(), 0).final()
+	return d.post(ctx, c, c.standing()).final()
 }
 
 // standing is the body that the key belongs to: the first, unless that was told to be another's.

@@ -274,7 +274,7 @@ func (b *buyer) plain(ctx context.Context, c *Checkout) { b.pursue(ctx, c, nil) 
 func (b *buyer) pursue(ctx context.Context, c *Checkout, act func(ctx context.Context, url string) bool) {
 	wait := newBackoff(b.random)
 	for acted := false; ; {
-		answer := b.day.post(context.WithoutCancel(ctx), c, c.standing(), 0)
+		answer := b.day.post(ctx, c, c.standing())
 		if answer.final() {
 			return
 		}
@@ -294,7 +294,9 @@ func (b *buyer) pursue(ctx context.Context, c *Checkout, act func(ctx context.Co
 // impatient gives the first request up early, asks again at once, and goes on.
 func (b *buyer) impatient(ctx context.Context, c *Checkout) {
 	for range 1 + b.random.IntN(2) {
-		b.day.post(context.WithoutCancel(ctx), c, 0, 5*time.Millisecond+time.Duration(b.random.Int64N(int64(250*time.Millisecond))))
+		r := c.request(0)
+		r.timeout = 5*time.Millisecond + time.Duration(b.random.Int64N(int64(250*time.Millisecond)))
+		b.day.ask(ctx, c, 0, r)
 	}
 	b.plain(ctx, c)
 }
@@ -303,7 +305,7 @@ func (b *buyer) impatient(ctx context.Context, c *Checkout) {
 func (b *buyer) doubleClick(ctx context.Context, c *Checkout) {
 	var clicks sync.WaitGroup
 	for range 2 {
-		clicks.Go(func() { b.day.post(context.WithoutCancel(ctx), c, 0, 0) })
+		clicks.Go(func() { b.day.post(ctx, c, 0) })
 	}
 	clicks.Wait()
 	if _, _, ok := c.Final(); !ok {
@@ -313,12 +315,12 @@ func (b *buyer) doubleClick(ctx context.Context, c *Checkout) {
 
 // poller asks once, and then looks, if it was told where.
 func (b *buyer) poller(ctx context.Context, c *Checkout) {
-	if b.day.post(context.WithoutCancel(ctx), c, 0, 0).final() {
+	if b.day.post(ctx, c, 0).final() {
 		return
 	}
 	wait := newBackoff(b.random)
 	for id := c.ID(); id != ""; {
-		answer := b.day.look(context.WithoutCancel(ctx), c, id)
+		answer := b.day.look(ctx, c, id)
 		if answer.Kind == NotFound {
 			break
 		}
@@ -337,18 +339,23 @@ func (b *buyer) changedBody(ctx context.Context, c *Checkout) {
 	if b.random.IntN(3) == 0 {
 		var clicks sync.WaitGroup
 		for wish := range c.Wishes {
-			clicks.Go(func() { b.day.post(context.WithoutCancel(ctx), c, wish, 0) })
+			clicks.Go(func() { b.day.post(ctx, c, wish) })
 		}
 		clicks.Wait()
 	}
 	b.plain(ctx, c)
-	b.day.post(context.WithoutCancel(ctx), c, 1-c.standing(), 0)
+	b.day.post(ctx, c, 1-c.standing())
 }
 
-// changedCart changes the cart while the checkout runs.
+// changedCart changes the cart while the checkout runs, which may have read it by then, or not.
 func (b *buyer) changedCart(ctx context.Context, c *Checkout) {
+	sent := make(chan struct{})
+	r := c.request(0)
+	r.sending = sync.OnceFunc(func() { close(sent) })
 	var both sync.WaitGroup
-	both.Go(func() { b.day.post(context.WithoutCancel(ctx), c, 0, 0) })
+	both.Go(func() { b.day.ask(ctx, c, 0, r); r.sending() })
+	<-sent
+	pauseFor(ctx, time.Duration(b.random.Int64N(int64(200*time.Millisecond))))
 	line := c.Wishes[0].Lines[b.random.IntN(len(c.Wishes[0].Lines))]
 	changed := b.put(context.WithoutCancel(ctx), line.Product, line.Quantity%3+1)
 	both.Wait()

@@ -41,6 +41,7 @@ type request struct {
 	token, key   string
 	body         any
 	timeout      time.Duration // patience if 0
+	sending      func()        // told right before it is sent; nil for nobody
 }
 
 // reply is what came back. Status 0: nothing did.
@@ -104,6 +105,9 @@ func (c *client) send(ctx context.Context, r request) reply {
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	if r.sending != nil {
+		r.sending()
+	}
 	answer := reply{start: time.Now()}
 	status, body, err := c.exchange(ctx, r)
 	answer.end = time.Now()

@@ -112,7 +112,7 @@ func (d *Deed) Told(kind Kind) (at time.Time, ok bool) {
 	return at, ok
 }
 
-// Began is when the first request was sent; zero if none was.
+// Began is when the first request was sent; zero if none was: then it came to nothing.
 func (d *Deed) Began() time.Time {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -251,7 +251,7 @@ func (h *History) open(d *Day) []func(ctx context.Context) bool {
 	defer h.mu.Unlock()
 	var again []func(ctx context.Context) bool
 	for _, c := range h.Checkouts {
-		if _, _, ok := c.Final(); !ok {
+		if _, _, ok := c.Final(); !ok && !c.Began().IsZero() {
 			again = append(again, func(ctx context.Context) bool { return d.askAgain(ctx, c) })
 		}
 	}

@@ -48,9 +48,9 @@ type Config struct {
 	Products int
 	// Staff is how many of the staff pick and pack at once, 4 if 0.
 	Staff int
-	// Requests and Checkouts bound how many requests to carts, and to checkouts, shoppers have on the way at once; 12 and 48 if 0. So a slow
-	// machine slows the shoppers down.
-	Requests, Checkouts int
+	// Carts and Checkouts bound how many carts shoppers fill at once, and how many requests for checkouts they have on the way; 12 and 64 if
+	// 0. A slow machine slows the shoppers down further.
+	Carts, Checkouts int
 	// Operator is the e-mail address of an account with that role, and Password its password; empty: the seed's.
 	Operator, Password string
 	Log                *slog.Logger
@@ -61,8 +61,8 @@ func (c Config) withDefaults() Config {
 	c.Crowd = cmp.Or(c.Crowd, 1000)
 	c.Products = min(max(cmp.Or(c.Products, 36), 26), 90)
 	c.Staff = cmp.Or(c.Staff, 4)
-	c.Requests = cmp.Or(c.Requests, 12)
-	c.Checkouts = cmp.Or(c.Checkouts, 48)
+	c.Carts = cmp.Or(c.Carts, 12)
+	c.Checkouts = cmp.Or(c.Checkouts, 64)
 	c.Operator = cmp.Or(c.Operator, "operator@larder.example")
 	c.Password = cmp.Or(c.Password, "larder-demo-1")
 	if c.Log == nil {
@@ -179,7 +179,8 @@ type Day struct {
 	hotStore  string
 	warehouse *warehouse
 
-	carts, checkouts chan struct{} // bound what is on the way
+	carts     chan struct{} // bounds how many are filled at once
+	checkouts *gate
 
 	mu    sync.Mutex
 	short map[string]map[string]bool // by store: what shoppers were told is sold out
@@ -193,7 +194,7 @@ func (s *Shop) NewDay(ctx context.Context, number int, place Place) (*Day, error
 	d := &Day{
 		shop: s, number: number, place: place, log: s.config.Log.With("day", number), client: newClient(place.Edge),
 		history: &History{}, random: rand.New(rand.NewPCG(s.config.Seed, uint64(number))),
-		carts: make(chan struct{}, s.config.Requests), checkouts: make(chan struct{}, s.config.Checkouts),
+		carts: make(chan struct{}, s.config.Carts), checkouts: newGate(s.config.Checkouts),
 		short: map[string]map[string]bool{}, slots: map[string][]*slot{}, confirmed: make(chan *Checkout, 64),
 	}
 	chosen := d.random.Perm(len(s.products))[:s.config.Products+1]
@@ -261,7 +262,7 @@ func (d *Day) Finish(ctx context.Context) (open int, err error) {
 	for _, again := range d.history.open(d) {
 		group.Go(func() error {
 			wait := newBackoff(d.fork(2000))
-			for ctx.Err() == nil && !again(context.WithoutCancel(ctx)) {
+			for ctx.Err() == nil && !again(ctx) {
 				wait.pause(ctx)
 			}
 			return nil
