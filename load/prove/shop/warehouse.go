@@ -57,6 +57,8 @@ func (w *warehouse) publish(ctx context.Context, a *Adjustment) error {
 	if err != nil {
 		return fmt.Errorf("encode a delivery: %w", err)
 	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	_, err = w.client.TopicAdminClient.Publish(ctx, &pubsubpb.PublishRequest{
 		Topic: w.topic,
 		Messages: []*pubsubpb.PubsubMessage{{Data: data, Attributes: map[string]string{
