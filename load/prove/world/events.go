@@ -30,18 +30,18 @@ type echo struct {
 	copies map[string]bool // ids of what it published itself, until it hears them
 }
 
-// repeatEvents begins to publish order events and payment events again.
-func (s *Storm) repeatEvents(ctx context.Context) error {
+// listen begins to listen to order events and payment events.
+func (s *Storm) listen(ctx context.Context) ([]*echo, error) {
+	var all []*echo
 	for _, topic := range []string{"order-events", "payment-events"} {
 		e := &echo{storm: s, topic: topic, copies: map[string]bool{}}
 		err := putPubSub(ctx, e.subscription(), map[string]any{"topic": "projects/" + project + "/topics/" + topic, "ackDeadlineSeconds": 10})
 		if err != nil {
-			return err
+			return nil, err
 		}
-		rng := s.round.fork()
-		s.work.Go(func() { e.run(ctx, rng) })
+		all = append(all, e)
 	}
-	return nil
+	return all, nil
 }
 
 func (e *echo) subscription() string {
@@ -58,7 +58,7 @@ func (e *echo) run(ctx context.Context, rng *rand.Rand) {
 		if time.Now().Before(next) || len(e.heard) == 0 {
 			continue
 		}
-		next = time.Now().Add(e.storm.every(3*time.Second + rand.N(4*time.Second)))
+		next = time.Now().Add(e.storm.every(4*time.Second + time.Duration(rng.Int64N(int64(4*time.Second)))))
 		n, err := e.publish(ctx, rng)
 		if err != nil {
 			e.storm.warn(ctx, fmt.Errorf("publish to %s again: %w", e.topic, err))

@@ -131,7 +131,7 @@ func hit(ctx context.Context, all []*instance, point string, limit time.Duration
 func (s *Storm) arm(rng *rand.Rand, order string) (point string, all []*instance) {
 	s.mu.Lock()
 	points := slices.DeleteFunc(slices.Clone(s.tally.AllPoints), func(point string) bool {
-		return s.armed[point] || slices.Contains(rebuildPoints, point)
+		return s.armed[point]
 	})
 	s.mu.Unlock()
 	if order == "stop" {

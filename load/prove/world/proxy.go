@@ -126,6 +126,17 @@ func (p *proxy) cut(which func(*pair) bool) int {
 	return n
 }
 
+// count returns how many connections lead to each address.
+func (p *proxy) count() map[string]int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	has := map[string]int{}
+	for pair := range p.pairs {
+		has[pair.route.address]++
+	}
+	return has
+}
+
 func (p *proxy) accept() {
 	for {
 		client, err := p.listener.Accept()

@@ -14,7 +14,8 @@ import (
 const (
 	failoverLimit = 15 * time.Second
 	splitFor      = 4 * time.Second // a time in which both servers are masters to somebody
-	rebuildLimit  = 4 * time.Second // for somebody to load the stock anew
+	// rebuildLimit is for the stock to be loaded anew by those who are left: one that dies with the rebuilders' lock keeps it for 5 s.
+	rebuildLimit = 8 * time.Second
 )
 
 // breakRedis breaks the stock's Redis in one of four ways. Each makes the stores' stock be loaded anew, and those who do it are killed at

@@ -33,10 +33,10 @@ var functions = []string{
 
 // schedule is often, so that what is left behind is found within a round.
 const schedule = `[
-  {"function": "ReapCheckouts", "every": "2s"},
-  {"function": "ReconcilePayments", "every": "3s"},
-  {"function": "ReconcileStock", "every": "10s"},
-  {"function": "FoldLedger", "every": "5s"}
+  {"function": "ReapCheckouts", "every": "3s"},
+  {"function": "ReconcilePayments", "every": "15s"},
+  {"function": "ReconcileStock", "every": "15s"},
+  {"function": "FoldLedger", "every": "10s"}
 ]
 `
 
@@ -92,21 +92,22 @@ type service struct {
 	rng       *rand.Rand
 }
 
-// pick finds a living instance for a new connection.
+// pick finds, for a new connection, the living instance that has the fewest.
 func (s *service) pick() (route, bool) {
-	var alive []int
-	for i, instance := range s.instances {
-		if instance.isUp() && !instance.asleep.Load() {
-			alive = append(alive, i)
+	has := s.proxy.count()
+	var best *instance
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, i := range s.rng.Perm(len(s.instances)) {
+		candidate := s.instances[i]
+		if candidate.isUp() && !candidate.asleep.Load() && (best == nil || has[candidate.address] < has[best.address]) {
+			best = candidate
 		}
 	}
-	if len(alive) == 0 {
+	if best == nil {
 		return route{}, false
 	}
-	s.mu.Lock()
-	i := alive[s.rng.IntN(len(alive))]
-	s.mu.Unlock()
-	return route{address: s.instances[i].address, toServer: &s.instances[i].deaf}, true
+	return route{address: best.address, toServer: &best.deaf}, true
 }
 
 // link is the way to one of the stock's servers for Sentinels and its replica.
@@ -277,7 +278,7 @@ func (r *Round) startPrograms(ctx context.Context) error {
 		{"checkout", checkoutPort, checkouts, true, true, variables{"HOLD_FOR": HoldFor.String(), "VOID_RETRY": VoidRetry.String()}},
 		{"payment", paymentPort, payments, false, true, provider},
 		{"order", orderPort, orders, false, true, nil},
-		{"relay", relayPort, relays, true, false, variables{"RELAY_LEASE": "3s", "RELAY_MAX_PAUSE": "250ms"}},
+		{"relay", relayPort, relays, true, false, variables{"RELAY_LEASE": "3s", "RELAY_MIN_PAUSE": "300ms"}},
 	} {
 		service := &service{rng: r.fork()}
 		for i := range s.n {
@@ -298,8 +299,7 @@ func (r *Round) startPrograms(ctx context.Context) error {
 			started = append(started, instance.process)
 		}
 		if s.balancing {
-			var err error
-			if service.proxy, err = r.listen(s.name, at(s.port, 0), service.pick); err != nil {
+			if err := r.balance(service, s.name, at(s.port, 0)); err != nil {
 				return err
 			}
 		}
@@ -348,6 +348,17 @@ func (r *Round) instance(name, binary string, port int, own ...variables) (*inst
 	})...)
 	program.command = func() []string { return []string{r.world.bin(binary)} }
 	return &instance{process: r.start(program), chaos: chaos}, nil
+}
+
+// balance puts a service behind one address.
+func (r *Round) balance(s *service, name, address string) (err error) {
+	known := make(chan struct{})
+	s.proxy, err = r.listen(name, address, func() (route, bool) {
+		<-known // a connection may come before the proxy is known here
+		return s.pick()
+	})
+	close(known)
+	return err
 }
 
 // openView makes a process's way to the stock's Redis.

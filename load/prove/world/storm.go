@@ -61,7 +61,7 @@ type Storm struct {
 	busy   map[*instance]bool // an order at a time for each process
 }
 
-// Storm begins to break things until ctx ends. Intensity 1 is some two faults a second; twice as much has half the pauses.
+// Storm begins to break things until ctx ends. Intensity 1 is more than a fault a second; with 2, pauses are half as long.
 // What happens is drawn from the world's seed and the round's number; when, depends on the machine too.
 func (r *Round) Storm(ctx context.Context, intensity float64) (*Storm, error) {
 	points, err := r.points()
@@ -73,21 +73,26 @@ func (r *Round) Storm(ctx context.Context, intensity float64) (*Storm, error) {
 		every: func(pause time.Duration) time.Duration { return time.Duration(float64(pause) / intensity) },
 	}
 	s.tally.AllPoints = points
+	echoes, err := s.listen(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, echo := range echoes {
+		rng := r.fork()
+		s.work.Go(func() { echo.run(ctx, rng) })
+	}
 	for range killers {
-		s.repeat(ctx, 800*time.Millisecond, s.killAtPoint)
+		s.repeat(ctx, 1200*time.Millisecond, s.killAtPoint)
 	}
-	s.repeat(ctx, 9*time.Second, s.stopAtPoint)
-	s.repeat(ctx, 6*time.Second, s.killAny)
-	s.repeat(ctx, 9*time.Second, s.stopAny)
-	s.repeat(ctx, 8*time.Second, s.jumpClock)
-	s.repeat(ctx, 12*time.Second, s.breakRedis)
-	s.repeat(ctx, 6*time.Second, s.breakSpanner)
-	s.repeat(ctx, 3*time.Second, s.breakProvider)
-	s.repeat(ctx, 10*time.Second, s.breakWebhooks)
-	s.repeat(ctx, 7*time.Second, s.cutConnections)
-	if err := s.repeatEvents(ctx); err != nil {
-		return s, err
-	}
+	s.repeat(ctx, 12*time.Second, s.stopAtPoint)
+	s.repeat(ctx, 12*time.Second, s.killAny)
+	s.repeat(ctx, 15*time.Second, s.stopAny)
+	s.repeat(ctx, 10*time.Second, s.jumpClock)
+	s.repeat(ctx, 25*time.Second, s.breakRedis)
+	s.repeat(ctx, 12*time.Second, s.breakSpanner)
+	s.repeat(ctx, 4*time.Second, s.breakProvider)
+	s.repeat(ctx, 12*time.Second, s.breakWebhooks)
+	s.repeat(ctx, 10*time.Second, s.cutConnections)
 	return s, nil
 }
 
@@ -96,7 +101,7 @@ func (r *Round) Storm(ctx context.Context, intensity float64) (*Storm, error) {
 func (s *Storm) repeat(ctx context.Context, pause time.Duration, fault func(ctx context.Context, rng *rand.Rand)) {
 	rng := s.round.fork()
 	s.work.Go(func() {
-		for wait(ctx, s.every(pause/2+rand.N(pause))) {
+		for wait(ctx, s.every(pause/2+time.Duration(rng.Int64N(int64(pause))))) {
 			fault(ctx, rng)
 		}
 	})
@@ -277,14 +282,15 @@ func (s *Storm) jumpClock(ctx context.Context, rng *rand.Rand) {
 // cutConnections ends connections that somebody has, to a service or to the stock's Redis.
 func (s *Storm) cutConnections(_ context.Context, rng *rand.Rand) {
 	var all []*proxy
-	for _, name := range slices.Sorted(maps.Keys(s.round.services)) {
-		if service := s.round.services[name]; service.proxy != nil {
+	for _, service := range s.round.services {
+		if service.proxy != nil {
 			all = append(all, service.proxy)
 		}
 	}
 	for _, v := range s.round.views {
 		all = append(all, v.proxy)
 	}
+	slices.SortFunc(all, func(a, b *proxy) int { return cmp.Compare(a.name, b.name) })
 	chosen := all[rng.IntN(len(all))]
 	n := chosen.cut(func(*pair) bool { return rng.IntN(2) == 0 })
 	if n > 0 {

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,6 +27,9 @@ const (
 	scriptLimit = 15 * time.Second
 )
 
+// LogFile is the file in the state folder that its owner logs to.
+const LogFile = "prove.log"
+
 // Config says what a world is made of.
 type Config struct {
 	Seed uint64
@@ -41,6 +45,7 @@ type World struct {
 	config    Config
 	log       *slog.Logger
 	lock      *os.File
+	guard     net.Listener // keeps a second world, of another folder, from the ports
 	sup       *supervisor
 	processes []*process
 	emulator  string // Spanner's program
@@ -90,11 +95,19 @@ func New(ctx context.Context, config Config) (_ *World, err error) {
 // Close ends everything.
 func (w *World) Close() error {
 	w.sup.close(w.processes)
-	return w.lock.Close()
+	return errors.Join(w.guard.Close(), w.lock.Close())
 }
 
-// take makes the folder this world's own, and ends what a killed prover left running.
-func (w *World) take(ctx context.Context) error {
+// take makes the folder and the ports this world's own, and ends what a killed prover left running.
+func (w *World) take(ctx context.Context) (err error) {
+	if w.guard, err = net.Listen("tcp", at(0, 0)); err != nil {
+		return fmt.Errorf("another prover runs on this machine: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			_ = w.guard.Close()
+		}
+	}()
 	if err := os.MkdirAll(w.config.Dir, 0o755); err != nil {
 		return fmt.Errorf("make the state folder: %w", err)
 	}
@@ -115,7 +128,7 @@ func (w *World) take(ctx context.Context) error {
 		return errors.Join(fmt.Errorf("read the state folder: %w", err), lock.Close())
 	}
 	for _, entry := range entries {
-		if slices.Contains([]string{"lock", "bin"}, entry.Name()) {
+		if slices.Contains([]string{"lock", "bin", LogFile}, entry.Name()) {
 			continue
 		}
 		if err := os.RemoveAll(filepath.Join(w.config.Dir, entry.Name())); err != nil {
@@ -159,7 +172,7 @@ func (w *World) find(ctx context.Context) error {
 		return fmt.Errorf("look for the emulators: %d lines instead of 3: %q", len(lines), output)
 	}
 	w.emulator = lines[0]
-	w.pubsub = []string{lines[2], "-Xmx1g", "-XX:+UseSerialGC",
+	w.pubsub = []string{lines[2], "-Xmx1g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
 		"-Djava.util.logging.config.file=" + filepath.Join(w.config.Root, "local/components/pubsub.logging"), "-jar", lines[1]}
 	return nil
 }
