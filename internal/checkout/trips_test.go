@@ -2,7 +2,7 @@ package checkout_test
 
 import (
 	"context"
-	"fmt"
+	"maps"
 	"path"
 	"strings"
 	"sync"
@@ -17,6 +17,7 @@ import (
 	checkoutpb "larder.dev/api/checkout/v1"
 	checkoutredis "larder.dev/internal/checkout/redis"
 	checkoutspanner "larder.dev/internal/checkout/spanner"
+	"larder.dev/internal/fault"
 )
 
 // calls counts what a client asks of Spanner, but for its sessions.
@@ -91,14 +92,32 @@ func (c counted) RecvMsg(m any) error {
 func (s *shop) count() (*spanner.Client, *calls) {
 	s.t.Helper()
 	c := &calls{of: map[string]int{}}
-	config := spanner.ClientConfig{SessionPoolConfig: spanner.SessionPoolConfig{MinOpened: 4, MaxOpened: 20}, DisableNativeMetrics: true}
-	client, err := spanner.NewClientWithConfig(s.t.Context(), s.database.DatabaseName(), config,
-		option.WithGRPCDialOption(grpc.WithChainUnaryInterceptor(c.unary)), option.WithGRPCDialOption(grpc.WithChainStreamInterceptor(c.stream)))
+	return s.connect(20, option.WithGRPCDialOption(grpc.WithChainUnaryInterceptor(c.unary)),
+		option.WithGRPCDialOption(grpc.WithChainStreamInterceptor(c.stream))), c
+}
+
+// connect opens the shop's database once more, for so many transactions at once.
+func (s *shop) connect(sessions uint64, options ...option.ClientOption) *spanner.Client {
+	s.t.Helper()
+	config := spanner.ClientConfig{SessionPoolConfig: spanner.SessionPoolConfig{MinOpened: 1, MaxOpened: sessions}, DisableNativeMetrics: true}
+	client, err := spanner.NewClientWithConfig(s.t.Context(), s.database.DatabaseName(), config, options...)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(client.Close)
-	return client, c
+	return client
+}
+
+// want compares what was counted since the restart, and prints it.
+func (c *calls) want(t *testing.T, of string, rounds, reads, commits int) {
+	t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t.Logf("bench: spanner %s round_trips=%d reads=%d commits=%d", of, c.rounds, c.of["StreamingRead"], c.of["Commit"])
+	want := map[string]int{"StreamingRead": reads, "Commit": commits}
+	if c.rounds != rounds || !maps.Equal(c.of, want) {
+		t.Errorf("%s: %d round trips, %v; want %d, %v", of, c.rounds, c.of, rounds, want)
+	}
 }
 
 // What an order asks of Spanner, from the request to the answer: see Books. The reservation asks nothing of it, nor does the answer, which
@@ -115,13 +134,7 @@ func TestRoundTrips(t *testing.T) {
 	if err != nil || made.GetState() != checkoutpb.Checkout_CONFIRMED {
 		t.Fatalf("%v, %v", made, err)
 	}
-	calls.mu.Lock()
-	reads, commits, all, rounds := calls.of["StreamingRead"], calls.of["Commit"], fmt.Sprint(calls.of), calls.rounds
-	calls.mu.Unlock()
-	t.Logf("bench: spanner round_trips=%d reads=%d commits=%d", rounds, reads, commits)
-	if want := fmt.Sprint(map[string]int{"StreamingRead": 3, "Commit": 2}); all != want || rounds != 4 {
-		t.Errorf("asked of Spanner in %d round trips: %s, want %s in 4", rounds, all, want)
-	}
+	calls.want(t, "order", 4, 3, 2)
 
 	read, err := s.books.Order(t.Context(), made.GetCheckoutId())
 	if err != nil || !proto.Equal(read, made.GetOrder()) {
@@ -131,4 +144,13 @@ func TestRoundTrips(t *testing.T) {
 	if err != nil || !proto.Equal(again, made) {
 		t.Errorf("answered again %v, want %v, %v", again, made, err)
 	}
+
+	// A refusal: the look, and the tombstone, whose transaction looks for a payment that a twin may have initiated (rule 7a).
+	calls.restart()
+	dear := s.message(visa)
+	dear.ExpectedTotal.MinorUnits++
+	if _, err := service.CreateCheckout(service.keyed(t, s.user, "key-0002"), dear); !fault.Is(err, fault.PriceChanged) {
+		t.Errorf("%v", err)
+	}
+	calls.want(t, "refusal", 3, 3, 1)
 }

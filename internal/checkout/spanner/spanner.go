@@ -194,25 +194,38 @@ func confirmed(id string, frozen checkout.Frozen, at time.Time) (order.Order, er
 	}, nil
 }
 
-// Abandon implements checkout.Books (rule 7a).
+// Abandon implements checkout.Books (rule 7a). The first to abandon a checkout takes two calls, since the commit itself finds an order or a
+// tombstone that is there; only then are both rows read.
 func (b *Books) Abandon(ctx context.Context, id string, tombstone checkout.Order, attendAfter time.Time) (standing checkout.Standing, err error) {
+	_, err = b.client.ReadWriteTransaction(ctx, func(ctx context.Context, txn *spanner.ReadWriteTransaction) (err error) {
+		standing = checkout.Standing{Order: &tombstone}
+		if standing.Payment, err = paymentspanner.Read(ctx, txn, id); err != nil {
+			return err
+		}
+		inserted := orderspanner.InsertAbandoned(id, tombstone.UserID, tombstone.StoreID, tombstone.Fingerprint, tombstone.Refusal)
+		if err := txn.BufferWrite(inserted); err != nil {
+			return err
+		}
+		return voiding(txn, standing.Payment, attendAfter)
+	})
+	if spanner.ErrCode(err) != codes.AlreadyExists {
+		return standing, err
+	}
 	_, err = b.client.ReadWriteTransaction(ctx, func(ctx context.Context, txn *spanner.ReadWriteTransaction) (err error) {
 		if standing, err = lookIn(ctx, txn, id); err != nil || standing.Sold() {
 			return err
 		}
-		if standing.Order == nil {
-			standing.Order = &tombstone
-			err := txn.BufferWrite(orderspanner.InsertAbandoned(id, tombstone.UserID, tombstone.StoreID, tombstone.Fingerprint, tombstone.Refusal))
-			if err != nil {
-				return err
-			}
-		}
-		if standing.Payment == nil || standing.Payment.State == payment.Voided || standing.Payment.State == payment.Voiding {
-			return nil
-		}
-		return move(txn, standing.Payment, payment.Voiding, attendAfter)
+		return voiding(txn, standing.Payment, attendAfter)
 	})
 	return standing, err
+}
+
+// voiding moves a payment, if there is one, to VOIDING, unless it is that or VOIDED.
+func voiding(txn *spanner.ReadWriteTransaction, row *payment.Record, attendAfter time.Time) error {
+	if row == nil || row.State == payment.Voided || row.State == payment.Voiding {
+		return nil
+	}
+	return move(txn, row, payment.Voiding, attendAfter)
 }
 
 // ToAttend implements checkout.Books.
