@@ -1,10 +1,10 @@
 # Larder's commands. `make help` lists them.
 PROFILE ?= demo
-export PROFILE ONLY NAME CHECKS PACKAGES TOPIC ID DATA
+export PROFILE ONLY NAME CHECKS PACKAGES TOPIC ID DATA FENCES
 DURATION ?= 25m
 SEED ?= $(shell date +%s)
 
-.PHONY: help demo up down status logs reset run-job products dlq-list dlq-show dlq-replay build generate check check-faults test recovery model prove bench-checkout
+.PHONY: help demo up down status logs reset run-job products dlq-list dlq-show dlq-replay build generate check check-faults test recovery model prove check-prover bench-checkout
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -69,6 +69,9 @@ model: ## explore the checkout protocol's whole model, and see each mutation cau
 
 prove: ## attack the platform for DURATION=25m with SEED=..., then count what was sold and charged (MUTATE=fence: must fail)
 	@go run ./load/prove -duration "$(DURATION)" -seed "$(SEED)" -without "$(MUTATE)"
+
+check-prover: ## build three fences out in turn, or FENCES="a b", and see the prover catch each
+	@local/bin/check-prover.sh
 
 bench-checkout: up ## measure what a checkout costs: reserve against a naive script, round trips, CPU an order, latency
 	@eval "$$(local/env.sh $(PROFILE))" && go run ./load/bench
