@@ -11,8 +11,7 @@ import (
 )
 
 func TestPagesAreComplete(t *testing.T) {
-	docs := seed(t)
-	s := open(t, docs...)
+	s := openFull(t)
 	for _, q := range []search.Query{
 		{Store: "camden"},
 		{Store: "camden", Sort: search.ByPriceAscending},
@@ -86,7 +85,7 @@ func TestPagesWhileTheIndexChanges(t *testing.T) {
 }
 
 func TestPageTokens(t *testing.T) {
-	s := open(t, seed(t)...)
+	s := openFull(t)
 	q := search.Query{Text: "milk", Store: "camden", Brands: []string{"hollinbeck", "cocoa-lantern"}, PageSize: 2}
 	token := s.ask(q).NextPageToken
 	if token == "" || len(token) > 2000 {

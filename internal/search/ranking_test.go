@@ -75,7 +75,7 @@ func TestExactNameComesFirstWhenOutOfStock(t *testing.T) {
 	s := open(t, docs...)
 	var out []document
 	for i, d := range docs {
-		if _, sold := d["prices"].(map[string]int64)["camden"]; sold && i%4 == 0 {
+		if _, sold := d["prices"].(map[string]int64)["camden"]; sold && i%6 == 0 {
 			d["available_in"], d["margin_permille"], d["popularity"], d["revision"] = []string{}, 0, 0, 2
 			out = append(out, d)
 		}
@@ -91,6 +91,35 @@ func TestExactNameComesFirstWhenOutOfStock(t *testing.T) {
 		}
 	}
 	t.Logf("%d of %d products out of stock come first by their exact name", len(out)-missed, len(out))
+}
+
+// In a shop of some size, with every third product out of stock: the first ten of a one-word query are in stock.
+func TestGenericQueriesShowWhatIsInStock(t *testing.T) {
+	docs := seed(t, 3000)
+	for i, d := range docs {
+		if i%3 == 0 {
+			d["available_in"] = []string{}
+		}
+	}
+	s := open(t, docs...)
+	shown, inStock := 0, 0
+	for _, word := range []string{
+		"milk", "bread", "cheese", "butter", "yoghurt", "apples", "onions", "potatoes", "chicken", "sausages", "rice", "pasta", "beans",
+		"soup", "tea", "coffee", "juice", "beer", "wine", "chocolate", "biscuits", "crisps", "cake", "pizza", "cereal", "jam", "salad", "shampoo",
+	} {
+		for _, h := range s.ask(search.Query{Text: word, Store: "camden", PageSize: 10}).Hits {
+			shown++
+			if h.Available {
+				inStock++
+			} else {
+				t.Logf("%q shows %s, which is out of stock, among the first ten", word, h.Name)
+			}
+		}
+	}
+	t.Logf("%d of %d hits among the first ten are in stock", inStock, shown)
+	if shown < 280 || 100*inStock < 95*shown {
+		t.Errorf("%d of %d hits in stock, want 95 %% of 280", inStock, shown)
+	}
 }
 
 func TestBrowsing(t *testing.T) {

@@ -71,7 +71,7 @@ func request(t *testing.T, base, target string) (*http.Response, string) {
 }
 
 func TestREST(t *testing.T) {
-	base := serving(t, open(t, seed(t)...).Service)
+	base := serving(t, openFull(t).Service)
 	res, body := get(t, base, "q=banannas&store=soho&page_size=2")
 	if res.StatusCode != http.StatusOK {
 		t.Fatalf("status %d: %s", res.StatusCode, body)

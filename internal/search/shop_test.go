@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"larder.dev/internal/search/elastic"
 	"larder.dev/internal/search/index"
 	"larder.dev/local/seed/catalogue"
+	"larder.dev/local/seed/generator"
 )
 
 // document is a catalogue document, in the form that the product room projects.
@@ -39,29 +41,41 @@ func product(id, name string, changes document) document {
 	return d
 }
 
-// seed makes the documents of the seed catalogue.
-func seed(t *testing.T) []document {
+// seed makes the documents of the seed catalogue, and of so many generated products.
+func seed(t *testing.T, generated ...int) []document {
 	t.Helper()
 	c, err := catalogue.Load()
 	if err != nil {
 		t.Fatal(err)
+	}
+	products := c.Products
+	for _, n := range generated {
+		g, err := generator.New(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		products = slices.AppendSeq(products, g.Products(1, n))
 	}
 	brands := map[string]string{}
 	for _, b := range c.Brands {
 		brands[b.ID] = b.Name
 	}
 	var docs []document
-	for _, p := range c.Products {
+	for i, p := range products {
 		path, names := []string{}, []string{}
 		for _, category := range c.Path(p.CategoryID) {
 			path, names = append(path, category.ID), append(names, category.Name)
 		}
 		prices, available := map[string]int64{}, []string{}
 		for _, s := range c.Stores {
-			if c.Sold(s.ID, p.ID) {
-				prices[s.ID] = c.Price(s.ID, p.ID)
+			terms := catalogue.Terms{Sold: c.Sold(s.ID, p.ID), Price: c.Price(s.ID, p.ID), Stock: c.Stock(s.ID, p.ID)}
+			if i >= len(c.Products) {
+				terms = c.Terms(s.ID, p)
 			}
-			if c.Stock(s.ID, p.ID) > 0 {
+			if terms.Sold {
+				prices[s.ID] = terms.Price
+			}
+			if terms.Stock > 0 {
 				available = append(available, s.ID)
 			}
 		}
@@ -90,41 +104,91 @@ var weights = search.Weights{Available: 10, Margin: 1, Popularity: 0.1} // the d
 // shop is a search service over an index of its own.
 type shop struct {
 	*search.Service
-	t    *testing.T
-	es   *elasticsearch.Client
-	name string
+	t           *testing.T
+	es          *elasticsearch.Client
+	alias, name string
 }
 
 // open indexes the documents, searchable at once, and deletes the index in the end.
 func open(t *testing.T, docs ...document) shop {
+	t.Helper()
+	s := fill(t, docs)
+	t.Cleanup(func() {
+		if err := s.drop(); err != nil {
+			t.Error(err)
+		}
+	})
+	s.Service = search.New(s.index(t))
+	return s
+}
+
+// full is the shop of the seed catalogue that all tests share which change nothing in it; each has a service of its own.
+var full struct {
+	once sync.Once
+	shop *shop
+}
+
+func openFull(t *testing.T) shop {
+	t.Helper()
+	full.once.Do(func() {
+		s := fill(t, seed(t))
+		full.shop = &s
+	})
+	if full.shop == nil {
+		t.Fatal("the seed's index couldn't be made, see the first test that needs it")
+	}
+	s := *full.shop
+	s.t = t
+	s.Service = search.New(s.index(t))
+	return s
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if full.shop != nil {
+		if err := full.shop.drop(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// fill makes an index of the documents.
+func fill(t *testing.T, docs []document) shop {
 	t.Helper()
 	es, err := elasticsearch.NewClient(elasticsearch.Config{Addresses: []string{address(t)}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	id := "test-search-" + uuid.NewString()
-	s := shop{t: t, es: es, name: id + "-1"}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		res, err := es.Indices.Delete([]string{s.name}, es.Indices.Delete.WithContext(ctx))
-		if err != nil {
-			t.Errorf("delete index %s: %v", s.name, err)
-			return
-		}
-		defer res.Body.Close()
-	})
+	s := shop{t: t, es: es, alias: id, name: id + "-1"}
 	if err := index.EnsureIndex(t.Context(), es, s.name, index.Options{Alias: id}); err != nil {
 		t.Fatal(err)
 	}
 	s.put(docs...)
-	x, err := elastic.New(elastic.Config{URL: address(t), Index: id, Timeout: 10 * time.Second, Pause: time.Second, Weights: weights})
+	return s
+}
+
+func (s shop) drop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	res, err := s.es.Indices.Delete([]string{s.name}, s.es.Indices.Delete.WithContext(ctx))
+	if err != nil {
+		return fmt.Errorf("delete index %s: %w", s.name, err)
+	}
+	return res.Body.Close()
+}
+
+// index is a new adapter to the shop's index.
+func (s shop) index(t *testing.T) *elastic.Index {
+	t.Helper()
+	x, err := elastic.New(elastic.Config{URL: address(t), Index: s.alias, Timeout: 10 * time.Second, Pause: time.Second, Weights: weights})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(x.Close)
-	s.Service = search.New(x)
-	return s
+	return x
 }
 
 // put writes documents, searchable at once.

@@ -35,7 +35,7 @@ func (s shop) suggested(typed search.Typed) []string {
 }
 
 func TestSuggestions(t *testing.T) {
-	s := open(t, seed(t)...)
+	s := openFull(t)
 	for typed, want := range map[string]string{
 		"ban":            "product bananas",
 		"BANAN":          "product bananas",
@@ -121,7 +121,7 @@ func TestPopularQueriesAreSuggested(t *testing.T) {
 }
 
 func TestSuggestREST(t *testing.T) {
-	base := serving(t, open(t, seed(t)...).Service)
+	base := serving(t, openFull(t).Service)
 	res, body := request(t, base, "/v1/search:suggest?store=camden&q=ban&limit=2")
 	var got struct {
 		Suggestions []struct {

@@ -36,8 +36,9 @@ type answer struct {
 	} `json:"aggregations"`
 	Suggest struct {
 		Nearest []struct {
-			Offset  int `json:"offset"` // UTF-16 code units, as Java counts
-			Length  int `json:"length"`
+			Text    string `json:"text"`   // the word as the index folds it
+			Offset  int    `json:"offset"` // UTF-16 code units, as Java counts
+			Length  int    `json:"length"`
 			Options []struct {
 				Text string `json:"text"`
 			} `json:"options"`
@@ -152,18 +153,28 @@ func (b bucket) label(facet string) string {
 	}
 }
 
-// suggestion is the text with each word that has a suggestion replaced; empty if none has.
+// suggestion is the text with each word that has a nearer one replaced; empty if none has.
 func (a answer) suggestion(text string) string {
 	units := utf16.Encode([]rune(text))
 	var out strings.Builder
-	done := 0
+	done, known := 0, false
+	for _, word := range a.Suggest.Nearest {
+		known = known || len(word.Options) > 0
+	}
 	for _, word := range a.Suggest.Nearest {
 		end := word.Offset + word.Length
-		if len(word.Options) == 0 || word.Offset < done || end > len(units) {
+		nearest := ""
+		switch {
+		case len(word.Options) > 0:
+			nearest = nearerSynonym(word.Text, word.Options[0].Text)
+		case !known: // else the word may be right: one that the index has gets no suggestion either
+			nearest = nearerSynonym(word.Text, "")
+		}
+		if nearest == "" || word.Offset < done || end > len(units) {
 			continue
 		}
 		out.WriteString(string(utf16.Decode(units[done:word.Offset])))
-		out.WriteString(word.Options[0].Text)
+		out.WriteString(nearest)
 		done = end
 	}
 	if done == 0 {

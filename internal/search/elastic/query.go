@@ -1,6 +1,7 @@
 package elastic
 
 import (
+	"maps"
 	"strings"
 
 	"larder.dev/internal/search"
@@ -22,7 +23,7 @@ const (
 	beginnings  = 200 // all words are beginnings of words
 	edits       = 100 // all words with an edit or two
 	classWidth  = 100
-	maxNearness = literal + headNoun + 2*inPart
+	maxNearness = max(literal+headNoun+2*inPart, headNoun+supported+itemised)
 )
 
 // Nearness within a class. What is nearer stands before what is dearer or more popular, and behind what is in stock.
@@ -30,6 +31,7 @@ const (
 	headNoun      = 3 // the name names what the query names: "onion" are Brown Onions, not Onion Crisps
 	wholeCategory = 3 // the query is a category's name
 	supported     = 2 // the category says so too: "milk" in Milk & Cream is no chocolate bar
+	itemised      = 2 // and it is one of the things that the category lists: "cream" in Milk, Cream & Eggs is no ice cream
 	literal       = 2 // the words themselves, no synonyms; a name that begins so
 	inPart        = 1 // some words in the name, or all in the description
 )
@@ -107,6 +109,8 @@ func tiers(l search.Lookup) list {
 			constant(edits+literal, fuzzy("words", q, oneEdit)),
 			constant(edits+inPart, fuzzy("name", q, twoEdits)),
 			constant(edits, fuzzy("words", q, twoEdits)),
+			constant(edits+inPart, fuzzy("name", q, twoEditsInFive, object{"prefix_length": 2})),
+			constant(edits, fuzzy("words", q, twoEditsInFive, object{"prefix_length": 2})),
 		}
 	}
 	head := constant(headNoun, match("name.head", q))
@@ -115,7 +119,7 @@ func tiers(l search.Lookup) list {
 	tiers := list{
 		constant(exactName, object{"term": object{"name.exact": q}}),
 		constant(wholeName, match("name.whole", q)),
-		nearer(constant(inName, match("name.stemmed", q)), head, constant(supported, match("category_names", q))),
+		nearer(constant(inName, match("name.stemmed", q)), head, constant(supported, match("category_names", q)), constant(itemised, match("category_names.items", q))),
 		constant(inName+wholeCategory, match("category_names.whole", q)),
 		nearer(constant(inWords+literal, match("words.stemmed", q)),
 			head, constant(inPart, object{"match": object{"name.stemmed": q}}), constant(inPart, match("description", q))),
@@ -171,14 +175,18 @@ func barcodes(q string) []string {
 const (
 	oneEdit  = "AUTO:3,256"
 	twoEdits = "AUTO:3,6"
+	// Two edits make one word of five letters out of many others, so their first two are taken for granted.
+	twoEditsInFive = "AUTO:3,5"
 )
 
 // fuzzy matches unstemmed words: an edit of a stem is another edit than one of the word. No first letter is taken for
-// granted.
-func fuzzy(field, q, edits string) object {
-	return object{"match": object{field: object{
-		"query": q, "operator": "and", "fuzziness": edits, "prefix_length": 0, "max_expansions": 50,
-	}}}
+// granted, unless more says so.
+func fuzzy(field, q, edits string, more ...object) object {
+	clause := object{"query": q, "operator": "and", "fuzziness": edits, "prefix_length": 0, "max_expansions": 50}
+	for _, m := range more {
+		maps.Copy(clause, m)
+	}
+	return object{"match": object{field: clause}}
 }
 
 func match(field, q string, analyzer ...string) object {

@@ -16,6 +16,7 @@
 //	name, words        every word as it is written: fuzzy matches, phrases and the term suggester
 //	.exact             the whole value, case, accents, signs and spaces folded (keyword)
 //	.whole             the set of the value's words, stemmed: all of them, in any order and number, and no other
+//	.items             each thing that a name lists ("Milk, Cream & Eggs" are three), stemmed: the whole query is one of them
 //	.head              what a name names: its last word, stemmed ("Cheese & Onion Crisps" are crisps), or the
 //	                   last one before "in", "with" or "for" ("Chickpeas in Water")
 //	.glued             a match query finds "cheesecake" by "cheese cake": a query's neighbouring words are
@@ -43,6 +44,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -194,6 +196,16 @@ func rules(file string) []string {
 		}
 	}
 	return out
+}
+
+// Vocabulary lists the words of the synonym rules, as they are written there. Many are no product's, but a query may have them.
+func Vocabulary() []string {
+	var words []string
+	for _, rule := range rules(synonyms) {
+		words = append(words, strings.Fields(strings.NewReplacer(",", " ", "=>", " ").Replace(rule))...)
+	}
+	slices.Sort(words)
+	return slices.Compact(words)
 }
 
 // fingerprint identifies the definition: settings, mapping and synonyms.
