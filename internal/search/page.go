@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -84,16 +85,24 @@ func invalidToken() error {
 }
 
 func checksum(q Query, payload []byte) []byte {
+	h := sha256.New()
+	h.Write(q.identity())
+	h.Write([]byte{0})
+	h.Write(payload)
+	return h.Sum(nil)[:checksumSize]
+}
+
+// identity is what makes a query another one: all but its page.
+func (q Query) identity() []byte {
 	sorted := func(values []string) []string { return slices.Sorted(slices.Values(values)) }
-	query, err := json.Marshal([]any{
+	identity, err := json.Marshal([]any{
 		q.Text, q.Store, sorted(q.Categories), sorted(q.Brands), sorted(q.Tags), q.MinPrice, q.MaxPrice, q.Sort,
 	})
 	if err != nil { // strings and integers always encode
 		panic(err)
 	}
-	h := sha256.New()
-	h.Write(query)
-	h.Write([]byte{0})
-	h.Write(payload)
-	return h.Sum(nil)[:checksumSize]
+	return identity
 }
+
+// key is what makes an answer another one.
+func (q Query) key() string { return fmt.Sprintf("%s %d %s", q.identity(), q.PageSize, q.PageToken) }

@@ -24,6 +24,8 @@
 // Pages. A page token holds the place after the last hit, and is bound to the query; see page.go. The index
 // may change between two pages: what doesn't change is neither lost nor shown twice.
 //
+// Trouble. Answers to queries that are asked all the time are kept for a moment, and given while the index is away; see cache.go.
+//
 // Suggestions. While a query is typed, each of its words is a beginning; see suggest.go and popular.go.
 //
 // A query is data. Nothing in it is syntax for the index.
@@ -31,6 +33,7 @@ package search
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 	"unicode"
@@ -155,14 +158,45 @@ type Found struct {
 	Suggestion string
 }
 
+// Config is how a process answers.
+type Config struct {
+	// Cache is how many answers to queries, and to what is being typed, are kept for a minute at most; 0 keeps none.
+	Cache int `env:"SEARCH_CACHE" envDefault:"1000"`
+}
+
 // Service answers queries.
 type Service struct {
 	index   Index
 	popular *popular
+	// Nil where nothing is kept.
+	answers *cache[answer]
+	begun   *cache[completed]
 }
 
-// New makes the service.
+// New makes a service that keeps no answers.
 func New(index Index) *Service { return &Service{index: index, popular: newPopular(time.Now)} }
+
+// NewCaching makes a service that keeps answers. Close it in the end. Error: the configuration is wrong.
+func NewCaching(index Index, config Config) (*Service, error) {
+	s := New(index)
+	if config.Cache == 0 {
+		return s, nil
+	}
+	var err error
+	if s.answers, err = newCache[answer](config.Cache, time.Now); err != nil {
+		return nil, fmt.Errorf("SEARCH_CACHE: %w", err)
+	}
+	if s.begun, err = newCache[completed](config.Cache, time.Now); err != nil {
+		return nil, fmt.Errorf("SEARCH_CACHE: %w", err)
+	}
+	return s, nil
+}
+
+// Close ends questions that nobody waits for any more.
+func (s *Service) Close() {
+	s.answers.close()
+	s.begun.close()
+}
 
 // Search answers a query. Errors: INVALID_ARGUMENT, INVALID_PAGE_TOKEN, UNAVAILABLE.
 func (s *Service) Search(ctx context.Context, q Query) (Result, error) {
@@ -170,28 +204,46 @@ func (s *Service) Search(ctx context.Context, q Query) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	var answer reached
+	var a answer
 	if q.PageToken == "" {
-		answer, err = s.first(ctx, q)
+		a, err = s.answers.get(ctx, q.key(), func(ctx context.Context) (answer, error) { return s.answer(ctx, q) })
 	} else {
-		answer, err = s.next(ctx, q)
+		a, err = s.answer(ctx, q) // nearly everybody's is another one
 	}
-	if err != nil {
-		return Result{}, err
-	}
-	found := answer.found
-	if q.bare() && answer.typed() && found.Total > 0 && !found.Begun {
+	if err == nil && a.popular {
 		s.popular.add(q.Store, q.Text)
 	}
+	return a.Result, err
+}
+
+// answer is a page, and whether its query may be suggested to others.
+type answer struct {
+	Result
+	popular bool
+}
+
+// answer asks the index.
+func (s *Service) answer(ctx context.Context, q Query) (answer, error) {
+	var how reached
+	var err error
+	if q.PageToken == "" {
+		how, err = s.first(ctx, q)
+	} else {
+		how, err = s.next(ctx, q)
+	}
+	if err != nil {
+		return answer{}, err
+	}
+	found := how.found
 	r := Result{Hits: found.Hits, Total: found.Total, Facets: found.Facets}
-	if answer.Corrected {
-		r.DidYouMean = answer.Words
+	if how.Corrected {
+		r.DidYouMean = how.Words
 	}
 	if len(r.Hits) > q.PageSize { // one more was asked for, to know whether there is a next page
 		r.Hits = r.Hits[:q.PageSize]
-		r.NextPageToken = answer.after(r.Hits).token(q)
+		r.NextPageToken = how.after(r.Hits).token(q)
 	}
-	return r, nil
+	return answer{r, q.bare() && how.typed() && found.Total > 0 && !found.Begun}, nil
 }
 
 // bare tells whether a query is words alone, and asks for its first page.

@@ -2,6 +2,7 @@ package search
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -59,15 +60,12 @@ func (s *Service) Suggest(ctx context.Context, t Typed) ([]Suggestion, error) {
 		t.Limit = DefaultSuggestions
 	}
 	t.Text = tidy(t.Text)
-	text := t.Text
-	begun, err := s.index.Begin(ctx, Beginning{Text: text, Store: t.Store, Limit: t.Limit, Correct: len(words(text)) <= maxMisspelt})
-	if err == nil && len(begun.Products) == 0 && begun.Correction != "" {
-		text = begun.Correction
-		begun, err = s.index.Begin(ctx, Beginning{Text: text, Store: t.Store, Limit: t.Limit})
-	}
+	key := fmt.Sprintf("%q %q %d", t.Store, t.Text, t.Limit)
+	found, err := s.begun.get(ctx, key, func(ctx context.Context) (completed, error) { return s.complete(ctx, t) })
 	if err != nil {
 		return nil, err
 	}
+	begun, text := found.begun, found.text
 	var out []Suggestion
 	for _, query := range s.popular.beginning(t.Store, text, maxQueries) {
 		out = append(out, Suggestion{Kind: SuggestedQuery, Text: query})
@@ -84,6 +82,23 @@ func (s *Service) Suggest(ctx context.Context, t Typed) ([]Suggestion, error) {
 		out = append(out, Suggestion{Kind: SuggestedProduct, Text: p.Name, ProductID: p.ProductID, ImageURI: p.ImageURI, Available: p.Available})
 	}
 	return slices.Clip(out[:min(t.Limit, len(out))]), nil
+}
+
+// completed is what begins with a text: the one that was typed, or its correction.
+type completed struct {
+	begun Begun
+	text  string
+}
+
+// complete asks the index.
+func (s *Service) complete(ctx context.Context, t Typed) (completed, error) {
+	begun, err := s.index.Begin(ctx, Beginning{Text: t.Text, Store: t.Store, Limit: t.Limit, Correct: len(words(t.Text)) <= maxMisspelt})
+	if err != nil || len(begun.Products) > 0 || begun.Correction == "" {
+		return completed{begun, t.Text}, err
+	}
+	text := begun.Correction
+	begun, err = s.index.Begin(ctx, Beginning{Text: text, Store: t.Store, Limit: t.Limit})
+	return completed{begun, text}, err
 }
 
 // begins tells whether each word of a text begins a word of a label.

@@ -15,6 +15,7 @@ import (
 
 type config struct {
 	serve.Config
+	Search  search.Config
 	Elastic elastic.Config
 }
 
@@ -27,7 +28,12 @@ func main() {
 		}
 		app.Close(func(context.Context) error { index.Close(); return nil })
 		app.Ready("elasticsearch", index.Check)
-		return app.Register(ctx, &searchpb.SearchService_ServiceDesc, search.NewServer(search.New(index)),
+		service, err := search.NewCaching(index, config.Search)
+		if err != nil {
+			return err
+		}
+		app.Close(func(context.Context) error { service.Close(); return nil })
+		return app.Register(ctx, &searchpb.SearchService_ServiceDesc, search.NewServer(service),
 			func(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
 				return searchpb.RegisterSearchServiceHandlerClient(ctx, mux, searchpb.NewSearchServiceClient(conn))
 			})
