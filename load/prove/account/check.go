@@ -36,7 +36,7 @@ func check(h *shop.History, books Books, r rules) Result {
 	for _, c := range h.Checkouts {
 		if id := c.ID(); id != "" {
 			f.checkouts[id] = c
-		} else if !c.Began().IsZero() {
+		} else {
 			f.unnamed[c.User]++
 		}
 	}
@@ -350,7 +350,7 @@ func (o *Order) name() string {
 // stuck looks for what didn't come to its end.
 func (f *facts) stuck(r *Result) {
 	for _, c := range f.history.Checkouts {
-		if _, _, ok := c.Final(); !ok && !c.Began().IsZero() {
+		if _, _, ok := c.Final(); !ok {
 			r.found(Stuck, 1, "checkout %s (%s), id %q: no final answer; %s", c.Key, c.Behaviour, c.ID(), lastAsk(c.Asks))
 		}
 	}

@@ -101,20 +101,18 @@ func (d *Day) look(ctx context.Context, c *Checkout, id string) Answer {
 	return d.ask(ctx, c, -1, request{method: http.MethodGet, path: "/v1/checkouts/" + id})
 }
 
-// ask waits for its turn, sends a request, and writes the answer down. The crowd waits for nobody. When ctx ends while it waits, nothing is
-// sent; what was sent is waited for.
+// ask sends a request, and writes the answer down. What was sent is waited for.
 func (d *Day) ask(ctx context.Context, c *Checkout, wish int, r request) Answer {
-	if c.Behaviour != crowd && !d.checkouts.enter(ctx) {
-		return Answer{}
+	c.registered.Do(func() { d.history.addCheckout(c) })
+	if !c.admitted.CompareAndSwap(true, false) {
+		d.checkouts.push()
 	}
 	reply := d.client.as(context.WithoutCancel(ctx), c.person, r)
-	if c.Behaviour != crowd {
-		took := reply.end.Sub(reply.start)
-		if r.timeout != 0 || (reply.status == 0 && took < quick) { // given up early, or cut off
-			took = 0
-		}
-		d.checkouts.leave(took)
+	took := reply.end.Sub(reply.start)
+	if c.Behaviour == crowd || r.timeout != 0 || (reply.status == 0 && took < quick) { // given up early, or cut off, or as meant
+		took = 0
 	}
+	d.checkouts.leave(took)
 	answer := readCheckout(reply)
 	if ours[answer.Reason] {
 		d.history.wrong("checkout %s: %d %.500s", c.Key, reply.status, reply.body)

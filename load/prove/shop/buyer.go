@@ -127,7 +127,10 @@ func (b *buyer) choose() behaviour {
 // buy goes through one checkout, and through what the shopper does with its order.
 func (b *buyer) buy(ctx context.Context, how behaviour, wish Wish) {
 	c := &Checkout{Key: uuid.NewString(), User: b.person.user(), Behaviour: how.name, Wishes: []Wish{wish}, person: b.person}
-	b.day.history.addCheckout(c)
+	if !b.day.checkouts.enter(ctx) {
+		return
+	}
+	c.admitted.Store(true)
 	staying, leave := context.WithTimeout(ctx, stayFor)
 	defer leave()
 	how.buy(b, staying, c)
@@ -470,7 +473,6 @@ func (d *Day) rush(ctx context.Context, random *rand.Rand) {
 			Total: b.seen.Totals.Total.Minor, Lines: b.seen.lines(),
 		}
 		c := &Checkout{Key: uuid.NewString(), User: b.person.user(), Behaviour: crowd, Wishes: []Wish{wish}, person: b.person}
-		d.history.addCheckout(c)
 		all.Go(func() {
 			staying, leave := context.WithTimeout(ctx, 2*stayFor)
 			defer leave()

@@ -112,7 +112,7 @@ func (d *Deed) Told(kind Kind) (at time.Time, ok bool) {
 	return at, ok
 }
 
-// Began is when the first request was sent; zero if none was: then it came to nothing.
+// Began is when the first request was sent; zero if none was answered yet.
 func (d *Deed) Began() time.Time {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -148,7 +148,10 @@ type Checkout struct {
 	// Wishes are the bodies that were sent: the first is the shopper's, what follows was sent under the same key by mistake.
 	Wishes []Wish
 
-	person *person
+	person     *person
+	registered sync.Once
+	// admitted tells that it has waited at the gate, for its first request.
+	admitted atomic.Bool
 }
 
 // ID is the checkout's id, "" if it was never told.
@@ -251,7 +254,7 @@ func (h *History) open(d *Day) []func(ctx context.Context) bool {
 	defer h.mu.Unlock()
 	var again []func(ctx context.Context) bool
 	for _, c := range h.Checkouts {
-		if _, _, ok := c.Final(); !ok && !c.Began().IsZero() {
+		if _, _, ok := c.Final(); !ok {
 			again = append(again, func(ctx context.Context) bool { return d.askAgain(ctx, c) })
 		}
 	}

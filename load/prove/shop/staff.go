@@ -18,7 +18,7 @@ const slotPrefix = "slot:"
 
 // First stock, and how many slots a store has.
 const (
-	firstStock    = 25 // and up to twice that
+	firstStock    = 12 // and up to twice as many more
 	firstHotStock = 120
 	slotsOfStore  = 6
 	firstCapacity = 12
@@ -189,14 +189,12 @@ func (d *Day) stockUp(ctx context.Context, store string, random *rand.Rand) {
 			continue
 		}
 		products := d.wanted(store, 14, false)
-		for range 2 {
-			if product := d.products[random.IntN(len(d.products))]; !slices.Contains(products, product) {
-				products = append(products, product)
-			}
+		if product := d.products[random.IntN(len(d.products))]; !slices.Contains(products, product) {
+			products = append(products, product)
 		}
 		lines := make([]Line, len(products))
 		for i, product := range products {
-			lines[i] = Line{Product: product, Quantity: 10 + random.Int64N(30)}
+			lines[i] = Line{Product: product, Quantity: 6 + random.Int64N(18)}
 		}
 		a := d.adjustment(store, ByOperator, lines)
 		if random.IntN(8) == 0 { // the operator clicks twice
