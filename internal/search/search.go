@@ -17,7 +17,7 @@
 // are Brown Onions rather than Cheese & Onion Crisps), then margin, then popularity. All of these are added up, and a
 // class is worth more than everything below it together: what is available and irrelevant never beats what
 // is unavailable and exact. [Weights] holds what each is worth. Browsing goes by availability and popularity. Margin is
-// used here and never told.
+// used here and told to nobody but operators, who may ask why a hit stands where it does.
 //
 // Facets. A facet's own selection doesn't narrow its own counts, every other filter does.
 //
@@ -33,6 +33,7 @@ package search
 
 import (
 	"context"
+	"crypto/cipher"
 	"fmt"
 	"strings"
 	"time"
@@ -77,6 +78,8 @@ type Query struct {
 	Sort      Sort
 	PageSize  int    // 1 to MaxPageSize; 0 means DefaultPageSize
 	PageToken string // of the page before; empty for the first
+	// Explain asks for each hit's explanation, which tells what isn't public.
+	Explain bool
 }
 
 // Result is one page.
@@ -88,6 +91,14 @@ type Result struct {
 	// DidYouMean is what was searched for instead of the query, which finds nothing; else empty.
 	DidYouMean    string
 	NextPageToken string // empty on the last page
+	// Prices are of all matches, bounds of the query aside; nil if there is none.
+	Prices *PriceRange
+}
+
+// PriceRange is inclusive, in minor units.
+type PriceRange struct {
+	Currency string // ISO 4217
+	Min, Max int64
 }
 
 // Hit is a product as the chosen store sells it.
@@ -99,7 +110,30 @@ type Hit struct {
 	Available bool   // in stock in the chosen store
 	Tags      []string
 
+	// NameParts are the name in pieces, those that match marked; nil if none does.
+	NameParts   []NamePart
+	Explanation *Explanation // only if it was asked for
+
 	Place Place
+}
+
+// NamePart is a piece of a name.
+type NamePart struct {
+	Text    string
+	Matched bool
+}
+
+// Explanation is what a hit's score is made of.
+type Explanation struct {
+	Question string // how the words were looked for
+	Score    float64
+	Parts    []Part
+}
+
+// Part is one part of a score.
+type Part struct {
+	What   string
+	Points float64
 }
 
 // Facet is the values that matches have in one field, most frequent first, with the number of matches.
@@ -118,11 +152,11 @@ type FacetValue struct {
 // within its class is worth 1 to 7 points, the distance of two classes is 100.
 type Weights struct {
 	// Available is the worth of being in stock in the chosen store.
-	Available float64 `env:"RANK_AVAILABLE" envDefault:"10"`
+	Available float64 `env:"RANK_AVAILABLE" envDefault:"10" json:"available"`
 	// Margin is the worth of a margin of 1000 permille; less is worth in proportion.
-	Margin float64 `env:"RANK_MARGIN" envDefault:"1"`
+	Margin float64 `env:"RANK_MARGIN" envDefault:"1" json:"margin"`
 	// Popularity is the worth of each factor of ten in popularity.
-	Popularity float64 `env:"RANK_POPULARITY" envDefault:"0.1"`
+	Popularity float64 `env:"RANK_POPULARITY" envDefault:"0.1" json:"popularity"`
 }
 
 // Index is where products are found.
@@ -143,6 +177,8 @@ type Lookup struct {
 	Suggest bool   // suggest other words for those that no product has
 	After   *Place // go on after this place; nil starts
 	Limit   int    // hits
+	// Weights are those of the pages before; nil: those in force.
+	Weights *Weights
 }
 
 // Found is the index's answer.
@@ -150,6 +186,9 @@ type Found struct {
 	Hits   []Hit
 	Facets []Facet
 	Total  int64 // after filters, counted up to 10,000
+	Prices *PriceRange
+	// Weights are those that the hits were ranked by.
+	Weights Weights
 	// Any tells whether the words find anything at all, before filters.
 	Any bool
 	// Begun tells that the first hit has no more than beginnings of the words.
@@ -162,11 +201,15 @@ type Found struct {
 type Config struct {
 	// Cache is how many answers to queries, and to what is being typed, are kept for a minute at most; 0 keeps none.
 	Cache int `env:"SEARCH_CACHE" envDefault:"1000"`
+	// TokenKey is a secret that all processes of the service share: page tokens are sealed with it, because they hold scores, and scores
+	// hold margins. Empty: who has this code can open them.
+	TokenKey string `env:"SEARCH_TOKEN_KEY"`
 }
 
 // Service answers queries.
 type Service struct {
 	index   Index
+	sealer  cipher.AEAD
 	popular *popular
 	// Nil where nothing is kept.
 	answers *cache[answer]
@@ -174,11 +217,14 @@ type Service struct {
 }
 
 // New makes a service that keeps no answers.
-func New(index Index) *Service { return &Service{index: index, popular: newPopular(time.Now)} }
+func New(index Index) *Service {
+	return &Service{index: index, sealer: newSealer(""), popular: newPopular(time.Now)}
+}
 
 // NewCaching makes a service that keeps answers. Close it in the end. Error: the configuration is wrong.
 func NewCaching(index Index, config Config) (*Service, error) {
 	s := New(index)
+	s.sealer = newSealer(config.TokenKey)
 	if config.Cache == 0 {
 		return s, nil
 	}
@@ -205,10 +251,10 @@ func (s *Service) Search(ctx context.Context, q Query) (Result, error) {
 		return Result{}, err
 	}
 	var a answer
-	if q.PageToken == "" {
+	if q.PageToken == "" && !q.Explain {
 		a, err = s.answers.get(ctx, q.key(), func(ctx context.Context) (answer, error) { return s.answer(ctx, q) })
 	} else {
-		a, err = s.answer(ctx, q) // nearly everybody's is another one
+		a, err = s.answer(ctx, q) // later pages are nearly everybody's own
 	}
 	if err == nil && a.popular {
 		s.popular.add(q.Store, q.Text)
@@ -235,13 +281,21 @@ func (s *Service) answer(ctx context.Context, q Query) (answer, error) {
 		return answer{}, err
 	}
 	found := how.found
-	r := Result{Hits: found.Hits, Total: found.Total, Facets: found.Facets}
+	r := Result{Hits: found.Hits, Total: found.Total, Facets: found.Facets, Prices: found.Prices}
+	for _, h := range r.Hits {
+		if h.Explanation != nil {
+			h.Explanation.Question = how.question()
+		}
+	}
 	if how.Corrected {
 		r.DidYouMean = how.Words
 	}
 	if len(r.Hits) > q.PageSize { // one more was asked for, to know whether there is a next page
 		r.Hits = r.Hits[:q.PageSize]
-		r.NextPageToken = how.after(r.Hits).token(q)
+		r.NextPageToken, err = s.seal(q, how.after(r.Hits, found.Weights))
+		if err != nil {
+			return answer{}, err
+		}
 	}
 	return answer{r, q.bare() && how.typed() && found.Total > 0 && !found.Begun}, nil
 }
@@ -260,6 +314,17 @@ type reached struct {
 
 // typed tells whether the words were found as they were typed.
 func (r reached) typed() bool { return !r.Corrected && !r.Edits }
+
+func (r reached) question() string {
+	switch {
+	case r.Corrected:
+		return "did you mean"
+	case r.Edits:
+		return "with edits"
+	default:
+		return "as typed"
+	}
+}
 
 // first puts the questions to the index until one finds something.
 func (s *Service) first(ctx context.Context, q Query) (reached, error) {
@@ -284,7 +349,7 @@ func (s *Service) first(ctx context.Context, q Query) (reached, error) {
 
 // next puts the question that found the first page again.
 func (s *Service) next(ctx context.Context, q Query) (reached, error) {
-	c, err := openToken(q)
+	c, err := s.unseal(q)
 	if err != nil {
 		return reached{}, err
 	}
@@ -294,7 +359,7 @@ func (s *Service) next(ctx context.Context, q Query) (reached, error) {
 
 func (s *Service) find(ctx context.Context, q Query, c cursor, suggest bool) (Found, error) {
 	return s.index.Find(ctx, Lookup{
-		Query: q, Words: c.Words, Edits: c.Edits, Suggest: suggest, After: c.Place, Limit: q.PageSize + 1,
+		Query: q, Words: c.Words, Edits: c.Edits, Suggest: suggest, After: c.Place, Limit: q.PageSize + 1, Weights: c.Weights,
 	})
 }
 

@@ -5,6 +5,8 @@ import (
 
 	searchpb "larder.dev/api/search/v1"
 	typepb "larder.dev/api/type/v1"
+	"larder.dev/internal/fault"
+	"larder.dev/internal/identity"
 )
 
 // Server is the service's contract; api/search/v1 says what each field means.
@@ -16,13 +18,20 @@ type Server struct {
 // NewServer makes the server.
 func NewServer(service *Service) *Server { return &Server{service: service} }
 
-// Search translates.
+// Search translates. Only operators may have a search explained.
 func (s *Server) Search(ctx context.Context, req *searchpb.SearchRequest) (*searchpb.SearchResponse, error) {
+	if caller := identity.FromContext(ctx); req.GetExplain() && !caller.HasRole(identity.RoleOperator) {
+		if caller.UserID == "" {
+			return nil, fault.Unauthenticated.New("explain needs an operator's access token")
+		}
+		return nil, fault.PermissionDenied.New("your role doesn't allow explain")
+	}
 	result, err := s.service.Search(ctx, Query{
 		Text: req.GetQ(), Store: req.GetStore(),
 		Categories: req.GetCategory(), Brands: req.GetBrand(), Tags: req.GetTag(),
 		MinPrice: req.GetMinPrice(), MaxPrice: req.GetMaxPrice(),
 		Sort: sorts[req.GetSort()], PageSize: int(req.GetPageSize()), PageToken: req.GetPageToken(),
+		Explain: req.GetExplain(),
 	})
 	if err != nil {
 		return nil, err
@@ -31,11 +40,20 @@ func (s *Server) Search(ctx context.Context, req *searchpb.SearchRequest) (*sear
 		TotalSize: result.Total, DidYouMean: result.DidYouMean, NextPageToken: result.NextPageToken,
 	}
 	for _, h := range result.Hits {
-		answer.Hits = append(answer.Hits, &searchpb.Hit{
+		hit := &searchpb.Hit{
 			ProductId: h.ProductID, Name: h.Name, Brand: h.Brand, Size: h.Size, CategoryId: h.CategoryID,
 			ImageUri: h.ImageURI, Price: &typepb.Money{Currency: h.Currency, MinorUnits: h.Price},
-			Available: h.Available, Tags: h.Tags,
-		})
+			Available: h.Available, Tags: h.Tags, Explanation: explained(h.Explanation),
+		}
+		for _, p := range h.NameParts {
+			hit.NameParts = append(hit.NameParts, &searchpb.NamePart{Text: p.Text, Matched: p.Matched})
+		}
+		answer.Hits = append(answer.Hits, hit)
+	}
+	if p := result.Prices; p != nil {
+		answer.PriceRange = &searchpb.PriceRange{
+			Min: &typepb.Money{Currency: p.Currency, MinorUnits: p.Min}, Max: &typepb.Money{Currency: p.Currency, MinorUnits: p.Max},
+		}
 	}
 	for _, f := range result.Facets {
 		facet := &searchpb.Facet{Field: f.Field}
@@ -45,6 +63,17 @@ func (s *Server) Search(ctx context.Context, req *searchpb.SearchRequest) (*sear
 		answer.Facets = append(answer.Facets, facet)
 	}
 	return answer, nil
+}
+
+func explained(e *Explanation) *searchpb.Explanation {
+	if e == nil {
+		return nil
+	}
+	out := &searchpb.Explanation{Question: e.Question, Score: e.Score}
+	for _, p := range e.Parts {
+		out.Parts = append(out.Parts, &searchpb.Explanation_Part{What: p.What, Points: p.Points})
+	}
+	return out
 }
 
 // Suggest translates.

@@ -132,7 +132,7 @@ func (x Suggestion_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Suggestion_Kind.Descriptor instead.
 func (Suggestion_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_search_v1_search_proto_rawDescGZIP(), []int{10, 0}
+	return file_search_v1_search_proto_rawDescGZIP(), []int{13, 0}
 }
 
 type ListDocumentsRequest struct {
@@ -325,8 +325,10 @@ type SearchRequest struct {
 	MaxPrice int64              `protobuf:"varint,7,opt,name=max_price,json=maxPrice,proto3" json:"max_price,omitempty"`
 	Sort     SearchRequest_Sort `protobuf:"varint,8,opt,name=sort,proto3,enum=larder.search.v1.SearchRequest_Sort" json:"sort,omitempty"`
 	// 1 to 100; 0 means 20.
-	PageSize      int32  `protobuf:"varint,9,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	PageToken     string `protobuf:"bytes,10,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	PageSize  int32  `protobuf:"varint,9,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken string `protobuf:"bytes,10,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Tell why each hit stands where it does. For operators only.
+	Explain       bool `protobuf:"varint,11,opt,name=explain,proto3" json:"explain,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -431,6 +433,13 @@ func (x *SearchRequest) GetPageToken() string {
 	return ""
 }
 
+func (x *SearchRequest) GetExplain() bool {
+	if x != nil {
+		return x.Explain
+	}
+	return false
+}
+
 type SearchResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Hits  []*Hit                 `protobuf:"bytes,1,rep,name=hits,proto3" json:"hits,omitempty"`
@@ -440,6 +449,8 @@ type SearchResponse struct {
 	// The words that were searched instead of q, because q itself finds nothing; else empty.
 	DidYouMean    string `protobuf:"bytes,4,opt,name=did_you_mean,json=didYouMean,proto3" json:"did_you_mean,omitempty"`
 	NextPageToken string `protobuf:"bytes,5,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// The lowest and the highest price of the matches; min_price and max_price don't narrow it. Absent if nothing matches.
+	PriceRange    *PriceRange `protobuf:"bytes,6,opt,name=price_range,json=priceRange,proto3" json:"price_range,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -509,17 +520,28 @@ func (x *SearchResponse) GetNextPageToken() string {
 	return ""
 }
 
+func (x *SearchResponse) GetPriceRange() *PriceRange {
+	if x != nil {
+		return x.PriceRange
+	}
+	return nil
+}
+
 type Hit struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProductId     string                 `protobuf:"bytes,1,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	Brand         string                 `protobuf:"bytes,3,opt,name=brand,proto3" json:"brand,omitempty"`
-	Size          string                 `protobuf:"bytes,4,opt,name=size,proto3" json:"size,omitempty"`
-	CategoryId    string                 `protobuf:"bytes,5,opt,name=category_id,json=categoryId,proto3" json:"category_id,omitempty"`
-	ImageUri      string                 `protobuf:"bytes,6,opt,name=image_uri,json=imageUri,proto3" json:"image_uri,omitempty"`
-	Price         *v1.Money              `protobuf:"bytes,7,opt,name=price,proto3" json:"price,omitempty"`
-	Available     bool                   `protobuf:"varint,8,opt,name=available,proto3" json:"available,omitempty"`
-	Tags          []string               `protobuf:"bytes,9,rep,name=tags,proto3" json:"tags,omitempty"`
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	ProductId  string                 `protobuf:"bytes,1,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
+	Name       string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Brand      string                 `protobuf:"bytes,3,opt,name=brand,proto3" json:"brand,omitempty"`
+	Size       string                 `protobuf:"bytes,4,opt,name=size,proto3" json:"size,omitempty"`
+	CategoryId string                 `protobuf:"bytes,5,opt,name=category_id,json=categoryId,proto3" json:"category_id,omitempty"`
+	ImageUri   string                 `protobuf:"bytes,6,opt,name=image_uri,json=imageUri,proto3" json:"image_uri,omitempty"`
+	Price      *v1.Money              `protobuf:"bytes,7,opt,name=price,proto3" json:"price,omitempty"`
+	Available  bool                   `protobuf:"varint,8,opt,name=available,proto3" json:"available,omitempty"`
+	Tags       []string               `protobuf:"bytes,9,rep,name=tags,proto3" json:"tags,omitempty"`
+	// The name in pieces, those that match the query marked. Empty if none does, as where the brand matches.
+	NameParts []*NamePart `protobuf:"bytes,10,rep,name=name_parts,json=nameParts,proto3" json:"name_parts,omitempty"`
+	// Only for explain.
+	Explanation   *Explanation `protobuf:"bytes,11,opt,name=explanation,proto3" json:"explanation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -617,6 +639,186 @@ func (x *Hit) GetTags() []string {
 	return nil
 }
 
+func (x *Hit) GetNameParts() []*NamePart {
+	if x != nil {
+		return x.NameParts
+	}
+	return nil
+}
+
+func (x *Hit) GetExplanation() *Explanation {
+	if x != nil {
+		return x.Explanation
+	}
+	return nil
+}
+
+type NamePart struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Text          string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	Matched       bool                   `protobuf:"varint,2,opt,name=matched,proto3" json:"matched,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NamePart) Reset() {
+	*x = NamePart{}
+	mi := &file_search_v1_search_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NamePart) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NamePart) ProtoMessage() {}
+
+func (x *NamePart) ProtoReflect() protoreflect.Message {
+	mi := &file_search_v1_search_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NamePart.ProtoReflect.Descriptor instead.
+func (*NamePart) Descriptor() ([]byte, []int) {
+	return file_search_v1_search_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *NamePart) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *NamePart) GetMatched() bool {
+	if x != nil {
+		return x.Matched
+	}
+	return false
+}
+
+type PriceRange struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Min           *v1.Money              `protobuf:"bytes,1,opt,name=min,proto3" json:"min,omitempty"`
+	Max           *v1.Money              `protobuf:"bytes,2,opt,name=max,proto3" json:"max,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PriceRange) Reset() {
+	*x = PriceRange{}
+	mi := &file_search_v1_search_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PriceRange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PriceRange) ProtoMessage() {}
+
+func (x *PriceRange) ProtoReflect() protoreflect.Message {
+	mi := &file_search_v1_search_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PriceRange.ProtoReflect.Descriptor instead.
+func (*PriceRange) Descriptor() ([]byte, []int) {
+	return file_search_v1_search_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *PriceRange) GetMin() *v1.Money {
+	if x != nil {
+		return x.Min
+	}
+	return nil
+}
+
+func (x *PriceRange) GetMax() *v1.Money {
+	if x != nil {
+		return x.Max
+	}
+	return nil
+}
+
+// What a hit's place is made of: hits stand by the sum of the parts.
+type Explanation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which words were looked for: "as typed", "did you mean", "with edits".
+	Question      string              `protobuf:"bytes,1,opt,name=question,proto3" json:"question,omitempty"`
+	Score         float64             `protobuf:"fixed64,2,opt,name=score,proto3" json:"score,omitempty"`
+	Parts         []*Explanation_Part `protobuf:"bytes,3,rep,name=parts,proto3" json:"parts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Explanation) Reset() {
+	*x = Explanation{}
+	mi := &file_search_v1_search_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Explanation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Explanation) ProtoMessage() {}
+
+func (x *Explanation) ProtoReflect() protoreflect.Message {
+	mi := &file_search_v1_search_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Explanation.ProtoReflect.Descriptor instead.
+func (*Explanation) Descriptor() ([]byte, []int) {
+	return file_search_v1_search_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Explanation) GetQuestion() string {
+	if x != nil {
+		return x.Question
+	}
+	return ""
+}
+
+func (x *Explanation) GetScore() float64 {
+	if x != nil {
+		return x.Score
+	}
+	return 0
+}
+
+func (x *Explanation) GetParts() []*Explanation_Part {
+	if x != nil {
+		return x.Parts
+	}
+	return nil
+}
+
 // The values that the matches have in one field, most frequent first; a facet's own filter doesn't narrow it.
 type Facet struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -629,7 +831,7 @@ type Facet struct {
 
 func (x *Facet) Reset() {
 	*x = Facet{}
-	mi := &file_search_v1_search_proto_msgTypes[6]
+	mi := &file_search_v1_search_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -641,7 +843,7 @@ func (x *Facet) String() string {
 func (*Facet) ProtoMessage() {}
 
 func (x *Facet) ProtoReflect() protoreflect.Message {
-	mi := &file_search_v1_search_proto_msgTypes[6]
+	mi := &file_search_v1_search_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -654,7 +856,7 @@ func (x *Facet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Facet.ProtoReflect.Descriptor instead.
 func (*Facet) Descriptor() ([]byte, []int) {
-	return file_search_v1_search_proto_rawDescGZIP(), []int{6}
+	return file_search_v1_search_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Facet) GetField() string {
@@ -682,7 +884,7 @@ type FacetValue struct {
 
 func (x *FacetValue) Reset() {
 	*x = FacetValue{}
-	mi := &file_search_v1_search_proto_msgTypes[7]
+	mi := &file_search_v1_search_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -694,7 +896,7 @@ func (x *FacetValue) String() string {
 func (*FacetValue) ProtoMessage() {}
 
 func (x *FacetValue) ProtoReflect() protoreflect.Message {
-	mi := &file_search_v1_search_proto_msgTypes[7]
+	mi := &file_search_v1_search_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -707,7 +909,7 @@ func (x *FacetValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FacetValue.ProtoReflect.Descriptor instead.
 func (*FacetValue) Descriptor() ([]byte, []int) {
-	return file_search_v1_search_proto_rawDescGZIP(), []int{7}
+	return file_search_v1_search_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *FacetValue) GetValue() string {
@@ -745,7 +947,7 @@ type SuggestRequest struct {
 
 func (x *SuggestRequest) Reset() {
 	*x = SuggestRequest{}
-	mi := &file_search_v1_search_proto_msgTypes[8]
+	mi := &file_search_v1_search_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -757,7 +959,7 @@ func (x *SuggestRequest) String() string {
 func (*SuggestRequest) ProtoMessage() {}
 
 func (x *SuggestRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_search_v1_search_proto_msgTypes[8]
+	mi := &file_search_v1_search_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -770,7 +972,7 @@ func (x *SuggestRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuggestRequest.ProtoReflect.Descriptor instead.
 func (*SuggestRequest) Descriptor() ([]byte, []int) {
-	return file_search_v1_search_proto_rawDescGZIP(), []int{8}
+	return file_search_v1_search_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *SuggestRequest) GetQ() string {
@@ -804,7 +1006,7 @@ type SuggestResponse struct {
 
 func (x *SuggestResponse) Reset() {
 	*x = SuggestResponse{}
-	mi := &file_search_v1_search_proto_msgTypes[9]
+	mi := &file_search_v1_search_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -816,7 +1018,7 @@ func (x *SuggestResponse) String() string {
 func (*SuggestResponse) ProtoMessage() {}
 
 func (x *SuggestResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_search_v1_search_proto_msgTypes[9]
+	mi := &file_search_v1_search_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -829,7 +1031,7 @@ func (x *SuggestResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuggestResponse.ProtoReflect.Descriptor instead.
 func (*SuggestResponse) Descriptor() ([]byte, []int) {
-	return file_search_v1_search_proto_rawDescGZIP(), []int{9}
+	return file_search_v1_search_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *SuggestResponse) GetSuggestions() []*Suggestion {
@@ -856,7 +1058,7 @@ type Suggestion struct {
 
 func (x *Suggestion) Reset() {
 	*x = Suggestion{}
-	mi := &file_search_v1_search_proto_msgTypes[10]
+	mi := &file_search_v1_search_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -868,7 +1070,7 @@ func (x *Suggestion) String() string {
 func (*Suggestion) ProtoMessage() {}
 
 func (x *Suggestion) ProtoReflect() protoreflect.Message {
-	mi := &file_search_v1_search_proto_msgTypes[10]
+	mi := &file_search_v1_search_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -881,7 +1083,7 @@ func (x *Suggestion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Suggestion.ProtoReflect.Descriptor instead.
 func (*Suggestion) Descriptor() ([]byte, []int) {
-	return file_search_v1_search_proto_rawDescGZIP(), []int{10}
+	return file_search_v1_search_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Suggestion) GetKind() Suggestion_Kind {
@@ -926,6 +1128,58 @@ func (x *Suggestion) GetAvailable() bool {
 	return false
 }
 
+type Explanation_Part struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	What          string                 `protobuf:"bytes,1,opt,name=what,proto3" json:"what,omitempty"`
+	Points        float64                `protobuf:"fixed64,2,opt,name=points,proto3" json:"points,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Explanation_Part) Reset() {
+	*x = Explanation_Part{}
+	mi := &file_search_v1_search_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Explanation_Part) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Explanation_Part) ProtoMessage() {}
+
+func (x *Explanation_Part) ProtoReflect() protoreflect.Message {
+	mi := &file_search_v1_search_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Explanation_Part.ProtoReflect.Descriptor instead.
+func (*Explanation_Part) Descriptor() ([]byte, []int) {
+	return file_search_v1_search_proto_rawDescGZIP(), []int{8, 0}
+}
+
+func (x *Explanation_Part) GetWhat() string {
+	if x != nil {
+		return x.What
+	}
+	return ""
+}
+
+func (x *Explanation_Part) GetPoints() float64 {
+	if x != nil {
+		return x.Points
+	}
+	return 0
+}
+
 var File_search_v1_search_proto protoreflect.FileDescriptor
 
 const file_search_v1_search_proto_rawDesc = "" +
@@ -943,7 +1197,7 @@ const file_search_v1_search_proto_rawDesc = "" +
 	"product_id\x18\x01 \x01(\tR\tproductId\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x12\x18\n" +
 	"\adeleted\x18\x03 \x01(\bR\adeleted\x12\x1a\n" +
-	"\bchecksum\x18\x04 \x01(\tR\bchecksum\"\x87\x04\n" +
+	"\bchecksum\x18\x04 \x01(\tR\bchecksum\"\xa1\x04\n" +
 	"\rSearchRequest\x12\x16\n" +
 	"\x01q\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x01q\x126\n" +
 	"\x05store\x18\x02 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\x05store\x12*\n" +
@@ -956,12 +1210,13 @@ const file_search_v1_search_proto_rawDesc = "" +
 	"\tpage_size\x18\t \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\bpageSize\x12'\n" +
 	"\n" +
 	"page_token\x18\n" +
-	" \x01(\tB\b\xbaH\x05r\x03\x18\xd0\x0fR\tpageToken\"Q\n" +
+	" \x01(\tB\b\xbaH\x05r\x03\x18\xd0\x0fR\tpageToken\x12\x18\n" +
+	"\aexplain\x18\v \x01(\bR\aexplain\"Q\n" +
 	"\x04Sort\x12\x14\n" +
 	"\x10SORT_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fPRICE_ASCENDING\x10\x01\x12\x14\n" +
 	"\x10PRICE_DESCENDING\x10\x02\x12\b\n" +
-	"\x04NAME\x10\x03\"\xd5\x01\n" +
+	"\x04NAME\x10\x03\"\x94\x02\n" +
 	"\x0eSearchResponse\x12)\n" +
 	"\x04hits\x18\x01 \x03(\v2\x15.larder.search.v1.HitR\x04hits\x12\x1d\n" +
 	"\n" +
@@ -969,7 +1224,9 @@ const file_search_v1_search_proto_rawDesc = "" +
 	"\x06facets\x18\x03 \x03(\v2\x17.larder.search.v1.FacetR\x06facets\x12 \n" +
 	"\fdid_you_mean\x18\x04 \x01(\tR\n" +
 	"didYouMean\x12&\n" +
-	"\x0fnext_page_token\x18\x05 \x01(\tR\rnextPageToken\"\xff\x01\n" +
+	"\x0fnext_page_token\x18\x05 \x01(\tR\rnextPageToken\x12=\n" +
+	"\vprice_range\x18\x06 \x01(\v2\x1c.larder.search.v1.PriceRangeR\n" +
+	"priceRange\"\xfb\x02\n" +
 	"\x03Hit\x12\x1d\n" +
 	"\n" +
 	"product_id\x18\x01 \x01(\tR\tproductId\x12\x12\n" +
@@ -981,7 +1238,25 @@ const file_search_v1_search_proto_rawDesc = "" +
 	"\timage_uri\x18\x06 \x01(\tR\bimageUri\x12+\n" +
 	"\x05price\x18\a \x01(\v2\x15.larder.type.v1.MoneyR\x05price\x12\x1c\n" +
 	"\tavailable\x18\b \x01(\bR\tavailable\x12\x12\n" +
-	"\x04tags\x18\t \x03(\tR\x04tags\"S\n" +
+	"\x04tags\x18\t \x03(\tR\x04tags\x129\n" +
+	"\n" +
+	"name_parts\x18\n" +
+	" \x03(\v2\x1a.larder.search.v1.NamePartR\tnameParts\x12?\n" +
+	"\vexplanation\x18\v \x01(\v2\x1d.larder.search.v1.ExplanationR\vexplanation\"8\n" +
+	"\bNamePart\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text\x12\x18\n" +
+	"\amatched\x18\x02 \x01(\bR\amatched\"^\n" +
+	"\n" +
+	"PriceRange\x12'\n" +
+	"\x03min\x18\x01 \x01(\v2\x15.larder.type.v1.MoneyR\x03min\x12'\n" +
+	"\x03max\x18\x02 \x01(\v2\x15.larder.type.v1.MoneyR\x03max\"\xad\x01\n" +
+	"\vExplanation\x12\x1a\n" +
+	"\bquestion\x18\x01 \x01(\tR\bquestion\x12\x14\n" +
+	"\x05score\x18\x02 \x01(\x01R\x05score\x128\n" +
+	"\x05parts\x18\x03 \x03(\v2\".larder.search.v1.Explanation.PartR\x05parts\x1a2\n" +
+	"\x04Part\x12\x12\n" +
+	"\x04what\x18\x01 \x01(\tR\x04what\x12\x16\n" +
+	"\x06points\x18\x02 \x01(\x01R\x06points\"S\n" +
 	"\x05Facet\x12\x14\n" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x124\n" +
 	"\x06values\x18\x02 \x03(\v2\x1c.larder.search.v1.FacetValueR\x06values\"N\n" +
@@ -1032,7 +1307,7 @@ func file_search_v1_search_proto_rawDescGZIP() []byte {
 }
 
 var file_search_v1_search_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_search_v1_search_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_search_v1_search_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_search_v1_search_proto_goTypes = []any{
 	(SearchRequest_Sort)(0),       // 0: larder.search.v1.SearchRequest.Sort
 	(Suggestion_Kind)(0),          // 1: larder.search.v1.Suggestion.Kind
@@ -1042,33 +1317,43 @@ var file_search_v1_search_proto_goTypes = []any{
 	(*SearchRequest)(nil),         // 5: larder.search.v1.SearchRequest
 	(*SearchResponse)(nil),        // 6: larder.search.v1.SearchResponse
 	(*Hit)(nil),                   // 7: larder.search.v1.Hit
-	(*Facet)(nil),                 // 8: larder.search.v1.Facet
-	(*FacetValue)(nil),            // 9: larder.search.v1.FacetValue
-	(*SuggestRequest)(nil),        // 10: larder.search.v1.SuggestRequest
-	(*SuggestResponse)(nil),       // 11: larder.search.v1.SuggestResponse
-	(*Suggestion)(nil),            // 12: larder.search.v1.Suggestion
-	(*v1.Money)(nil),              // 13: larder.type.v1.Money
+	(*NamePart)(nil),              // 8: larder.search.v1.NamePart
+	(*PriceRange)(nil),            // 9: larder.search.v1.PriceRange
+	(*Explanation)(nil),           // 10: larder.search.v1.Explanation
+	(*Facet)(nil),                 // 11: larder.search.v1.Facet
+	(*FacetValue)(nil),            // 12: larder.search.v1.FacetValue
+	(*SuggestRequest)(nil),        // 13: larder.search.v1.SuggestRequest
+	(*SuggestResponse)(nil),       // 14: larder.search.v1.SuggestResponse
+	(*Suggestion)(nil),            // 15: larder.search.v1.Suggestion
+	(*Explanation_Part)(nil),      // 16: larder.search.v1.Explanation.Part
+	(*v1.Money)(nil),              // 17: larder.type.v1.Money
 }
 var file_search_v1_search_proto_depIdxs = []int32{
 	4,  // 0: larder.search.v1.ListDocumentsResponse.documents:type_name -> larder.search.v1.Document
 	0,  // 1: larder.search.v1.SearchRequest.sort:type_name -> larder.search.v1.SearchRequest.Sort
 	7,  // 2: larder.search.v1.SearchResponse.hits:type_name -> larder.search.v1.Hit
-	8,  // 3: larder.search.v1.SearchResponse.facets:type_name -> larder.search.v1.Facet
-	13, // 4: larder.search.v1.Hit.price:type_name -> larder.type.v1.Money
-	9,  // 5: larder.search.v1.Facet.values:type_name -> larder.search.v1.FacetValue
-	12, // 6: larder.search.v1.SuggestResponse.suggestions:type_name -> larder.search.v1.Suggestion
-	1,  // 7: larder.search.v1.Suggestion.kind:type_name -> larder.search.v1.Suggestion.Kind
-	5,  // 8: larder.search.v1.SearchService.Search:input_type -> larder.search.v1.SearchRequest
-	10, // 9: larder.search.v1.SearchService.Suggest:input_type -> larder.search.v1.SuggestRequest
-	2,  // 10: larder.search.v1.SearchService.ListDocuments:input_type -> larder.search.v1.ListDocumentsRequest
-	6,  // 11: larder.search.v1.SearchService.Search:output_type -> larder.search.v1.SearchResponse
-	11, // 12: larder.search.v1.SearchService.Suggest:output_type -> larder.search.v1.SuggestResponse
-	3,  // 13: larder.search.v1.SearchService.ListDocuments:output_type -> larder.search.v1.ListDocumentsResponse
-	11, // [11:14] is the sub-list for method output_type
-	8,  // [8:11] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	11, // 3: larder.search.v1.SearchResponse.facets:type_name -> larder.search.v1.Facet
+	9,  // 4: larder.search.v1.SearchResponse.price_range:type_name -> larder.search.v1.PriceRange
+	17, // 5: larder.search.v1.Hit.price:type_name -> larder.type.v1.Money
+	8,  // 6: larder.search.v1.Hit.name_parts:type_name -> larder.search.v1.NamePart
+	10, // 7: larder.search.v1.Hit.explanation:type_name -> larder.search.v1.Explanation
+	17, // 8: larder.search.v1.PriceRange.min:type_name -> larder.type.v1.Money
+	17, // 9: larder.search.v1.PriceRange.max:type_name -> larder.type.v1.Money
+	16, // 10: larder.search.v1.Explanation.parts:type_name -> larder.search.v1.Explanation.Part
+	12, // 11: larder.search.v1.Facet.values:type_name -> larder.search.v1.FacetValue
+	15, // 12: larder.search.v1.SuggestResponse.suggestions:type_name -> larder.search.v1.Suggestion
+	1,  // 13: larder.search.v1.Suggestion.kind:type_name -> larder.search.v1.Suggestion.Kind
+	5,  // 14: larder.search.v1.SearchService.Search:input_type -> larder.search.v1.SearchRequest
+	13, // 15: larder.search.v1.SearchService.Suggest:input_type -> larder.search.v1.SuggestRequest
+	2,  // 16: larder.search.v1.SearchService.ListDocuments:input_type -> larder.search.v1.ListDocumentsRequest
+	6,  // 17: larder.search.v1.SearchService.Search:output_type -> larder.search.v1.SearchResponse
+	14, // 18: larder.search.v1.SearchService.Suggest:output_type -> larder.search.v1.SuggestResponse
+	3,  // 19: larder.search.v1.SearchService.ListDocuments:output_type -> larder.search.v1.ListDocumentsResponse
+	17, // [17:20] is the sub-list for method output_type
+	14, // [14:17] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_search_v1_search_proto_init() }
@@ -1082,7 +1367,7 @@ func file_search_v1_search_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_search_v1_search_proto_rawDesc), len(file_search_v1_search_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   11,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

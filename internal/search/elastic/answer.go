@@ -3,6 +3,7 @@ package elastic
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"unicode/utf16"
@@ -12,9 +13,10 @@ import (
 
 // wanted is what of an answer is read; Elasticsearch leaves out the rest (filter_path).
 var wanted = []string{
-	"hits.total.value", "hits.hits._source", "hits.hits.sort",
+	"hits.total.value", "hits.hits._source", "hits.hits.sort", "hits.hits.highlight", "hits.hits.matched_queries",
 	"aggregations.*.doc_count", "aggregations.*.values.buckets.key", "aggregations.*.values.buckets.doc_count",
 	"aggregations.*.values.buckets.label.hits.hits._source",
+	"aggregations.*.min.value", "aggregations.*.max.value", "aggregations.*.label.hits.hits._source",
 	"suggest.*.text", "suggest.*.offset", "suggest.*.length", "suggest.*.options.text",
 }
 
@@ -24,8 +26,10 @@ type answer struct {
 			Value int64 `json:"value"`
 		} `json:"total"`
 		Hits []struct {
-			Source product           `json:"_source"`
-			Sort   []json.RawMessage `json:"sort"`
+			Source    product             `json:"_source"`
+			Sort      []json.RawMessage   `json:"sort"`
+			Highlight map[string][]string `json:"highlight"`
+			Matched   map[string]float64  `json:"matched_queries"` // of explain only: the score of each named clause
 		} `json:"hits"`
 	} `json:"hits"`
 	Aggregations map[string]struct {
@@ -33,6 +37,10 @@ type answer struct {
 		Values struct {
 			Buckets []bucket `json:"buckets"`
 		} `json:"values"`
+		Min, Max struct {
+			Value *float64 `json:"value"`
+		}
+		Label label `json:"label"`
 	} `json:"aggregations"`
 	Suggest struct {
 		Nearest []struct {
@@ -60,28 +68,37 @@ type product struct {
 	Prices        map[string]int64 `json:"prices"`
 	AvailableIn   []string         `json:"available_in"`
 	Tags          []string         `json:"tags"`
+	// Of explain only.
+	Margin     int64 `json:"margin_permille"`
+	Popularity int64 `json:"popularity"`
 }
 
 type bucket struct {
 	Key   string `json:"key"`
 	Count int64  `json:"doc_count"`
-	Label struct {
-		Hits struct {
-			Hits []struct {
-				Source product `json:"_source"`
-			} `json:"hits"`
+	Label label  `json:"label"`
+}
+
+// label is a product that tells what its bucket is called.
+type label struct {
+	Hits struct {
+		Hits []struct {
+			Source product `json:"_source"`
 		} `json:"hits"`
-	} `json:"label"`
+	} `json:"hits"`
 }
 
 // found reads the answer to a lookup.
-func found(l search.Lookup, raw []byte) (search.Found, error) {
+func found(l search.Lookup, w search.Weights, raw []byte) (search.Found, error) {
 	a, err := read(raw)
 	if err != nil {
 		return search.Found{}, err
 	}
 	f := search.Found{
-		Total: a.Hits.Total.Value, Any: a.Aggregations[matched].Count > 0, Suggestion: a.suggestion(l.Words),
+		Total: a.Hits.Total.Value, Any: a.Aggregations[matched].Count > 0, Suggestion: a.suggestion(l.Words), Weights: w,
+	}
+	if p := a.Aggregations[priceRange]; p.Min.Value != nil && p.Max.Value != nil && len(p.Label.Hits.Hits) > 0 {
+		f.Prices = &search.PriceRange{Currency: p.Label.Hits.Hits[0].Source.Currency, Min: int64(*p.Min.Value), Max: int64(*p.Max.Value)}
 	}
 	for _, h := range a.Hits.Hits {
 		place, err := place(l, h.Sort)
@@ -89,7 +106,10 @@ func found(l search.Lookup, raw []byte) (search.Found, error) {
 			return search.Found{}, fmt.Errorf("read the place of %s: %w", h.Source.ProductID, err)
 		}
 		hit := h.Source.hit(l.Store)
-		hit.Place = place
+		hit.Place, hit.NameParts = place, nameParts(h.Highlight)
+		if l.Explain {
+			hit.Explanation = explanation(l, w, h.Source, place.Score, h.Matched)
+		}
 		f.Hits = append(f.Hits, hit)
 	}
 	f.Begun = l.Sort == search.ByRelevance && len(f.Hits) > 0 && f.Hits[0].Place.Score < inWords
@@ -101,6 +121,64 @@ func found(l search.Lookup, raw []byte) (search.Found, error) {
 		f.Facets = append(f.Facets, facet)
 	}
 	return f, nil
+}
+
+// nameParts cuts a highlighted name into pieces; nil if nothing in it matches.
+func nameParts(highlights map[string][]string) []search.NamePart {
+	for _, field := range highlighted {
+		if len(highlights[field]) == 0 {
+			continue
+		}
+		var parts []search.NamePart
+		for rest := highlights[field][0]; rest != ""; {
+			before, after, ok := strings.Cut(rest, matchBegins)
+			if before != "" {
+				parts = append(parts, search.NamePart{Text: before})
+			}
+			if !ok {
+				break
+			}
+			match, after, _ := strings.Cut(after, matchEnds)
+			parts = append(parts, search.NamePart{Text: match, Matched: true})
+			rest = after
+		}
+		return parts
+	}
+	return nil
+}
+
+// explanation tells what a hit's score is made of: the best tier with its signs, then what the hit is worth to the shop.
+func explanation(l search.Lookup, w search.Weights, p product, score float64, matched map[string]float64) *search.Explanation {
+	e := &search.Explanation{Score: score}
+	if l.Sort != search.ByRelevance {
+		return e
+	}
+	var best []search.Part
+	most := 0.0
+	for _, t := range ways(l) {
+		points, ok := matched[t.name]
+		if !ok {
+			continue
+		}
+		parts, sum := []search.Part{{What: t.name, Points: points}}, points
+		for _, s := range t.signs {
+			if points, ok := matched[t.name+signOf+s.name]; ok {
+				parts, sum = append(parts, search.Part{What: s.name, Points: points}), sum+points
+			}
+		}
+		if sum > most {
+			best, most = parts, sum
+		}
+	}
+	e.Parts = best
+	if slices.Contains(p.AvailableIn, l.Store) {
+		e.Parts = append(e.Parts, search.Part{What: "in stock", Points: w.Available})
+	}
+	if l.Words != "" {
+		e.Parts = append(e.Parts, search.Part{What: fmt.Sprintf("margin, %d permille", p.Margin), Points: w.Margin * float64(p.Margin) / 1000})
+	}
+	e.Parts = append(e.Parts, search.Part{What: fmt.Sprintf("popularity, %d", p.Popularity), Points: w.Popularity * math.Log10(1+float64(p.Popularity))})
+	return e
 }
 
 func read(raw []byte) (answer, error) {

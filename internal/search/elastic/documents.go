@@ -24,7 +24,7 @@ func (x *Index) Documents(ctx context.Context, after, until string, limit int) (
 		"sort":             list{object{"product_id": "asc"}},
 		"track_total_hits": false,
 		"version":          true,
-	}, listed)
+	}, listed, false)
 	if err != nil {
 		return nil, err
 	}

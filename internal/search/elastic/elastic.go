@@ -10,12 +10,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/elastic/go-elasticsearch/v8"
+	"github.com/elastic/go-elasticsearch/v8/esapi"
 	"github.com/failsafe-go/failsafe-go"
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 	"github.com/failsafe-go/failsafe-go/retrypolicy"
@@ -36,6 +37,8 @@ type Config struct {
 	// Pause is how long nothing is asked once Elasticsearch is found away; then one question tries again.
 	Pause   time.Duration `env:"SEARCH_PAUSE" envDefault:"5s"`
 	Weights search.Weights
+	// RankingFile has weights that go over these, and are read anew while the process runs; empty: none. See ranking.go.
+	RankingFile string `env:"RANKING_FILE"`
 }
 
 // Index finds products. It is safe for concurrent use.
@@ -45,12 +48,14 @@ type Index struct {
 	transport *http.Transport
 	breaker   circuitbreaker.CircuitBreaker[[]byte]
 	executor  failsafe.Executor[[]byte]
+	weights   atomic.Pointer[search.Weights]
 }
 
 // New makes the adapter; it connects with the first question. Error: the weights could lift a hit above a more relevant
-// class, or the URL is malformed.
+// class, the ranking file can't be read, or the URL is malformed.
 func New(config Config) (*Index, error) {
-	if err := fit(config.Weights); err != nil {
+	weights, err := ranking(config)
+	if err != nil {
 		return nil, err
 	}
 	transport := &http.Transport{
@@ -84,25 +89,12 @@ func New(config Config) (*Index, error) {
 		WithMaxRetries(1).WithBackoff(20*time.Millisecond, 100*time.Millisecond).WithJitterFactor(0.5).
 		ReturnLastFailure().
 		Build()
-	return &Index{
+	x := &Index{
 		config: config, client: client, transport: transport, breaker: breaker,
 		executor: failsafe.With(breaker, retry),
-	}, nil
-}
-
-// fit refuses weights that could lift a hit into the class above, or that aren't numbers from 0.
-func fit(w search.Weights) error {
-	var faults []error
-	for name, weight := range map[string]float64{"available": w.Available, "margin": w.Margin, "popularity": w.Popularity} {
-		if !(weight >= 0) || math.IsInf(weight, 0) {
-			faults = append(faults, fmt.Errorf("the weight of %s is %v, want 0 or more", name, weight))
-		}
 	}
-	const popularity = 19 // factors of ten in an int64
-	if most := maxNearness + w.Available + w.Margin + w.Popularity*popularity; most >= classWidth {
-		faults = append(faults, fmt.Errorf("the weights add up to %.1f points, want less than %d, the distance of two classes", most, classWidth))
-	}
-	return errors.Join(faults...)
+	x.weights.Store(&weights)
+	return x, nil
 }
 
 // Close closes idle connections.
@@ -111,11 +103,15 @@ func (x *Index) Close() { x.transport.CloseIdleConnections() }
 // Find answers one question. Errors: fault.Unavailable, when Elasticsearch is away, too slow or overloaded, or the
 // index isn't there yet.
 func (x *Index) Find(ctx context.Context, l search.Lookup) (search.Found, error) {
-	raw, err := x.question(ctx, body(l, x.config.Weights), wanted)
+	weights := x.Weights()
+	if l.Weights != nil && fit(*l.Weights) == nil {
+		weights = *l.Weights
+	}
+	raw, err := x.question(ctx, body(l, weights), wanted, l.Explain)
 	if err != nil {
 		return search.Found{}, err
 	}
-	f, err := found(l, raw)
+	f, err := found(l, weights, raw)
 	if err != nil {
 		return f, fmt.Errorf("search: %w", err)
 	}
@@ -123,14 +119,15 @@ func (x *Index) Find(ctx context.Context, l search.Lookup) (search.Found, error)
 }
 
 // question puts a search's body to Elasticsearch and returns of the answer what is at these paths (filter_path). Errors: as Find.
-func (x *Index) question(ctx context.Context, body object, paths []string) ([]byte, error) {
+// What matched is told by name and score only if that is to be explained.
+func (x *Index) question(ctx context.Context, body object, paths []string, explain bool) ([]byte, error) {
 	request, err := json.Marshal(body)
 	if err != nil {
 		return nil, fmt.Errorf("encode a search: %w", err)
 	}
 	limited, cancel := context.WithTimeout(ctx, x.config.Timeout)
 	defer cancel()
-	raw, err := x.executor.WithContext(limited).Get(func() ([]byte, error) { return x.ask(ctx, limited, request, paths) })
+	raw, err := x.executor.WithContext(limited).Get(func() ([]byte, error) { return x.ask(ctx, limited, request, paths, explain) })
 	if err != nil {
 		return nil, x.told(ctx, err)
 	}
@@ -161,12 +158,16 @@ func (e *awayError) Unwrap() error { return e.cause }
 
 // ask sends one request within the limited context; when the caller's own context ended, that is no failure of
 // Elasticsearch.
-func (x *Index) ask(caller, limited context.Context, request []byte, paths []string) ([]byte, error) {
+func (x *Index) ask(caller, limited context.Context, request []byte, paths []string, explain bool) ([]byte, error) {
 	s := x.client.Search
-	res, err := s(
+	options := []func(*esapi.SearchRequest){
 		s.WithContext(limited), s.WithIndex(x.config.Index), s.WithBody(bytes.NewReader(request)), s.WithFilterPath(paths...),
 		s.WithAllowPartialSearchResults(false), // part of the products is a wrong answer
-	)
+	}
+	if explain {
+		options = append(options, s.WithIncludeNamedQueriesScore(true))
+	}
+	res, err := s(options...)
 	if err != nil {
 		return nil, failed(caller, limited, err)
 	}

@@ -46,8 +46,11 @@ func body(l search.Lookup, w search.Weights) object {
 		"size":             l.Limit,
 		"sort":             order(l),
 		"track_total_hits": 10_000,
-		"_source":          []string{"product_id", "name", "brand", "size", "category_id", "image_uri", "currency", price(l.Store), "available_in", "tags"},
+		"_source":          shown(l),
 		"aggs":             facets(l),
+	}
+	if l.Words != "" {
+		b["highlight"] = highlight(l)
 	}
 	if selected := all(selections(l, "")); selected != nil {
 		b["post_filter"] = selected
@@ -59,6 +62,37 @@ func body(l search.Lookup, w search.Weights) object {
 		b["suggest"] = suggest("words", l.Words)
 	}
 	return b
+}
+
+// shown are the fields that are read. What isn't public is read for operators only.
+func shown(l search.Lookup) []string {
+	fields := []string{"product_id", "name", "brand", "size", "category_id", "image_uri", "currency", price(l.Store), "available_in", "tags"}
+	if l.Explain {
+		fields = append(fields, "margin_permille", "popularity")
+	}
+	return fields
+}
+
+// What matched in a name stands between these; no name has control characters.
+const matchBegins, matchEnds = "\x01", "\x02"
+
+// highlighted are a name's forms in which its words may match: the first that does counts.
+var highlighted = []string{"name.synonyms", "name.prefix", "name"}
+
+// highlight marks the words of a name that match, also where the other words of the query match elsewhere.
+func highlight(l search.Lookup) object {
+	fields := object{}
+	form := func(field string, how object) {
+		how["query"] = l.Words
+		fields[field] = object{"highlight_query": object{"match": object{field: how}}}
+	}
+	if l.Edits {
+		form("name", object{"fuzziness": twoEditsInFive})
+	} else {
+		form("name.synonyms", object{})
+		form("name.prefix", object{})
+	}
+	return object{"number_of_fragments": 0, "pre_tags": list{matchBegins}, "post_tags": list{matchEnds}, "fields": fields}
 }
 
 // query finds the store's products by the words and scores them: class, nearness, then what they are worth to the shop.
@@ -99,44 +133,88 @@ func popularity(weight float64) object {
 	return object{"field_value_factor": object{"field": "popularity", "modifier": "log1p", "missing": 0}, "weight": weight}
 }
 
-// tiers are the ways in which words find a product, each with a constant score: the best one counts. Scores by term
-// statistics would put a rare misspelling above a frequent exact match.
+// tier is one way in which words find a product, with a constant score: scores by term statistics would put a rare misspelling
+// above a frequent exact match. The names tell an operator what matched.
+type tier struct {
+	name  string
+	score float64
+	query object
+	// What else matches, and adds to the score.
+	signs []sign
+}
+
+type sign struct {
+	name  string
+	score float64
+	query object
+}
+
+// clause is the tier as a query, which tells by its names what matched if that is to be explained.
+func (t tier) clause(explain bool) object {
+	must := constant(t.score, t.query, t.name, explain)
+	if t.signs == nil {
+		return must
+	}
+	var should list
+	for _, s := range t.signs {
+		should = append(should, constant(s.score, s.query, t.name+signOf+s.name, explain))
+	}
+	return object{"bool": object{"must": must, "should": should}}
+}
+
+// signOf stands between a tier's name and a sign's.
+const signOf = ": "
+
+// tiers are the ways of which the best one counts.
 func tiers(l search.Lookup) list {
+	var clauses list
+	for _, t := range ways(l) {
+		clauses = append(clauses, t.clause(l.Explain))
+	}
+	return clauses
+}
+
+func ways(l search.Lookup) []tier {
 	q := l.Words
 	if l.Edits {
-		return list{
-			constant(edits+literal+inPart, fuzzy("name", q, oneEdit)),
-			constant(edits+literal, fuzzy("words", q, oneEdit)),
-			constant(edits+inPart, fuzzy("name", q, twoEdits)),
-			constant(edits, fuzzy("words", q, twoEdits)),
-			constant(edits+inPart, fuzzy("name", q, twoEditsInFive, object{"prefix_length": 2})),
-			constant(edits, fuzzy("words", q, twoEditsInFive, object{"prefix_length": 2})),
+		return []tier{
+			{"name, one edit a word", edits + literal + inPart, fuzzy("name", q, oneEdit), nil},
+			{"words, one edit each", edits + literal, fuzzy("words", q, oneEdit), nil},
+			{"name, two edits a word", edits + inPart, fuzzy("name", q, twoEdits), nil},
+			{"words, two edits each", edits, fuzzy("words", q, twoEdits), nil},
+			{"name, two edits in five letters", edits + inPart, fuzzy("name", q, twoEditsInFive, object{"prefix_length": 2}), nil},
+			{"words, two edits in five letters", edits, fuzzy("words", q, twoEditsInFive, object{"prefix_length": 2}), nil},
 		}
 	}
-	head := constant(headNoun, match("name.head", q))
-	headBySynonym := constant(headNoun, match("name.head", q, index.Synonyms))
-	headBegins := constant(headNoun, object{"match_bool_prefix": object{"name.head": q}})
-	tiers := list{
-		constant(exactName, object{"term": object{"name.exact": q}}),
-		constant(wholeName, match("name.whole", q)),
-		nearer(constant(inName, match("name.stemmed", q)), head, constant(supported, match("category_names", q)), constant(itemised, match("category_names.items", q))),
-		constant(inName+wholeCategory, match("category_names.whole", q)),
-		nearer(constant(inWords+literal, match("words.stemmed", q)),
-			head, constant(inPart, object{"match": object{"name.stemmed": q}}), constant(inPart, match("description", q))),
-		nearer(constant(inWords+inPart, match("name.synonyms", q)), headBySynonym),
-		nearer(constant(inWords, match("words.synonyms", q)), headBySynonym),
-		nearer(constant(beginnings+inPart, match("name.prefix", q)), headBegins, constant(literal, object{"prefix": object{"name.exact": q}})),
-		nearer(constant(beginnings, match("words.prefix", q)), headBegins),
+	head := sign{"what the name names", headNoun, match("name.head", q)}
+	headBySynonym := sign{"what the name names, by a synonym", headNoun, match("name.head", q, index.Synonyms)}
+	headBegins := sign{"what the name names begins so", headNoun, object{"match_bool_prefix": object{"name.head": q}}}
+	ways := []tier{
+		{"exact name", exactName, object{"term": object{"name.exact": q}}, nil},
+		{"whole name in any order", wholeName, match("name.whole", q), nil},
+		{"all words in the name", inName, match("name.stemmed", q), []sign{
+			head, {"in the category's name", supported, match("category_names", q)}, {"listed by the category", itemised, match("category_names.items", q)},
+		}},
+		{"the category's name", inName + wholeCategory, match("category_names.whole", q), nil},
+		{"all words in some field", inWords + literal, match("words.stemmed", q), []sign{
+			head, {"some in the name", inPart, object{"match": object{"name.stemmed": q}}}, {"all in the description", inPart, match("description", q)},
+		}},
+		{"all words in the name, by synonyms", inWords + inPart, match("name.synonyms", q), []sign{headBySynonym}},
+		{"all words in some field, by synonyms", inWords, match("words.synonyms", q), []sign{headBySynonym}},
+		{"beginnings in the name", beginnings + inPart, match("name.prefix", q), []sign{
+			headBegins, {"the name begins so", literal, object{"prefix": object{"name.exact": q}}},
+		}},
+		{"beginnings in some field", beginnings, match("words.prefix", q), []sign{headBegins}},
 	}
 	if codes := barcodes(q); codes != nil {
-		tiers = append(tiers, constant(exactName, object{"terms": object{"gtin": codes}}))
+		ways = append(ways, tier{"barcode", exactName, object{"terms": object{"gtin": codes}}, nil})
 	}
-	return append(tiers, compounds(q)...)
+	return append(ways, compounds(q)...)
 }
 
 // compounds match words that are one for some and two for others: "cheese cake" finds Cheesecake by the query with
 // neighbours glued, one pair at a time; "cheesecake" finds Cheese Cake because the index holds glued neighbours too.
-func compounds(q string) list {
+func compounds(q string) []tier {
 	name := list{match("name.glued", q, index.Stemmed)}
 	words := list{match("words.glued", q, index.Stemmed)}
 	var whole list
@@ -147,11 +225,14 @@ func compounds(q string) list {
 		words = append(words, match("words.glued", glued, index.Stemmed))
 		whole = append(whole, match("name.whole", glued))
 	}
-	tiers := list{constant(inName, anyOf(name)), constant(inWords+literal, anyOf(words))}
-	if whole != nil {
-		tiers = append(tiers, constant(wholeName, anyOf(whole)))
+	ways := []tier{
+		{"glued words in the name", inName, anyOf(name), nil},
+		{"glued words in some field", inWords + literal, anyOf(words), nil},
 	}
-	return tiers
+	if whole != nil {
+		ways = append(ways, tier{"whole name of glued words", wholeName, anyOf(whole), nil})
+	}
+	return ways
 }
 
 // barcodes are the forms in which a query that is a barcode may be stored: GTINs of 8, 12, 13 and 14 digits are the same
@@ -197,13 +278,12 @@ func match(field, q string, analyzer ...string) object {
 	return object{"match": object{field: clause}}
 }
 
-func constant(score float64, filter object) object {
-	return object{"constant_score": object{"filter": filter, "boost": score}}
-}
-
-// nearer adds to a tier's score what else matches.
-func nearer(tier object, signs ...any) object {
-	return object{"bool": object{"must": tier, "should": signs}}
+func constant(score float64, filter object, name string, named bool) object {
+	clause := object{"filter": filter, "boost": score}
+	if named {
+		clause["_name"] = name
+	}
+	return object{"constant_score": clause}
 }
 
 func anyOf(clauses list) object { return object{"bool": object{"should": clauses}} }
@@ -224,6 +304,9 @@ func selections(l search.Lookup, without string) list {
 		if values := f.selected(l.Query); len(values) > 0 && f.name != without {
 			chosen = append(chosen, object{"terms": object{f.field: values}})
 		}
+	}
+	if without == priceRange {
+		return chosen
 	}
 	bounds := object{}
 	if l.MinPrice > 0 {
@@ -262,17 +345,31 @@ var facetFields = []facetField{
 // matched counts what the words find before filters: facets narrow by themselves, because filters come after the query.
 const matched = "matched"
 
+// priceRange is the name under which the lowest and the highest price are asked for.
+const priceRange = "price"
+
 func facets(l search.Lookup) object {
-	everything := object{"match_all": object{}}
-	aggs := object{matched: object{"filter": everything}}
+	aggs := object{
+		matched: object{"filter": everything},
+		priceRange: object{"filter": others(l, priceRange), "aggs": object{
+			"min": object{"min": object{"field": price(l.Store)}}, "max": object{"max": object{"field": price(l.Store)}},
+			"label": object{"top_hits": object{"size": 1, "_source": []string{"currency"}}},
+		}},
+	}
 	for _, f := range facetFields {
-		filter := all(selections(l, f.name))
-		if filter == nil {
-			filter = everything
-		}
-		aggs[f.name] = object{"filter": filter, "aggs": object{"values": f.values()}}
+		aggs[f.name] = object{"filter": others(l, f.name), "aggs": object{"values": f.values()}}
 	}
 	return aggs
+}
+
+var everything = object{"match_all": object{}}
+
+// others are the selections without one facet's.
+func others(l search.Lookup, without string) object {
+	if filter := all(selections(l, without)); filter != nil {
+		return filter
+	}
+	return everything
 }
 
 // values counts a facet's values, with a product that tells each one's label.

@@ -21,7 +21,7 @@ var begun = []string{
 
 // Begin implements search.Index.
 func (x *Index) Begin(ctx context.Context, b search.Beginning) (search.Begun, error) {
-	raw, err := x.question(ctx, beginning(b, x.config.Weights), begun)
+	raw, err := x.question(ctx, beginning(b, x.Weights()), begun, false)
 	if err != nil {
 		return search.Begun{}, err
 	}
@@ -65,13 +65,19 @@ func beginning(b search.Beginning, w search.Weights) object {
 }
 
 func beginningTiers(q string) list {
-	tiers := list{
-		nearer(constant(inName, match("name.prefix", q)),
-			constant(headNoun, object{"match_bool_prefix": object{"name.head": q}}), constant(literal, object{"prefix": object{"name.exact": q}})),
-		constant(beginnings, match("words.prefix", q)),
+	ways := []tier{
+		{"beginnings in the name", inName, match("name.prefix", q), []sign{
+			{"what the name names begins so", headNoun, object{"match_bool_prefix": object{"name.head": q}}},
+			{"the name begins so", literal, object{"prefix": object{"name.exact": q}}},
+		}},
+		{"beginnings in some field", beginnings, match("words.prefix", q), nil},
 	}
 	if codes := barcodes(q); codes != nil {
-		tiers = append(tiers, constant(exactName, object{"terms": object{"gtin": codes}}))
+		ways = append(ways, tier{"barcode", exactName, object{"terms": object{"gtin": codes}}, nil})
 	}
-	return tiers
+	var clauses list
+	for _, t := range ways {
+		clauses = append(clauses, t.clause(false))
+	}
+	return clauses
 }
