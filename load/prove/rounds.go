@@ -26,6 +26,8 @@ const (
 	// fullRun is a duration from which on each crash point is to be hit fullHits times.
 	fullRun  = 20 * time.Minute
 	fullHits = 20
+	// spareHits are more than need be: some points are hard to hit.
+	spareHits = 2
 )
 
 // proving is a run of the prover.
@@ -57,7 +59,8 @@ func (p *proving) rounds(ctx context.Context) error {
 		if n > 1 && storm < shortest {
 			break
 		}
-		if err := p.one(ctx, n, max(storm, shortest)); err != nil {
+		weather := world.Weather{Intensity: p.intensity, Hits: ((p.hits+spareHits)*n + count - 1) / count}
+		if err := p.one(ctx, n, max(storm, shortest), weather); err != nil {
 			return errors.Join(fmt.Errorf("round %d: %w", n, err), p.last())
 		}
 		if !p.result.Clean() {
@@ -74,7 +77,7 @@ func rounds(duration, limit time.Duration) int {
 }
 
 // one is a round: shoppers and faults at once, then healing, settling and accounting.
-func (p *proving) one(ctx context.Context, n int, storm time.Duration) (err error) {
+func (p *proving) one(ctx context.Context, n int, storm time.Duration, weather world.Weather) (err error) {
 	began := time.Now()
 	r, err := p.world.Round(ctx, n)
 	if err != nil {
@@ -102,7 +105,7 @@ func (p *proving) one(ctx context.Context, n int, storm time.Duration) (err erro
 	defer func() { err = errors.Join(err, day.Close()) }()
 	up := time.Since(began)
 
-	tally, err := p.storm(ctx, r, day, storm)
+	tally, err := p.storm(ctx, r, day, storm, weather)
 	p.tally.Add(tally)
 	if err != nil {
 		return err
@@ -142,12 +145,14 @@ func (p *proving) keep(n int, history *shop.History) error {
 }
 
 // storm lets shoppers buy and faults happen at once, and returns when all is healed, and nobody waits for an answer any more.
-func (p *proving) storm(ctx context.Context, r *world.Round, day *shop.Day, long time.Duration) (world.Tally, error) {
+func (p *proving) storm(
+	ctx context.Context, r *world.Round, day *shop.Day, long time.Duration, weather world.Weather,
+) (world.Tally, error) {
 	storming, stop := context.WithTimeout(ctx, long)
 	defer stop()
 	bought := make(chan error, 1)
 	go func() { bought <- day.Run(storming) }()
-	faults, err := r.Storm(storming, p.intensity)
+	faults, err := r.Storm(storming, weather)
 	if err != nil {
 		stop()
 		return world.Tally{}, errors.Join(err, <-bought)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -129,9 +130,10 @@ func hit(ctx context.Context, all []*instance, point string, limit time.Duration
 
 // arm chooses a point that few were killed at, and gives the order to a process that passes it, or to all after it was missed.
 func (s *Storm) arm(rng *rand.Rand, order string) (point string, all []*instance) {
+	due, hits := s.due(), s.round.world.hitsSoFar()
 	s.mu.Lock()
 	points := slices.DeleteFunc(slices.Clone(s.tally.AllPoints), func(point string) bool {
-		return s.armed[point]
+		return s.armed[point] || order == "kill" && hits[point] >= due
 	})
 	s.mu.Unlock()
 	if order == "stop" {
@@ -239,6 +241,16 @@ func (w *World) hit(point string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.hits[point]++
+}
+
+// fewestHits is how often a process was killed at each of some points at least.
+func (w *World) fewestHits(points []string) int {
+	hits := w.hitsSoFar()
+	least := math.MaxInt
+	for _, point := range points {
+		least = min(least, hits[point])
+	}
+	return least
 }
 
 // hitsSoFar returns how often a process was killed at each point, in all rounds.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -47,12 +48,24 @@ func (t *Tally) Add(other Tally) {
 	t.AllPoints = other.AllPoints
 }
 
+// Weather says how hard a storm is.
+type Weather struct {
+	// Intensity 1 is more than a fault a second; with 2, pauses are half as long.
+	Intensity float64
+	// Hits is how often a process is to have been killed at each crash point when the storm ends, those of earlier storms included. Kills
+	// are spread over the storm's time, and no more than needed.
+	Hits int
+}
+
 // Storm breaks a round's platform until its context ends.
 type Storm struct {
-	round *Round
-	log   *slog.Logger
-	every func(time.Duration) time.Duration // stretches a pause by the storm's intensity
-	work  sync.WaitGroup
+	round   *Round
+	log     *slog.Logger
+	weather Weather
+	work    sync.WaitGroup
+	began   time.Time
+	ends    time.Time
+	had     int // hits that each point had at least before
 
 	mu     sync.Mutex
 	tally  Tally
@@ -61,16 +74,20 @@ type Storm struct {
 	busy   map[*instance]bool // an order at a time for each process
 }
 
-// Storm begins to break things until ctx ends. Intensity 1 is more than a fault a second; with 2, pauses are half as long.
-// What happens is drawn from the world's seed and the round's number; when, depends on the machine too.
-func (r *Round) Storm(ctx context.Context, intensity float64) (*Storm, error) {
+// Storm begins to break things until ctx ends, which has a deadline. What happens is drawn from the world's seed and the round's number;
+// when, depends on the machine too.
+func (r *Round) Storm(ctx context.Context, weather Weather) (*Storm, error) {
 	points, err := r.points()
 	if err != nil {
 		return nil, err
 	}
+	ends, ok := ctx.Deadline()
+	if !ok {
+		return nil, errors.New("a storm needs an end")
+	}
 	s := &Storm{
-		round: r, log: r.log, tally: newTally(), misses: map[string]int{}, armed: map[string]bool{}, busy: map[*instance]bool{},
-		every: func(pause time.Duration) time.Duration { return time.Duration(float64(pause) / intensity) },
+		round: r, log: r.log, weather: weather, began: time.Now(), ends: ends, had: r.world.fewestHits(points),
+		tally: newTally(), misses: map[string]int{}, armed: map[string]bool{}, busy: map[*instance]bool{},
 	}
 	s.tally.AllPoints = points
 	echoes, err := s.listen(ctx)
@@ -82,7 +99,7 @@ func (r *Round) Storm(ctx context.Context, intensity float64) (*Storm, error) {
 		s.work.Go(func() { echo.run(ctx, rng) })
 	}
 	for range killers {
-		s.repeat(ctx, 1200*time.Millisecond, s.killAtPoint)
+		s.repeat(ctx, time.Second, s.killAtPoint)
 	}
 	s.repeat(ctx, 12*time.Second, s.stopAtPoint)
 	s.repeat(ctx, 12*time.Second, s.killAny)
@@ -94,6 +111,17 @@ func (r *Round) Storm(ctx context.Context, intensity float64) (*Storm, error) {
 	s.repeat(ctx, 12*time.Second, s.breakWebhooks)
 	s.repeat(ctx, 10*time.Second, s.cutConnections)
 	return s, nil
+}
+
+// every stretches a pause by the storm's intensity.
+func (s *Storm) every(pause time.Duration) time.Duration {
+	return time.Duration(float64(pause) / s.weather.Intensity)
+}
+
+// due is how often each point should have been hit by now.
+func (s *Storm) due() int {
+	passed := min(1, float64(time.Since(s.began))/float64(s.ends.Sub(s.began))*1.15) // the end is for those that are hard to hit
+	return s.had + int(math.Ceil(passed*float64(s.weather.Hits-s.had)))
 }
 
 // repeat makes a fault again and again, with about a pause before each. A fault ends what it began before it returns, and returns soon
