@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"larder.dev/load/prove/world"
 )
 
@@ -63,6 +65,7 @@ func run(o options, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeLog()) }()
+	redis.SetLogger(redisLog{log})
 
 	fmt.Fprintf(out, "prove: seed %d, log and state in %s\n", o.seed, o.dir)
 	w, err := world.New(ctx, world.Config{Seed: o.seed, Without: o.without, Log: log, Root: ".", Dir: o.dir})
@@ -86,6 +89,14 @@ func openLog(dir string) (*slog.Logger, func() error, error) {
 		return nil, nil, fmt.Errorf("open the log: %w", err)
 	}
 	return slog.New(slog.NewJSONHandler(file, nil)), file.Close, nil
+}
+
+// redisLog takes what the Redis client has to say: it is asked for servers that have just been killed.
+type redisLog struct{ log *slog.Logger }
+
+// Printf implements the client's interface.
+func (l redisLog) Printf(ctx context.Context, format string, args ...any) {
+	l.log.DebugContext(ctx, "redis client: "+fmt.Sprintf(format, args...))
 }
 
 // hold keeps a round for somebody to look at.
