@@ -58,7 +58,7 @@ func (e *echo) run(ctx context.Context, rng *rand.Rand) {
 		if time.Now().Before(next) || len(e.heard) == 0 {
 			continue
 		}
-		next = time.Now().Add(e.storm.every(4*time.Second + time.Duration(rng.Int64N(int64(4*time.Second)))))
+		next = time.Now().Add(e.storm.every(8*time.Second + time.Duration(rng.Int64N(int64(8*time.Second)))))
 		n, err := e.publish(ctx, rng)
 		if err != nil {
 			e.storm.warn(ctx, fmt.Errorf("publish to %s again: %w", e.topic, err))

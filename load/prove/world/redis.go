@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
+	"slices"
+	"sync"
 	"syscall"
 	"time"
 
@@ -18,47 +21,68 @@ const (
 	rebuildLimit = 8 * time.Second
 )
 
-// breakRedis breaks the stock's Redis in one of four ways. Each makes the stores' stock be loaded anew, and those who do it are killed at
-// the three points of that.
-func (s *Storm) breakRedis(ctx context.Context, rng *rand.Rand) {
+// The faults of the stock's Redis. Each makes the stores' stock be loaded anew.
+const (
+	flushed    = "flushall"
+	restarted  = "redis restart"
+	failedOver = "failover to a lagging replica"
+	splitBrain = "split brain"
+)
+
+// redisFaults are drawn like cards: after as many, all have come.
+var redisFaults = []string{flushed, flushed, restarted, failedOver, failedOver, failedOver, splitBrain}
+
+// breakRedis breaks the stock's Redis. Most times the provider is slow just then, so that many checkouts are between their hold and
+// their commit; and the processes that load the stock anew are killed at the three points of that.
+func (s *Storm) breakRedis(ctx context.Context, rng *rand.Rand, kind string) {
 	r := s.round
 	now := int(r.master.Load())
 	if !r.redis[0].isUp() || !r.redis[1].isUp() || !r.seenAlike() {
 		return
 	}
-	killed := s.killRebuilders(ctx, rng)
-	defer killed()
+	if rng.IntN(4) > 0 {
+		slow := providerFault{Kind: "slow", Match: "/confirm", Count: 25, Delay: "2s"}
+		if err := control(ctx, http.MethodPost, r.Provider+"/_control/faults", slow); err != nil {
+			s.warn(ctx, err)
+		}
+		wait(ctx, time.Second)
+	}
+	traps := s.trapRebuilders(rng)
 	var err error
-	switch rng.IntN(8) {
-	case 0, 1, 2:
-		s.count("flushall", r.redis[now].name)
+	switch kind {
+	case flushed:
+		s.count(kind, r.redis[now].name)
 		err = command(ctx, at(redisPort, now), "FLUSHALL")
-	case 3, 4:
+	case restarted:
 		// It is back, empty, before the Sentinels miss it.
-		s.count("redis restart", r.redis[now].name)
+		s.count(kind, r.redis[now].name)
 		err = r.redis[now].signal(syscall.SIGKILL)
-	case 5, 6:
+	case failedOver:
 		err = s.failOver(ctx, rng, now)
-	default:
+	case splitBrain:
 		err = s.split(ctx, rng, now)
 	}
-	if err != nil && ctx.Err() == nil {
-		s.log.Warn("a fault of Redis went otherwise", "error", err)
+	if err != nil {
+		s.warn(ctx, err)
 	}
-	wait(ctx, rebuildLimit)
+	s.spring(ctx, traps)
 }
 
-// killRebuilders has each checkout process killed at another one of the points of a rebuild. The function that it returns takes back
-// what wasn't carried out.
-func (s *Storm) killRebuilders(ctx context.Context, rng *rand.Rand) func() {
-	points := s.fewest(rebuildPoints, rng)
-	instances := s.round.services["checkout"].instances
-	type trap struct {
-		instance *instance
-		point    string
+// trap is a rebuild's point in a checkout process, with the order to kill.
+type trap struct {
+	instance *instance
+	point    string
+}
+
+// trapRebuilders has each checkout process killed at another point of a rebuild, of those that lack hits.
+func (s *Storm) trapRebuilders(rng *rand.Rand) []trap {
+	due, hits := s.due(), s.round.world.hitsSoFar()
+	points := slices.DeleteFunc(s.fewest(rebuildPoints, rng), func(point string) bool { return hits[point] >= due })
+	if len(points) == 0 {
+		return nil
 	}
 	var traps []trap
-	for n, i := range instances {
+	for n, i := range s.round.services["checkout"].instances {
 		point := points[n%len(points)]
 		if err := i.order(point, "kill"); err != nil {
 			s.log.Error("order not given", "error", err)
@@ -66,17 +90,24 @@ func (s *Storm) killRebuilders(ctx context.Context, rng *rand.Rand) func() {
 		}
 		traps = append(traps, trap{i, point})
 	}
-	return func() {
-		for _, t := range traps {
-			there, err := t.instance.withdraw(t.point)
-			switch {
-			case err != nil:
+	return traps
+}
+
+// spring waits until the traps have been met, for some time, and takes back those that weren't.
+func (s *Storm) spring(ctx context.Context, traps []trap) {
+	var all sync.WaitGroup
+	for _, t := range traps {
+		all.Go(func() {
+			met, err := hit(ctx, []*instance{t.instance}, t.point, rebuildLimit)
+			if err != nil {
 				s.log.Error("order not withdrawn", "error", err)
-			case !there:
-				s.killed(ctx, t.instance, t.point)
 			}
-		}
+			if met != nil {
+				s.killed(ctx, met, t.point)
+			}
+		})
 	}
+	all.Wait()
 }
 
 // failOver has the replica made the master without the last writes: its link is held up, and the master killed, or stopped and later woken.
@@ -84,12 +115,12 @@ func (s *Storm) killRebuilders(ctx context.Context, rng *rand.Rand) func() {
 func (s *Storm) failOver(ctx context.Context, rng *rand.Rand, old int) error {
 	r := s.round
 	r.links[old].replication.close()
-	wait(ctx, 300*time.Millisecond+time.Duration(rng.Int64N(int64(700*time.Millisecond))))
+	wait(ctx, 500*time.Millisecond+time.Duration(rng.Int64N(int64(2*time.Second))))
 	how, signal := "kill", syscall.SIGKILL
 	if rng.IntN(2) == 0 {
 		how, signal = "stop", syscall.SIGSTOP
 	}
-	s.count("failover to a lagging replica", r.redis[old].name, "by", how)
+	s.count(failedOver, r.redis[old].name, "by", how)
 	r.redis[old].hold()
 	if err := r.redis[old].signal(signal); err != nil {
 		return err
@@ -110,7 +141,7 @@ func (s *Storm) split(ctx context.Context, rng *rand.Rand, old int) error {
 	stays := r.views[rng.IntN(checkouts)] // the first ones are the checkouts'
 	stays.stays.Store(true)
 	defer stays.stays.Store(false)
-	s.count("split brain", r.redis[old].name, "stays", stays.name)
+	s.count(splitBrain, r.redis[old].name, "stays", stays.name)
 	r.links[old].cutOff.Store(true)
 	defer r.links[old].cutOff.Store(false)
 	r.links[old].cut(func(*pair) bool { return true })

@@ -105,11 +105,11 @@ func (r *Round) Storm(ctx context.Context, weather Weather) (*Storm, error) {
 	s.repeat(ctx, 12*time.Second, s.killAny)
 	s.repeat(ctx, 15*time.Second, s.stopAny)
 	s.repeat(ctx, 10*time.Second, s.jumpClock)
-	s.repeat(ctx, 25*time.Second, s.breakRedis)
-	s.repeat(ctx, 12*time.Second, s.breakSpanner)
-	s.repeat(ctx, 4*time.Second, s.breakProvider)
-	s.repeat(ctx, 12*time.Second, s.breakWebhooks)
 	s.repeat(ctx, 10*time.Second, s.cutConnections)
+	draw(ctx, s, 15*time.Second, redisFaults, s.breakRedis)
+	draw(ctx, s, 12*time.Second, spannerWeathers, s.breakSpanner)
+	draw(ctx, s, 4*time.Second, providerFaults, s.breakProvider)
+	draw(ctx, s, 12*time.Second, webhookWeathers, s.breakWebhooks)
 	return s, nil
 }
 
@@ -132,6 +132,20 @@ func (s *Storm) repeat(ctx context.Context, pause time.Duration, fault func(ctx 
 		for wait(ctx, s.every(pause/2+time.Duration(rng.Int64N(int64(pause))))) {
 			fault(ctx, rng)
 		}
+	})
+}
+
+// draw repeats a fault of which there are several kinds: they are drawn like cards, so that all come, in any order.
+func draw[T any](ctx context.Context, s *Storm, pause time.Duration, kinds []T, fault func(ctx context.Context, rng *rand.Rand, kind T)) {
+	var left []T
+	s.repeat(ctx, pause, func(ctx context.Context, rng *rand.Rand) {
+		if len(left) == 0 {
+			left = slices.Clone(kinds)
+			rng.Shuffle(len(left), func(i, j int) { left[i], left[j] = left[j], left[i] })
+		}
+		kind := left[0]
+		left = left[1:]
+		fault(ctx, rng, kind)
 	})
 }
 
