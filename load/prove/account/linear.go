@@ -17,8 +17,7 @@ import (
 //
 //   - A sold order takes its units between its first request and the first answer that told of it. Only what is there can be taken.
 //   - A cancelled order gives them back at some moment after it was first asked for.
-//   - What staff and warehouse add is there from some moment between first request and answer. What they take away is gone, also where less is
-//     there: a loss of goods is a fact.
+//   - What staff and warehouse add is there from some moment between first request and answer. What they take away must have been there.
 //   - Who is told that something is sold out was told so at a moment when, but for what others may have held, less was there than was wanted.
 //     Others may hold what they ask for from their first request on until they know, and, where they don't finish, until somebody
 //     looks after their hold. A server that isn't the master any more may have told it of old.
@@ -33,11 +32,10 @@ type kind int
 const (
 	give  kind = iota // adds
 	take              // takes, if it is there
-	lose              // takes, in any case
 	short             // is told that less is there
 )
 
-func (k kind) String() string { return [...]string{"give", "take", "lose", "short"}[k] }
+func (k kind) String() string { return [...]string{"give", "take", "short"}[k] }
 
 // operation is one on a product's units.
 type operation struct {
@@ -61,8 +59,6 @@ var heap = porcupine.Model{
 			return true, have + op.quantity
 		case take:
 			return have >= op.quantity, have - op.quantity
-		case lose:
-			return true, have - op.quantity
 		default:
 			return have-op.slack < op.quantity, have
 		}
@@ -117,8 +113,7 @@ func summary(operations []operation) string {
 		sums[op.kind] += op.quantity
 		counts[op.kind]++
 	}
-	return fmt.Sprintf("%d given by %d, %d taken by %d, %d lost by %d, %d times short", sums[give], counts[give], sums[take], counts[take],
-		sums[lose], counts[lose], counts[short])
+	return fmt.Sprintf("%d given by %d, %d taken by %d, %d times short", sums[give], counts[give], sums[take], counts[take], counts[short])
 }
 
 // operations lists everything that happened to each product.
@@ -154,7 +149,7 @@ func (f *facts) entries(histories map[Product][]operation, end time.Time) {
 	add := func(product Product, quantity int64, op operation) {
 		op.kind, op.quantity = give, quantity
 		if quantity < 0 {
-			op.kind, op.quantity = lose, -quantity
+			op.kind, op.quantity = take, -quantity
 		}
 		histories[product] = append(histories[product], op)
 	}

@@ -79,17 +79,15 @@ func TestCompare(t *testing.T) {
 		late             []shop.Line
 		want             int64
 	}{
-		"the same":                           {10, 10, 0, nil, 0},
-		"held":                               {7, 10, 3, nil, 0},
-		"given away twice":                   {7, 10, 0, nil, -3},
-		"given back twice":                   {13, 10, 0, nil, 3},
-		"on its way":                         {10, 15, 0, []shop.Line{line(5)}, 0},
-		"applied, and nobody remembers":      {15, 15, 0, []shop.Line{line(5)}, 5},
-		"on its way to be taken away":        {10, 8, 0, []shop.Line{line(-2)}, 0},
-		"taken away before it was entered":   {8, 8, 0, []shop.Line{line(-2)}, 0},
-		"one of two was taken away before":   {7, 4, 0, []shop.Line{line(-3), line(-2)}, 0},
-		"something else was taken away":      {5, 8, 0, []shop.Line{line(-2)}, -5},
-		"all that was taken away, and again": {6, 8, 0, []shop.Line{line(-2)}, -4},
+		"the same":                      {10, 10, 0, nil, 0},
+		"held":                          {7, 10, 3, nil, 0},
+		"given away twice":              {7, 10, 0, nil, -3},
+		"given back twice":              {13, 10, 0, nil, 3},
+		"on its way":                    {10, 15, 0, []shop.Line{line(5)}, 0},
+		"applied, and nobody remembers": {15, 15, 0, []shop.Line{line(5)}, 5},
+		"held to be taken away":         {8, 10, 2, nil, 0},
+		"taken away, and still held":    {8, 8, 2, []shop.Line{line(-2)}, 0},
+		"taken away, and not held":      {8, 8, 0, []shop.Line{line(-2)}, -2},
 	} {
 		got := compare(store, v(test.stock), map[string]int64{"figs": test.sum}, map[string]int64{"figs": test.held}, test.late)
 		if drift := got["figs"]; drift.difference() != test.want || len(got) > 1 || (len(got) == 1) != (test.want != 0) {

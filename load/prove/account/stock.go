@@ -162,52 +162,24 @@ func entriesLines(entries []Entry) []shop.Line {
 	return lines
 }
 
-// sold goes through the ledger in the order of its commits. A sale needs what the ledger has at that moment, or had before something was
-// taken away while the sale was under way: that somebody has less than was promised is a fact then, and no sale.
+// sold goes through the ledger in the order of its commits: nothing may be sold, or taken away, that isn't there at that moment.
 func (f *facts) sold(r *Result) {
-	type loss struct {
-		at       time.Time
-		quantity int64
-	}
-	have, losses := map[Product]int64{}, map[Product][]loss{}
+	have := map[Product]int64{}
 	for _, e := range f.Ledger {
 		product := Product{e.Store, e.Product}
-		switch {
-		case strings.HasPrefix(e.Product, limitPrefix):
+		if strings.HasPrefix(e.Product, limitPrefix) {
 			continue
-		case e.Kind == "sale":
-			there := have[product]
-			began := f.began(e.Reference)
-			for _, l := range losses[product] {
-				if l.at.After(began) {
-					there += l.quantity
-				}
-			}
-			if wanted := -e.Quantity; wanted > there {
-				over := min(wanted-there, wanted)
-				r.found(Oversold, int(over), "%s: order %s took %d at %s, and %d were there", product, e.Reference, wanted,
-					e.Time.Format(time.RFC3339Nano), max(there, 0))
-			}
-		case e.Quantity < 0:
-			losses[product] = append(losses[product], loss{e.Time, -e.Quantity})
+		}
+		there := max(have[product], 0)
+		if wanted := -e.Quantity; wanted > there {
+			r.found(Oversold, int(wanted-there), "%s: %s of %s took %d at %s, and %d were there", product, e.Kind, e.Reference, wanted,
+				e.Time.Format(time.RFC3339Nano), there)
 		}
 		have[product] += e.Quantity
 	}
 	for product, n := range f.known() {
-		var lost int64
-		for _, l := range losses[product] {
-			lost += l.quantity
-		}
-		if n < -lost {
-			r.found(Oversold, int(-lost-n), "%s: %d more were sold than were ever there", product, -lost-n)
+		if n < 0 {
+			r.found(Oversold, int(-n), "%s: %d more were sold than were ever there", product, -n)
 		}
 	}
-}
-
-// began is when an order's first request was sent; zero if nobody knows.
-func (f *facts) began(order string) time.Time {
-	if c := f.checkouts[order]; c != nil {
-		return c.Began()
-	}
-	return time.Time{}
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -19,10 +17,10 @@ import (
 // The platform mends drift, and every rebuild hides it. So the accountant looks while the round goes on. Of each product, at every
 // instant, the virtual stock must be
 //
-//	the ledger's sum  -  what orders hold that aren't sold under that very hold  -  entries that are on their way to it
+//	the ledger's sum  -  what is held, but for orders that are sold under that very hold  -  entries that are on their way to it
 //
-// An entry that isn't a sale is on its way if it was entered under the loaded epoch and isn't remembered as applied. The two sides are
-// read some milliseconds apart, so a difference counts only if it is the same three times in a row under the same epoch.
+// An entry that isn't a sale is on its way if it was entered under the loaded epoch and isn't remembered as applied; what it takes away is
+// held until then. The two sides are read some milliseconds apart, so a difference counts only if it is the same three times in a row under the same epoch.
 const (
 	lookEvery = 1500 * time.Millisecond // at one store after the other
 	lookAgain = 400 * time.Millisecond
@@ -52,11 +50,9 @@ func (d Drift) String() string {
 
 // view is a store at an instant.
 type view struct {
-	epoch  time.Time
-	drifts map[string]Drift
-	holds  int
-	// pending counts what is to be added yet.
-	pending int
+	epoch          time.Time
+	drifts         map[string]Drift
+	holds, pending int
 }
 
 // watch looks at one store after the other until ctx ends.
@@ -170,13 +166,7 @@ func (a *Account) look(ctx context.Context, store string) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	seen := view{epoch: epoch, holds: len(v.Holds), drifts: compare(store, v, sums, held, late)}
-	for _, line := range late {
-		if line.Quantity > 0 {
-			seen.pending++
-		}
-	}
-	return seen, nil
+	return view{epoch: epoch, holds: len(v.Holds), pending: len(late), drifts: compare(store, v, sums, held, late)}, nil
 }
 
 func ledgerSums(ctx context.Context, txn *spanner.ReadOnlyTransaction, store string) (map[string]int64, error) {
@@ -249,13 +239,7 @@ func unsold(ctx context.Context, txn *spanner.ReadOnlyTransaction, v *Virtual) (
 
 // compare returns the products that differ.
 func compare(store string, v *Virtual, sums, held map[string]int64, late []shop.Line) map[string]Drift {
-	pending, taken := map[string]int64{}, map[string][]int64{}
-	for _, line := range late {
-		pending[line.Product] += line.Quantity
-		if line.Quantity < 0 {
-			taken[line.Product] = append(taken[line.Product], line.Quantity)
-		}
-	}
+	pending := units(late)
 	products := map[string]bool{}
 	for _, side := range []map[string]int64{sums, v.Stock, held} {
 		for product := range side {
@@ -268,23 +252,10 @@ func compare(store string, v *Virtual, sums, held map[string]int64, late []shop.
 			Product: Product{store, product}, Epoch: v.Epoch,
 			Ledger: sums[product], Stock: v.Stock[product], Held: held[product], Pending: pending[product],
 		}
-		if strings.HasPrefix(product, limitPrefix) || drift.difference() == 0 || sumOfSome(taken[product], drift.difference()) {
+		if strings.HasPrefix(product, limitPrefix) || drift.difference() == 0 {
 			continue
 		}
 		drifts[product] = drift
 	}
 	return drifts
-}
-
-// sumOfSome tells whether some of the numbers add up to a sum. What an adjustment takes away may have been held before it was entered:
-// then it isn't on its way any more, though nothing remembers it as applied.
-func sumOfSome(numbers []int64, sum int64) bool {
-	const most = 12 // 4,096 sums
-	sums := map[int64]bool{0: true}
-	for _, n := range numbers[:min(len(numbers), most)] {
-		for _, s := range slices.Collect(maps.Keys(sums)) {
-			sums[s+n] = true
-		}
-	}
-	return sums[sum]
 }
