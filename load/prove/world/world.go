@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -126,6 +127,10 @@ func (w *World) take(ctx context.Context) (err error) {
 	entries, err := os.ReadDir(w.config.Dir)
 	if err != nil {
 		return errors.Join(fmt.Errorf("read the state folder: %w", err), lock.Close())
+	}
+	// The owner's log is open by now, and is appended to.
+	if err := os.Truncate(filepath.Join(w.config.Dir, LogFile), 0); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return errors.Join(fmt.Errorf("empty the log: %w", err), lock.Close())
 	}
 	for _, entry := range entries {
 		if slices.Contains([]string{"lock", "bin", LogFile}, entry.Name()) {
