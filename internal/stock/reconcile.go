@@ -95,6 +95,8 @@ const (
 	onItsWay = 10 * time.Second
 	// maxDrifts bounds what is told, and what is looked at again.
 	maxDrifts = 1000
+	// indexed is how many holds are looked up in the index of deadlines at once.
+	indexed = 200
 )
 
 // Reconciler compares the virtual stock with the ledger and the orders.
@@ -109,7 +111,7 @@ func NewReconciler(service *Service, history History, orders Orders) *Reconciler
 	return &Reconciler{service: service, history: history, orders: orders}
 }
 
-// Reconcile compares a store's virtual stock, and mends it. A virtual stock that is missing or of another epoch is rebuilt, and is no
+// Reconcile compares a store's virtual stock, and mends it. Holds whose deadline was lost get it back. A virtual stock that is missing or of another epoch is rebuilt, and is no
 // drift. Errors: STOCK_REBUILDING.
 func (r *Reconciler) Reconcile(ctx context.Context, store string) (Reconciliation, error) {
 	var found Reconciliation
@@ -174,6 +176,11 @@ func (r *Reconciler) compare(ctx context.Context, store string) (Reconciliation,
 	snapshot, err := r.service.virtual.Snapshot(ctx, store)
 	if err != nil {
 		return Reconciliation{}, err
+	}
+	for holds := range slices.Chunk(slices.Collect(maps.Keys(snapshot.Holds)), indexed) {
+		if err := r.service.virtual.Index(ctx, store, holds); err != nil {
+			return Reconciliation{}, err
+		}
 	}
 	ledger, err := r.history.Sum(ctx, store, before)
 	if err != nil {

@@ -97,6 +97,8 @@ type Virtual interface {
 	Overdue(ctx context.Context, store string, now time.Time, limit int) ([]string, error)
 	// Snapshot returns all of a store's virtual stock as it is at one instant. Errors: ErrNeedsRebuild.
 	Snapshot(ctx context.Context, store string) (Snapshot, error)
+	// Index lets Overdue find holds that it may have lost; what is no hold any more stays none.
+	Index(ctx context.Context, store string, holds []string) error
 	// Forget drops what is left of limits that are over.
 	Forget(ctx context.Context, store string, limits []string) error
 	// TryLock keeps other rebuilders of a store away for a while, at best, unless one of them is at work. unlock may be called once.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -182,6 +183,47 @@ func TestOverdue(t *testing.T) {
 		if err != nil || len(orders) != c.want {
 			t.Errorf("after %s: %v, %v; want %d", c.at, orders, err, c.want)
 		}
+	}
+}
+
+// The index of deadlines is a hint: what it has lost is found again in the holds.
+func TestOverdueWithoutTheIndex(t *testing.T) {
+	s := open(t)
+	s.adjust(t, map[string]int64{"apples": 10})
+	for _, order := range []string{"o1", "o2", "o3"} {
+		if _, err := s.reserve(t.Context(), order, line("apples", 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.raw.Del(t.Context(), s.key()+":deadlines").Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Release(t.Context(), s.store, "o2"); err != nil {
+		t.Fatal(err)
+	}
+	later := time.Now().Add(2 * time.Minute)
+	if orders, err := s.Overdue(t.Context(), s.store, later, 10); err != nil || len(orders) > 0 {
+		t.Fatalf("the index is gone, and has %v (%v)", orders, err)
+	}
+	if found := s.reconcile(t); len(found.Drifts) > 0 {
+		t.Errorf("%+v", found)
+	}
+	for at, want := range map[time.Time][]string{time.Now(): nil, later: {"o1", "o3"}} {
+		orders, err := s.Overdue(t.Context(), s.store, at, 10)
+		slices.Sort(orders)
+		if err != nil || !slices.Equal(orders, want) {
+			t.Errorf("overdue at %s: %v, %v; want %v", at, orders, err, want)
+		}
+	}
+	// And what the index has too much goes when somebody looks after it.
+	if err := s.raw.ZAdd(t.Context(), s.key()+":deadlines", goredis.Z{Score: 1, Member: "o4"}).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Release(t.Context(), s.store, "o4"); err != nil {
+		t.Fatal(err)
+	}
+	if orders, err := s.Overdue(t.Context(), s.store, time.Now(), 10); err != nil || len(orders) > 0 {
+		t.Errorf("overdue: %v, %v; want none", orders, err)
 	}
 }
 

@@ -21,6 +21,9 @@ import (
 //go:embed store.lua
 var storeLua string
 
+//go:embed lines.lua
+var linesLua string
+
 //go:embed reserve.lua
 var reserveLua string
 
@@ -33,18 +36,14 @@ var releaseLua string
 //go:embed apply.lua
 var applyLua string
 
-//go:embed load.lua
-var loadLua string
-
 //go:embed read.lua
 var readLua string
 
 var (
 	reserve = redis.NewScript(fenced(storeLua + reserveLua))
-	settle  = redis.NewScript(fenced(storeLua + settleLua))
-	release = redis.NewScript(fenced(storeLua + releaseLua))
-	apply   = redis.NewScript(fenced(storeLua + applyLua))
-	load    = redis.NewScript(fenced(storeLua + loadLua))
+	settle  = redis.NewScript(fenced(storeLua + linesLua + settleLua))
+	release = redis.NewScript(fenced(storeLua + linesLua + releaseLua))
+	apply   = redis.NewScript(fenced(storeLua + linesLua + applyLua))
 	read    = redis.NewScript(fenced(storeLua + readLua))
 )
 
@@ -119,10 +118,8 @@ func keys(store string) []string {
 
 // encode is the canonical form of lines; store.lua has it.
 func encode(lines []stock.Line) string {
-	lines = slices.Clone(lines)
-	slices.SortFunc(lines, func(a, b stock.Line) int { return strings.Compare(a.ProductID, b.ProductID) })
 	var text strings.Builder
-	for i, line := range lines {
+	for i, line := range inOrder(lines) {
 		if i > 0 {
 			text.WriteByte(',')
 		}
@@ -137,15 +134,44 @@ func encode(lines []stock.Line) string {
 	return text.String()
 }
 
+func inOrder(lines []stock.Line) []stock.Line {
+	lines = slices.Clone(lines)
+	slices.SortFunc(lines, func(a, b stock.Line) int { return strings.Compare(a.ProductID, b.ProductID) })
+	return lines
+}
+
+// takenApart are lines as reserve.lua takes them.
+func takenApart(lines []stock.Line) []any {
+	n := len(lines)
+	args := make([]any, 1+2*n, 1+3*n)
+	args[0] = n
+	limited := false
+	for i, line := range lines {
+		args[1+i] = "stock:" + line.ProductID
+		args[1+n+i] = line.Quantity
+		limited = limited || line.Limit != 0
+	}
+	if limited {
+		for _, line := range lines {
+			args = append(args, line.Limit)
+		}
+	}
+	return args
+}
+
 // Reserve implements stock.Virtual.
 func (v *Virtual) Reserve(ctx context.Context, store, order string, lines []stock.Line, deadline time.Time, minimum stock.Epoch) (stock.Hold, error) {
-	answer, err := reserve.Run(ctx, v.client, keys(store), order, deadline.UnixMilli(), minimum.String(), encode(lines)).StringSlice()
+	args := append([]any{order, deadline.UnixMilli(), minimum.String(), encode(lines)}, takenApart(lines)...)
+	reply := reserve.Run(ctx, v.client, keys(store), args...)
+	if held, err := reply.Text(); err == nil {
+		epoch, token, _ := strings.Cut(held, "|")
+		return parseHold(epoch, token)
+	}
+	answer, err := reply.StringSlice()
 	if err != nil {
 		return stock.Hold{}, fmt.Errorf("reserve: %w", err)
 	}
 	switch answer[0] {
-	case "HELD":
-		return parseHold(answer[1], answer[2])
 	case "NEEDS_REBUILD":
 		return stock.Hold{}, stock.ErrNeedsRebuild
 	case "OTHER_LINES":
@@ -213,24 +239,6 @@ func (v *Virtual) Apply(ctx context.Context, store, entry string, epoch stock.Ep
 		return fmt.Errorf("apply: %w", err)
 	case answer == "NEEDS_REBUILD":
 		return stock.ErrNeedsRebuild
-	default:
-		return nil
-	}
-}
-
-// Load implements stock.Virtual. It goes by EVAL, not by EVALSHA and then EVAL, which would be two sendings.
-func (v *Virtual) Load(ctx context.Context, store string, epoch stock.Epoch, quantities map[string]int64) error {
-	args := make([]any, 0, 1+2*len(quantities))
-	args = append(args, epoch.String())
-	for product, quantity := range quantities {
-		args = append(args, product, quantity)
-	}
-	answer, err := load.Eval(ctx, v.once, keys(store), args...).Text()
-	switch {
-	case err != nil:
-		return fmt.Errorf("load: %w", err)
-	case answer == "NO_IDENTITY":
-		return errors.New("load: the Redis server doesn't tell scripts its run_id and master_replid; without them nothing is sold")
 	default:
 		return nil
 	}

@@ -15,32 +15,56 @@ import (
 //go:embed snapshot.lua
 var snapshotLua string
 
-var snapshot = redis.NewScript(fenced(storeLua + snapshotLua))
+//go:embed index.lua
+var indexLua string
+
+var (
+	snapshot = fenced(storeLua + snapshotLua)
+	index    = redis.NewScript(fenced(storeLua + indexLua))
+)
 
 // Snapshot implements stock.Virtual. It holds up the server for as long as it takes to write a store's hash down.
 func (v *Virtual) Snapshot(ctx context.Context, store string) (stock.Snapshot, error) {
-	answer, err := snapshot.RunRO(ctx, v.client, keys(store)).Slice()
+	var loaded *redis.Cmd
+	var fields *redis.MapStringStringCmd
+	_, err := v.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
+		loaded = p.EvalRO(ctx, snapshot, keys(store))
+		fields = p.HGetAll(ctx, keys(store)[0])
+		return nil
+	})
 	if err != nil {
 		return stock.Snapshot{}, fmt.Errorf("take a snapshot: %w", err)
 	}
-	if len(answer) == 1 {
+	epoch, err := loaded.Text()
+	if err != nil {
+		return stock.Snapshot{}, fmt.Errorf("take a snapshot: %w", err)
+	}
+	if epoch == "" {
 		return stock.Snapshot{}, stock.ErrNeedsRebuild
 	}
-	epoch, _ := answer[1].(string)
-	fields, _ := answer[2].([]any)
 	hold, err := parseHold(epoch, "0")
 	if err != nil {
 		return stock.Snapshot{}, err
 	}
 	s := stock.Snapshot{Epoch: hold.Epoch, Quantities: map[string]int64{}, Holds: map[string]stock.Held{}, Applied: map[string]bool{}}
-	for i := 0; i+1 < len(fields); i += 2 {
-		field, _ := fields[i].(string)
-		value, _ := fields[i+1].(string)
+	for field, value := range fields.Val() {
 		if err := take(&s, field, value); err != nil {
 			return stock.Snapshot{}, fmt.Errorf("read the field %s of %s: %w", field, store, err)
 		}
 	}
 	return s, nil
+}
+
+// Index implements stock.Virtual.
+func (v *Virtual) Index(ctx context.Context, store string, holds []string) error {
+	args := make([]any, len(holds))
+	for i, hold := range holds {
+		args[i] = hold
+	}
+	if err := index.Run(ctx, v.client, keys(store), args...).Err(); err != nil {
+		return fmt.Errorf("index holds: %w", err)
+	}
+	return nil
 }
 
 // take reads a field of a store's hash; store.lua lists them.

@@ -1,4 +1,3 @@
--- All of a store at one instant. Answers {NEEDS_REBUILD} | {OK, epoch, {field, value, ...}}
-local e = epoch(redis.call('HGET', KEYS[1], 'ep'))
-if not e then return {'NEEDS_REBUILD'} end
-return {'OK', e, redis.call('HGETALL', KEYS[1])}
+-- The epoch that a snapshot is of, or empty: NEEDS_REBUILD. HGETALL follows in the same transaction: passed through a script, the fields of a
+-- large store would hold up the server several times as long.
+return epoch(redis.call('HGET', KEYS[1], 'ep')) or ''

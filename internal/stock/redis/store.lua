@@ -9,23 +9,20 @@
 
 local function instance()
   -- Rule 1: run_id is new with every process, master_replid with every promotion. run_id alone survives a failback.
-  local run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
-  local replid = string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)')
+  -- Both have 40 digits. A plain find costs a fraction of a pattern, and every reservation comes by here.
+  local info = redis.call('INFO', 'server', 'replication')
+  local _, run = string.find(info, '\nrun_id:', 1, true)
+  local _, replid = string.find(info, '\nmaster_replid:', run or 1, true)
   if not run or not replid then return nil end
-  return run .. replid
+  return string.sub(info, run + 1, run + 40) .. string.sub(info, replid + 1, replid + 40)
 end
 
--- The epoch that is valid on this server, or nil.
+-- The epoch that is valid on this server, or nil. It has 20 digits.
 local function epoch(ep)
   if not ep then return nil end
-  local e, loaded_on = string.match(ep, '^(%d+)|(%w+)$')
-  if not e or loaded_on ~= instance() then return nil end
+  local e, loaded_on = string.sub(ep, 1, 20), string.sub(ep, 22)
+  if #e < 20 or loaded_on ~= instance() then return nil end
   return e
-end
-
--- Gives out product, quantity and limit, which is empty for none.
-local function each_line(lines)
-  return string.gmatch(lines, '([^=,]+)=(-?%d+)/?(%d*)')
 end
 
 local function parse_hold(held)
@@ -36,39 +33,4 @@ end
 local function flip(e, seq, product, available)
   if string.find(product, ':', 1, true) then return end
   redis.call('XADD', KEYS[3], 'MAXLEN', '~', '100000', '*', 'epoch', e, 'seq', seq, 'product', product, 'available', available)
-end
-
--- Adds quantities to the stock, the sum of some lists of lines, and tells who turned available or unavailable.
-local function add(e, lists)
-  local sums, products = {}, {}
-  for _, lines in ipairs(lists) do
-    for product, quantity in each_line(lines) do
-      if not sums[product] then products[#products + 1] = product end
-      sums[product] = (sums[product] or 0) + tonumber(quantity)
-    end
-  end
-  local seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
-  for _, product in ipairs(products) do
-    local sum = sums[product]
-    if sum ~= 0 then
-      local now = redis.call('HINCRBY', KEYS[1], 'stock:' .. product, sum)
-      local before = now - sum
-      if before <= 0 and now > 0 then flip(e, seq, product, 1) end
-      if before > 0 and now <= 0 then flip(e, seq, product, 0) end
-    end
-  end
-end
-
--- Deletes a hold; with give_back its stock may be promised again.
-local function forget(order)
-  redis.call('HDEL', KEYS[1], 'hold:' .. order)
-  redis.call('ZREM', KEYS[2], order)
-end
-
-local function end_hold(order, held, give_back)
-  if give_back then
-    local e, _, _, lines = parse_hold(held)
-    add(e, {lines})
-  end
-  forget(order)
 end

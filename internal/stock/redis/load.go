@@ -1,0 +1,60 @@
+package redis
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/redis/go-redis/v9"
+
+	"larder.dev/internal/stock"
+)
+
+//go:embed load.lua
+var loadLua string
+
+var load = redis.NewScript(fenced(storeLua + loadLua))
+
+const (
+	// piece is how many products are written at once: about a millisecond of the server's time.
+	piece = 1000
+	// readyFor is when what was written for a load vanishes, if that load doesn't come.
+	readyFor = time.Minute
+)
+
+// Load implements stock.Virtual. The stock is written beside the store's in pieces, which may be sent again. Then one script puts it in the
+// store's place. That goes by EVAL, not by EVALSHA and then EVAL, which would be two sendings.
+func (v *Virtual) Load(ctx context.Context, store string, epoch stock.Epoch, quantities map[string]int64) error {
+	keys := keys(store)
+	ready := keys[0] + ":load:" + epoch.String() + ":" + uuid.NewString()
+	for products := range slices.Chunk(slices.Collect(maps.Keys(quantities)), piece) {
+		fields := make([]any, 0, 2*len(products))
+		for _, product := range products {
+			fields = append(fields, "stock:"+product, quantities[product])
+		}
+		_, err := v.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+			p.HSet(ctx, ready, fields...)
+			p.Expire(ctx, ready, readyFor)
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("write a load: %w", err)
+		}
+	}
+	answer, err := load.Eval(ctx, v.once, append(keys, ready), epoch.String(), len(quantities)).Text()
+	switch {
+	case err != nil:
+		return fmt.Errorf("load: %w", err)
+	case answer == "NO_IDENTITY":
+		return errors.New("load: the Redis server doesn't tell scripts its run_id and master_replid; without them nothing is sold")
+	case answer == "INCOMPLETE":
+		return errors.New("load: what was written for it is gone")
+	default:
+		return nil
+	}
+}

@@ -1,0 +1,50 @@
+// Command bench measures what a checkout costs, on real components, and fails where a bound is missed.
+//
+//	bench redis      reserve against simpler scripts, its latency, and how long a large store holds up the stock's Redis (STOCK_REDIS_ADDR)
+//
+// Each figure is a line "bench: ...". Bounds are ratios of one run where they can be, so that they hold on any machine.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// parts are what can be measured, by the command's argument.
+var parts = map[string]func(context.Context) error{
+	"redis": benchRedis,
+}
+
+func main() {
+	slog.SetLogLoggerLevel(slog.LevelWarn)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:])
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	if len(args) != 1 || parts[args[0]] == nil {
+		return errors.New("say what to measure: redis")
+	}
+	return parts[args[0]](ctx)
+}
+
+// report prints a line of figures.
+func report(format string, args ...any) { fmt.Printf("bench: "+format+"\n", args...) }
+
+// missed is the error of a bound; nil where it is kept.
+func missed(kept bool, format string, args ...any) error {
+	if kept {
+		return nil
+	}
+	return fmt.Errorf("missed: "+format, args...)
+}
