@@ -44,44 +44,63 @@ func (w *World) pubsubEmulator(round int) program {
 	}
 }
 
-// makeTopics makes topics and subscriptions as local/components/pubsub.sh does, for the functions that run.
-func (w *World) makeTopics(ctx context.Context) error {
+// topics are those of local/pubsub.json.
+type topics struct {
+	Topics []string            `json:"topics"`
+	Push   map[string][]string `json:"push"` // by function, in lower case
+}
+
+func (w *World) topics() (topics, error) {
+	var all topics
 	text, err := os.ReadFile(filepath.Join(w.config.Root, "local/pubsub.json"))
+	if err == nil {
+		err = json.Unmarshal(text, &all)
+	}
 	if err != nil {
-		return fmt.Errorf("read the topics: %w", err)
+		return topics{}, fmt.Errorf("read the topics: %w", err)
 	}
-	var all struct {
-		Topics []string            `json:"topics"`
-		Push   map[string][]string `json:"push"`
+	return all, nil
+}
+
+func topicName(name string) string { return "projects/" + project + "/topics/" + name }
+
+func subscriptionName(name string) string { return "projects/" + project + "/subscriptions/" + name }
+
+// pushes are the subscriptions of the functions that run, with the function of each.
+func (t topics) pushes() map[string]string {
+	out := map[string]string{}
+	for _, function := range functions {
+		lower := strings.ToLower(function)
+		for _, topic := range t.Push[lower] {
+			out[subscriptionName(lower+"-"+topic)] = lower
+		}
 	}
-	if err := json.Unmarshal(text, &all); err != nil {
-		return fmt.Errorf("read the topics: %w", err)
+	return out
+}
+
+// makeTopics makes topics and subscriptions as local/components/pubsub.sh does, for the functions that run; but they are pulled (postman).
+func (w *World) makeTopics(ctx context.Context) error {
+	all, err := w.topics()
+	if err != nil {
+		return err
 	}
-	type object = map[string]any
-	topic := func(name string) string { return "projects/" + project + "/topics/" + name }
-	subscription := func(name string) string { return "projects/" + project + "/subscriptions/" + name }
 	for _, name := range all.Topics {
 		dead := name + "-dead-letters"
 		err := errors.Join(
-			putPubSub(ctx, topic(name), object{}),
-			putPubSub(ctx, topic(dead), object{}),
-			putPubSub(ctx, subscription(dead), object{"topic": topic(dead), "ackDeadlineSeconds": 60}))
+			putPubSub(ctx, topicName(name), map[string]any{}),
+			putPubSub(ctx, topicName(dead), map[string]any{}),
+			putPubSub(ctx, subscriptionName(dead), map[string]any{"topic": topicName(dead), "ackDeadlineSeconds": 60}))
 		if err != nil {
 			return err
 		}
 	}
 	for _, function := range slices.Sorted(maps.Keys(all.Push)) {
-		if !slices.ContainsFunc(functions, func(name string) bool { return strings.ToLower(name) == function }) {
-			continue
-		}
-		for _, name := range all.Push[function] {
-			err := putPubSub(ctx, subscription(function+"-"+name), object{
-				"topic": topic(name), "ackDeadlineSeconds": 30,
-				"pushConfig":       object{"pushEndpoint": "http://" + at(invokerPort, 0) + "/push/" + function},
-				"retryPolicy":      object{"minimumBackoff": "0.2s", "maximumBackoff": "2s"},
-				"deadLetterPolicy": object{"deadLetterTopic": topic(name + "-dead-letters"), "maxDeliveryAttempts": 100},
-			})
-			if err != nil {
+		for _, topic := range all.Push[function] {
+			name := subscriptionName(function + "-" + topic)
+			if all.pushes()[name] == "" {
+				continue
+			}
+			if err := putPubSub(ctx, name, map[string]any{"topic": topicName(topic), "ackDeadlineSeconds": 30}); err != nil {
 				return err
 			}
 		}

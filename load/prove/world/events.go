@@ -35,7 +35,7 @@ func (s *Storm) listen(ctx context.Context) ([]*echo, error) {
 	var all []*echo
 	for _, topic := range []string{"order-events", "payment-events"} {
 		e := &echo{storm: s, topic: topic, copies: map[string]bool{}}
-		err := putPubSub(ctx, e.subscription(), map[string]any{"topic": "projects/" + project + "/topics/" + topic, "ackDeadlineSeconds": 10})
+		err := putPubSub(ctx, e.subscription(), map[string]any{"topic": topicName(topic), "ackDeadlineSeconds": 10})
 		if err != nil {
 			return nil, err
 		}
@@ -45,7 +45,7 @@ func (s *Storm) listen(ctx context.Context) ([]*echo, error) {
 }
 
 func (e *echo) subscription() string {
-	return "projects/" + project + "/subscriptions/prover-echo-" + e.topic
+	return subscriptionName("prover-echo-" + e.topic)
 }
 
 func (e *echo) run(ctx context.Context, rng *rand.Rand) {
@@ -113,7 +113,7 @@ func (e *echo) publish(ctx context.Context, rng *rand.Rand) (int, error) {
 	for range 1 + rng.IntN(repeated) {
 		again = append(again, e.heard[rng.IntN(len(e.heard))])
 	}
-	answer, err := callPubSub(ctx, http.MethodPost, "projects/"+project+"/topics/"+e.topic+":publish",
+	answer, err := callPubSub(ctx, http.MethodPost, topicName(e.topic)+":publish",
 		map[string]any{"messages": again}, http.StatusOK)
 	if err != nil {
 		return 0, err

@@ -64,6 +64,7 @@ type Round struct {
 	processes []*process
 	proxies   []*proxy
 	spanner   *spannerProxy
+	postman   *postman
 	redis     [2]*process
 	links     [2]*link
 	views     []*view
@@ -170,6 +171,10 @@ func (r *Round) Close() error {
 		r.watching()
 	}
 	r.work.Wait()
+	var err error
+	if r.postman != nil {
+		err = r.postman.end()
+	}
 	endAll(r.processes, true)
 	for _, p := range r.proxies {
 		p.stop()
@@ -177,7 +182,7 @@ func (r *Round) Close() error {
 	if r.spanner != nil {
 		r.spanner.stop()
 	}
-	return nil
+	return err
 }
 
 // start runs a program as long as the round lasts.
@@ -323,8 +328,16 @@ func (r *Round) startPrograms(ctx context.Context) error {
 		return fmt.Errorf("write the schedule: %w", err)
 	}
 	single("invoker", "invoker", invokerPort, "/healthz", addresses, variables{"SCHEDULE_FILE": file})
-	single("edge", "edge", edgePort, "/healthz", addresses, variables{"ROUTES_FILE": filepath.Join(w.config.Root, "terraform/routes.json")})
-	return ready(ctx, started...)
+	single("edge", "edge", edgePort, "/healthz", addresses, variables{"ROUTES_FILE": filepath.Join(w.config.Root, "terraform", "routes.json")})
+	if err := ready(ctx, started...); err != nil {
+		return err
+	}
+	all, err := w.topics()
+	if err != nil {
+		return err
+	}
+	r.postman, err = newPostman(r.PubSubHost, "http://"+at(invokerPort, 0)+"/push/", all.pushes(), r.log)
+	return err
 }
 
 // program is one of our programs, as the round runs it.
@@ -381,10 +394,13 @@ const masterPause = 200 * time.Millisecond
 // watch follows the Sentinels' master, and leads each process's view there after a while of its own.
 func (r *Round) watch(ctx context.Context, rng *rand.Rand) {
 	var clients []*redis.Client
+	defer func() {
+		for _, client := range clients {
+			_ = client.Close()
+		}
+	}()
 	for n := range sentinels {
-		client := oneShot(at(sentinelPort, n))
-		defer client.Close()
-		clients = append(clients, client)
+		clients = append(clients, oneShot(at(sentinelPort, n)))
 	}
 	for i := 0; wait(ctx, masterPause); i++ {
 		now, err := askMaster(ctx, clients[i%len(clients)])
