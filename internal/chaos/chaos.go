@@ -59,15 +59,6 @@ const (
 	FunctionPublished Point = "function.published" // the webhook's event is published, the provider doesn't know
 )
 
-// points lists them all.
-var points = []Point{
-	CheckoutReserved, CheckoutIntended, CheckoutInitiated, CheckoutConfirmed, CheckoutCommitted, CheckoutSettled, CheckoutTombstoned,
-	CheckoutReleased, CheckoutVoided, CheckoutCancelled, CheckoutReaping, CheckoutReconciling, StockBumped, StockSummed, StockLoaded,
-	StockHeld, StockEntered, StockApplied, PaymentCreated, PaymentAuthorised, PaymentCancelled, PaymentVoided, PaymentCaptured,
-	PaymentBooked, PaymentRefunded, PaymentNoted, OrderMoved, OrderCancelled, RelayRead, RelayPublished, RelayMoved, FunctionReceived,
-	FunctionDone, FunctionPublished,
-}
-
 // Fence is what can be built out, to see whether the prover notices.
 type Fence string
 

@@ -16,6 +16,15 @@ var (
 	without = Fence(os.Getenv("CHAOS_WITHOUT"))
 )
 
+// points lists them all.
+var points = []Point{
+	CheckoutReserved, CheckoutIntended, CheckoutInitiated, CheckoutConfirmed, CheckoutCommitted, CheckoutSettled, CheckoutTombstoned,
+	CheckoutReleased, CheckoutVoided, CheckoutCancelled, CheckoutReaping, CheckoutReconciling, StockBumped, StockSummed, StockLoaded,
+	StockHeld, StockEntered, StockApplied, PaymentCreated, PaymentAuthorised, PaymentCancelled, PaymentVoided, PaymentCaptured,
+	PaymentBooked, PaymentRefunded, PaymentNoted, OrderMoved, OrderCancelled, RelayRead, RelayPublished, RelayMoved, FunctionReceived,
+	FunctionDone, FunctionPublished,
+}
+
 func init() {
 	if dir == "" {
 		return

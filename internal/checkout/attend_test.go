@@ -41,9 +41,9 @@ func (s *shop) latest() (at time.Time, n int64) {
 	s.t.Helper()
 	statement := spanner.NewStatement("SELECT MAX(AttendAfter), COUNT(*) FROM Payments WHERE AttendAfter IS NOT NULL")
 	err := s.database.Single().Query(s.t.Context(), statement).Do(func(row *spanner.Row) error {
-		var max spanner.NullTime
-		err := row.Columns(&max, &n)
-		at = max.Time
+		var newest spanner.NullTime
+		err := row.Columns(&newest, &n)
+		at = newest.Time
 		return err
 	})
 	if err != nil {

@@ -130,7 +130,7 @@ func (s *Service) tooLittle(ctx context.Context, frozen Frozen, short *stock.Ins
 	case len(goods.GetShortages()) > 0:
 		refusal := fault.OutOfStock.New("not enough is left of %d products", len(goods.GetShortages())).WithDetail(goods)
 		if len(limits.GetLimits()) > 0 {
-			refusal.WithDetail(limits)
+			refusal = refusal.WithDetail(limits)
 		}
 		return refusal
 	case len(limits.GetLimits()) > 0:

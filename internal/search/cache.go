@@ -82,7 +82,7 @@ func (c *cache[T]) get(ctx context.Context, key string, ask func(context.Context
 		if ok && fault.Is(landed.Err, fault.Unavailable) {
 			return kept.value, nil
 		}
-		value, _ := landed.Val.(T) //nolint:errcheck // the zero value beside an error
+		value, _ := landed.Val.(T) // the zero value beside an error
 		return value, landed.Err
 	case <-impatient:
 		return kept.value, nil
@@ -106,7 +106,7 @@ func (c *cache[T]) fly(ctx context.Context, key string, ask func(context.Context
 
 		own, cancel := context.WithTimeout(context.WithoutCancel(ctx), flightTime)
 		defer cancel()
-		defer context.AfterFunc(c.life, cancel)()
+		defer context.AfterFunc(c.life, cancel)() //nolint:contextcheck // a flight ends with the cache, too
 		value, err := ask(own)
 		if err == nil {
 			c.entries.Add(key, entry[T]{value, c.now()})

@@ -67,7 +67,7 @@ func run(o options, out io.Writer) (err error) {
 	defer func() { err = errors.Join(err, closeLog()) }()
 	redis.SetLogger(redisLog{log})
 
-	fmt.Fprintf(out, "prove: seed %d, log and state in %s\n", o.seed, o.dir)
+	_, _ = fmt.Fprintf(out, "prove: seed %d, log and state in %s\n", o.seed, o.dir)
 	w, err := world.New(ctx, world.Config{Seed: o.seed, Without: o.without, Log: log, Root: ".", Dir: o.dir})
 	if err != nil {
 		return err
@@ -96,7 +96,7 @@ type redisLog struct{ log *slog.Logger }
 
 // Printf implements the client's interface.
 func (l redisLog) Printf(ctx context.Context, format string, args ...any) {
-	l.log.DebugContext(ctx, "redis client: "+fmt.Sprintf(format, args...))
+	l.log.DebugContext(ctx, "redis client", "says", fmt.Sprintf(format, args...))
 }
 
 // hold keeps a round for somebody to look at.
@@ -105,7 +105,7 @@ func hold(ctx context.Context, w *world.World, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "public API       %s\npayment provider %s\nSpanner          %s (%s)\nPub/Sub          %s (%s)\nstock's Redis    %s\n",
+	_, _ = fmt.Fprintf(out, "public API       %s\npayment provider %s\nSpanner          %s (%s)\nPub/Sub          %s (%s)\nstock's Redis    %s\n",
 		r.Edge, r.Provider, r.SpannerHost, r.Spanner, r.PubSubHost, r.Project, r.StockRedis())
 	<-ctx.Done()
 	return r.Close()

@@ -190,8 +190,8 @@ func (p *proving) last() error {
 }
 
 func (p *proving) tell(what string) {
-	fmt.Fprintln(p.out, "prove: "+what)
-	p.log.Info(what)
+	_, _ = fmt.Fprintln(p.out, "prove: "+what)
+	p.log.Info("told", "what", what)
 }
 
 // list is counts by name, "a 1, b 2".

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"io"
 	"log/slog"
 	"strings"
 	"testing"
@@ -49,7 +48,7 @@ func TestLastLine(t *testing.T) {
 		},
 	} {
 		var out strings.Builder
-		p := newRun(options{hits: 2}, nil, slog.New(slog.NewTextHandler(io.Discard, nil)), &out)
+		p := newRun(options{hits: 2}, nil, slog.New(slog.DiscardHandler), &out)
 		p.tally = world.Tally{Faults: 9, Points: c.points, AllPoints: all}
 		p.result = account.Result{Orders: c.orders, Counts: c.counts}
 		err := p.last()

@@ -45,7 +45,7 @@ func (m *model) look(s *state, i int, emit emitter) {
 		return // it is ignored; a later one isn't
 	}
 	t := *s
-	if m.locks && !(m.isWebhook(i) && s.order[o] != orderNone) {
+	if m.locks && (!m.isWebhook(i) || s.order[o] == orderNone) {
 		if s.lock[o] != 0 {
 			return
 		}

@@ -134,7 +134,7 @@ func readEvent(attributes map[string]string, data []byte) (Event, error) {
 		}
 	}
 	named, ok := strings.CutPrefix(kind, eventPrefix)
-	if !ok || attributes["ce-subject"] != "orders/"+event.Order || (kind != refundedType && strings.ToUpper(named) != event.State) {
+	if !ok || attributes["ce-subject"] != "orders/"+event.Order || (kind != refundedType && !strings.EqualFold(named, event.State)) {
 		return Event{}, fmt.Errorf("event %s is a %s about %s, and tells of %+v", attributes["ce-id"], kind, attributes["ce-subject"], event)
 	}
 	return event, nil

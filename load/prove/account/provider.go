@@ -96,5 +96,6 @@ func (a *Account) providerPage(ctx context.Context, query url.Values) (page, err
 	if response.StatusCode != http.StatusOK {
 		return got, fmt.Errorf("%d %.300s", response.StatusCode, body)
 	}
-	return got, json.Unmarshal(body, &got)
+	err = json.Unmarshal(body, &got)
+	return got, err
 }

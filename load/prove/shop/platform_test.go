@@ -37,7 +37,6 @@ type taken struct {
 	body    checkoutBody
 	id      string
 	state   string // "", REQUIRES_ACTION, CONFIRMED, or a refusal's reason
-	order   map[string]any
 	lines   []map[string]any
 	steps   string // the order's state
 	looks   int

@@ -52,7 +52,7 @@ type topics struct {
 
 func (w *World) topics() (topics, error) {
 	var all topics
-	text, err := os.ReadFile(filepath.Join(w.config.Root, "local/pubsub.json"))
+	text, err := os.ReadFile(filepath.Join(w.config.Root, "local", "pubsub.json"))
 	if err == nil {
 		err = json.Unmarshal(text, &all)
 	}

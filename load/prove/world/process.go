@@ -139,7 +139,7 @@ func (p *process) keep() {
 // once runs the process from its start to its end.
 func (p *process) once() error {
 	command := p.command()
-	cmd := exec.Command(command[0], command[1:]...)
+	cmd := exec.CommandContext(context.Background(), command[0], command[1:]...) // close ends it
 	cmd.Env, cmd.Dir = p.env, p.dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	if err := os.MkdirAll(filepath.Dir(p.log), 0o755); err != nil {
@@ -199,11 +199,11 @@ func (p *process) probe(ctx context.Context) {
 		cancel()
 		if err == nil {
 			p.mu.Lock()
-			defer p.mu.Unlock()
 			if p.running != nil {
 				p.up = true
 				p.change()
 			}
+			p.mu.Unlock()
 			return
 		}
 		if !wait(ctx, probePause) {
@@ -247,23 +247,6 @@ func (p *process) waitUp(ctx context.Context) error {
 			return fmt.Errorf("%s has ended", p.name)
 		case <-ctx.Done():
 			return fmt.Errorf("%s isn't ready, its log is %s: %w", p.name, p.log, context.Cause(ctx))
-		}
-	}
-}
-
-// waitGone waits until start number n of the process is over.
-func (p *process) waitGone(ctx context.Context, n int) error {
-	for {
-		p.mu.Lock()
-		gone, changed := p.starts > n || p.running == nil, p.changed
-		p.mu.Unlock()
-		if gone {
-			return nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return fmt.Errorf("%s still runs: %w", p.name, context.Cause(ctx))
 		}
 	}
 }

@@ -93,7 +93,7 @@ type pair struct {
 
 // newProxy listens on an address of the loopback.
 func newProxy(name, address string, find func() (route, bool), log *slog.Logger) (*proxy, error) {
-	listener, err := net.Listen("tcp", address)
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("proxy of %s: %w", name, err)
 	}
@@ -215,7 +215,7 @@ func (j *pair) pass(to, from net.Conn, gate func() bool) {
 			}
 		}
 		if err != nil {
-			if err != io.EOF && !errors.Is(err, net.ErrClosed) {
+			if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
 				reset(to)
 			}
 			break

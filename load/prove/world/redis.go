@@ -2,6 +2,7 @@ package world
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -166,7 +167,7 @@ func (s *Storm) promoted(ctx context.Context, old int) error {
 func command(ctx context.Context, address string, words ...any) error {
 	client := oneShot(address)
 	defer client.Close()
-	if err := client.Do(ctx, words...).Err(); err != nil && err != redis.Nil {
+	if err := client.Do(ctx, words...).Err(); err != nil && !errors.Is(err, redis.Nil) {
 		return fmt.Errorf("%v: %w", words, err)
 	}
 	return nil

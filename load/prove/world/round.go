@@ -435,19 +435,26 @@ func askMaster(ctx context.Context, client *redis.Client) (int, error) {
 // whole waits until every Sentinel knows the others, and that a replica follows the master.
 func (r *Round) whole(ctx context.Context) error {
 	for n := range sentinels {
-		client := oneShot(at(sentinelPort, n))
-		defer client.Close()
-		for {
-			fault := wholeNow(ctx, client)
-			if fault == nil {
-				break
-			}
-			if !wait(ctx, masterPause) {
-				return errors.Join(fault, context.Cause(ctx))
-			}
+		if err := wholeFor(ctx, n); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// wholeFor waits until one Sentinel sees all of it.
+func wholeFor(ctx context.Context, sentinel int) error {
+	client := oneShot(at(sentinelPort, sentinel))
+	defer func() { _ = client.Close() }()
+	for {
+		fault := wholeNow(ctx, client)
+		if fault == nil {
+			return nil
+		}
+		if !wait(ctx, masterPause) {
+			return errors.Join(fault, context.Cause(ctx))
+		}
+	}
 }
 
 func wholeNow(ctx context.Context, client *redis.Client) error {

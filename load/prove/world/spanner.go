@@ -62,7 +62,7 @@ type spannerProxy struct {
 }
 
 func newSpannerProxy(address, emulator string, rng *rand.Rand, log *slog.Logger) (*spannerProxy, error) {
-	listener, err := net.Listen("tcp", address)
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("proxy of Spanner: %w", err)
 	}

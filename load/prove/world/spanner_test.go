@@ -205,8 +205,8 @@ func TestTransactionsTakeTurns(t *testing.T) {
 	turns.touch("a")
 	turns.leave("b") // it has no turn to end
 	select {
-	case <-entered:
-		t.Fatal("two at once")
+	case err := <-entered:
+		t.Fatal("two at once", err)
 	default:
 	}
 	turns.leave("a")

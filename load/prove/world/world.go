@@ -101,7 +101,7 @@ func (w *World) Close() error {
 
 // take makes the folder and the ports this world's own, and ends what a killed prover left running.
 func (w *World) take(ctx context.Context) (err error) {
-	if w.guard, err = net.Listen("tcp", at(0, 0)); err != nil {
+	if w.guard, err = new(net.ListenConfig).Listen(ctx, "tcp", at(0, 0)); err != nil {
 		return fmt.Errorf("another prover runs on this machine: %w", err)
 	}
 	defer func() {
@@ -178,7 +178,7 @@ func (w *World) find(ctx context.Context) error {
 	}
 	w.emulator = lines[0]
 	w.pubsub = []string{lines[2], "-Xmx1g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
-		"-Djava.util.logging.config.file=" + filepath.Join(w.config.Root, "local/components/pubsub.logging"), "-jar", lines[1]}
+		"-Djava.util.logging.config.file=" + filepath.Join(w.config.Root, "local", "components", "pubsub.logging"), "-jar", lines[1]}
 	return nil
 }
 
