@@ -23,7 +23,7 @@ const (
 	attendRound = 30 * time.Second
 	// attendAtOnce and attendOne are how many checkouts are looked after at once, and how long for each: a provider that doesn't answer
 	// keeps nobody else waiting.
-	attendAtOnce = 8
+	attendAtOnce = 4
 	attendOne    = 10 * time.Second
 	// attendLatest bounds the time after which a payment that can't be voided is tried again.
 	attendLatest = 10 * time.Minute
@@ -133,11 +133,14 @@ func (s *Service) reconcile(ctx context.Context, id string) error {
 	if err != nil || !mine {
 		return err
 	}
-	switch {
-	case standing.Sold() && standing.Payment.State == payment.CaptureFailed:
+	switch standing.Payment.State {
+	case payment.Voiding: // cancelled, or abandoned: rules 8 and 7a are kept, 7b and 7c are to do
+		if err := s.void(ctx, id, standing.Payment); err != nil {
+			slog.WarnContext(ctx, "void later", "checkout", id, "error", err)
+		}
+		return nil
+	case payment.CaptureFailed:
 		return s.unpaid(ctx, id)
-	case standing.Sold():
-		return s.void(ctx, id, standing.Payment)
 	default:
 		return expired(s.abandon(ctx, id, tombstoneOf(standing)))
 	}
