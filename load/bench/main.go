@@ -1,8 +1,9 @@
 // Command bench measures what a checkout costs, on real components, and fails where a bound is missed.
 //
 //	bench redis      reserve against simpler scripts, its latency, and how long a large store holds up the stock's Redis (STOCK_REDIS_ADDR)
+//	bench checkout   checkouts of a running platform by its public API: latency over the provider's, and CPU an order (make up first)
 //
-// Each figure is a line "bench: ...". Bounds are ratios of one run where they can be, so that they hold on any machine.
+// Without an argument, both. Each figure is a line "bench: ...". Bounds are ratios of one run where they can be, so that they hold on any machine.
 package main
 
 import (
@@ -17,7 +18,8 @@ import (
 
 // parts are what can be measured, by the command's argument.
 var parts = map[string]func(context.Context) error{
-	"redis": benchRedis,
+	"redis":    benchRedis,
+	"checkout": benchCheckout,
 }
 
 func main() {
@@ -32,8 +34,11 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) error {
-	if len(args) != 1 || parts[args[0]] == nil {
-		return errors.New("say what to measure: redis")
+	switch {
+	case len(args) == 0:
+		return errors.Join(benchRedis(ctx), benchCheckout(ctx))
+	case len(args) > 1 || parts[args[0]] == nil:
+		return errors.New("say what to measure: redis, checkout, or nothing for both")
 	}
 	return parts[args[0]](ctx)
 }
