@@ -60,7 +60,7 @@ func (m *model) describe(before, after *state, by step) string {
 		what += " (the reply is lost)"
 	}
 	v := &after.current
-	holds := strings.Trim(fmt.Sprint(v.hold[:m.orders()]), "[]")
+	holds := strings.Trim(fmt.Sprintf("%d", v.hold[:m.orders()]), "[]")
 	if m.withdrawers > 0 {
 		holds += fmt.Sprintf(" W%d", v.withdrawn)
 	}

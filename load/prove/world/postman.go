@@ -42,12 +42,12 @@ type postman struct {
 }
 
 // newPostman begins to deliver; subscriptions names a function, in lower case, for each.
-func newPostman(address, url string, subscriptions map[string]string, log *slog.Logger) (*postman, error) {
+func newPostman(ctx context.Context, address, url string, subscriptions map[string]string, log *slog.Logger) (*postman, error) {
 	conn, err := grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		return nil, fmt.Errorf("connect to Pub/Sub: %w", err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx)) // end ends it
 	p := &postman{
 		conn: conn, client: pubsubpb.NewSubscriberClient(conn), url: url, log: log, stop: stop,
 		http: &http.Client{Timeout: postLimit, Transport: &http.Transport{MaxIdleConnsPerHost: 8 * onTheWay}},

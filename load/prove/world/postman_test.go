@@ -79,7 +79,7 @@ func TestPostmanRings(t *testing.T) {
 	}))
 	t.Cleanup(function.Close)
 
-	p, err := newPostman(listener.Addr().String(), function.URL+"/push/", map[string]string{"s": "f"}, slog.New(slog.DiscardHandler))
+	p, err := newPostman(t.Context(), listener.Addr().String(), function.URL+"/push/", map[string]string{"s": "f"}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

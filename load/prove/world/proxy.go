@@ -92,13 +92,14 @@ type pair struct {
 }
 
 // newProxy listens on an address of the loopback.
-func newProxy(name, address string, find func() (route, bool), log *slog.Logger) (*proxy, error) {
-	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", address)
+func newProxy(ctx context.Context, name, address string, find func() (route, bool), log *slog.Logger) (*proxy, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("proxy of %s: %w", name, err)
 	}
 	p := &proxy{name: name, listener: listener, find: find, log: log, ended: make(chan struct{}), pairs: map[*pair]bool{}}
-	p.work.Go(p.accept)
+	serving := context.WithoutCancel(ctx) // stop ends it
+	p.work.Go(func() { p.accept(serving) })
 	return p, nil
 }
 
@@ -137,7 +138,7 @@ func (p *proxy) count() map[string]int {
 	return has
 }
 
-func (p *proxy) accept() {
+func (p *proxy) accept(ctx context.Context) {
 	for {
 		client, err := p.listener.Accept()
 		if errors.Is(err, net.ErrClosed) {
@@ -147,20 +148,20 @@ func (p *proxy) accept() {
 			p.log.Warn("proxy doesn't accept", "proxy", p.name, "error", err)
 			continue
 		}
-		p.work.Go(func() { p.serve(client) })
+		p.work.Go(func() { p.serve(ctx, client) })
 	}
 }
 
 // serve joins a client's connection with one to where it leads, until either ends.
-func (p *proxy) serve(client net.Conn) {
+func (p *proxy) serve(ctx context.Context, client net.Conn) {
 	to, ok := p.find()
 	if !ok {
 		reset(client)
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
+	dialling, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	server, err := new(net.Dialer).DialContext(ctx, "tcp", to.address)
+	server, err := new(net.Dialer).DialContext(dialling, "tcp", to.address)
 	if err != nil {
 		reset(client)
 		return

@@ -11,14 +11,14 @@ import (
 )
 
 // upstream is a server that answers each byte with a letter of its own.
-func upstream(t *testing.T, letter byte) (address string, heard *atomic.Int64) {
+func upstream(t *testing.T, letter byte) (string, *atomic.Int64) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = listener.Close() })
-	heard = new(atomic.Int64)
+	heard := new(atomic.Int64)
 	go func() {
 		for {
 			conn, err := listener.Accept()
@@ -46,7 +46,7 @@ func upstream(t *testing.T, letter byte) (address string, heard *atomic.Int64) {
 
 func behind(t *testing.T, find func() (route, bool)) *proxy {
 	t.Helper()
-	p, err := newProxy("test", "127.0.0.1:0", find, slog.New(slog.DiscardHandler))
+	p, err := newProxy(t.Context(), "test", "127.0.0.1:0", find, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -193,8 +193,8 @@ func (r *Round) start(p program) *process {
 }
 
 // listen makes a proxy that lasts as long as the round.
-func (r *Round) listen(name, address string, find func() (route, bool)) (*proxy, error) {
-	p, err := newProxy(name, address, find, r.log)
+func (r *Round) listen(ctx context.Context, name, address string, find func() (route, bool)) (*proxy, error) {
+	p, err := newProxy(ctx, name, address, find, r.log)
 	if err == nil {
 		r.proxies = append(r.proxies, p)
 	}
@@ -210,7 +210,7 @@ func (r *Round) startComponents(ctx context.Context) error {
 	for n := range r.redis {
 		l := &link{}
 		var err error
-		l.proxy, err = r.listen(fmt.Sprintf("link-%d", n), at(linkPort, n), func() (route, bool) {
+		l.proxy, err = r.listen(ctx, fmt.Sprintf("link-%d", n), at(linkPort, n), func() (route, bool) {
 			return route{address: at(redisPort, n), replication: &l.replication}, !l.cutOff.Load()
 		})
 		if err != nil {
@@ -230,7 +230,7 @@ func (r *Round) startComponents(ctx context.Context) error {
 		r.start(program)
 	}
 	var err error
-	if r.spanner, err = newSpannerProxy(at(spannerPort, 0), at(spannerPort, 1), r.fork(), r.log); err != nil {
+	if r.spanner, err = newSpannerProxy(ctx, at(spannerPort, 0), at(spannerPort, 1), r.fork(), r.log); err != nil {
 		return err
 	}
 	if err := w.setUp(ctx, r.number, "migrate"); err != nil {
@@ -242,7 +242,7 @@ func (r *Round) startComponents(ctx context.Context) error {
 	if err := r.whole(ctx); err != nil {
 		return fmt.Errorf("the stock's Redis servers didn't come together: %w", err)
 	}
-	watched, stop := context.WithCancel(context.Background())
+	watched, stop := context.WithCancel(context.WithoutCancel(ctx))
 	r.watching = stop
 	rng := r.fork()
 	r.work.Go(func() { r.watch(watched, rng) })
@@ -289,7 +289,7 @@ func (r *Round) startPrograms(ctx context.Context) error {
 		for i := range s.n {
 			own := variables{}
 			if s.stock {
-				v, err := r.openView(views)
+				v, err := r.openView(ctx, views)
 				if err != nil {
 					return err
 				}
@@ -304,7 +304,7 @@ func (r *Round) startPrograms(ctx context.Context) error {
 			started = append(started, instance.process)
 		}
 		if s.balancing {
-			if err := r.balance(service, s.name, at(s.port, 0)); err != nil {
+			if err := r.balance(ctx, service, s.name, at(s.port, 0)); err != nil {
 				return err
 			}
 		}
@@ -336,7 +336,7 @@ func (r *Round) startPrograms(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.postman, err = newPostman(r.PubSubHost, "http://"+at(invokerPort, 0)+"/push/", all.pushes(), r.log)
+	r.postman, err = newPostman(ctx, r.PubSubHost, "http://"+at(invokerPort, 0)+"/push/", all.pushes(), r.log)
 	return err
 }
 
@@ -364,9 +364,9 @@ func (r *Round) instance(name, binary string, port int, own ...variables) (*inst
 }
 
 // balance puts a service behind one address.
-func (r *Round) balance(s *service, name, address string) (err error) {
+func (r *Round) balance(ctx context.Context, s *service, name, address string) (err error) {
 	known := make(chan struct{})
-	s.proxy, err = r.listen(name, address, func() (route, bool) {
+	s.proxy, err = r.listen(ctx, name, address, func() (route, bool) {
 		<-known // a connection may come before the proxy is known here
 		return s.pick()
 	})
@@ -375,11 +375,11 @@ func (r *Round) balance(s *service, name, address string) (err error) {
 }
 
 // openView makes a process's way to the stock's Redis.
-func (r *Round) openView(n int) (*view, error) {
+func (r *Round) openView(ctx context.Context, n int) (*view, error) {
 	v := &view{}
 	v.server.Store(r.master.Load())
 	var err error
-	v.proxy, err = r.listen(fmt.Sprintf("view-%d", n), at(viewPort, n), func() (route, bool) {
+	v.proxy, err = r.listen(ctx, fmt.Sprintf("view-%d", n), at(viewPort, n), func() (route, bool) {
 		return route{address: at(redisPort, int(v.server.Load()))}, true
 	})
 	if err == nil {

@@ -61,8 +61,8 @@ type spannerProxy struct {
 	broken map[string]int // injected, by kind
 }
 
-func newSpannerProxy(address, emulator string, rng *rand.Rand, log *slog.Logger) (*spannerProxy, error) {
-	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", address)
+func newSpannerProxy(ctx context.Context, address, emulator string, rng *rand.Rand, log *slog.Logger) (*spannerProxy, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("proxy of Spanner: %w", err)
 	}

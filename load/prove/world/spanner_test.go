@@ -70,7 +70,7 @@ func spannerBehind(t *testing.T) (*books, *spannerProxy, spannerpb.SpannerClient
 	spannerpb.RegisterSpannerServer(server, b)
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(server.Stop)
-	p, err := newSpannerProxy("127.0.0.1:0", listener.Addr().String(), rand.New(rand.NewPCG(1, 2)), slog.New(slog.DiscardHandler))
+	p, err := newSpannerProxy(t.Context(), "127.0.0.1:0", listener.Addr().String(), rand.New(rand.NewPCG(1, 2)), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
