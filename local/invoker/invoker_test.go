@@ -254,26 +254,35 @@ func TestPushRefusals(t *testing.T) {
 		t.Errorf("the function's answer became %d %q", status, text)
 	}
 
-	// Two may be under way; the third is refused and changes nothing.
-	s.function.mu.Lock()
-	for range 2 {
-		go func() {
-			response, err := http.Post(s.URL+"/push/foldledger", "application/json", strings.NewReader("{}"))
-			if err == nil {
-				_ = response.Body.Close()
-			}
-		}()
-	}
-	eventually(t, "the third is refused", func() bool {
-		status, _ := post(t, s.URL+"/push/foldledger", strings.Repeat("x", maxDelivery+1)) // never passed on
-		return status == http.StatusTooManyRequests
-	})
-	s.function.mu.Unlock()
+	twoUnderWay(t, s)
 
 	s.function.Close()
 	if status, _ := post(t, s.URL+"/push/foldledger", "{}"); status != http.StatusServiceUnavailable {
 		t.Errorf("with the function away: %d", status)
 	}
+}
+
+// twoUnderWay sends two deliveries that the function keeps waiting: the third is refused and changes nothing.
+func twoUnderWay(t *testing.T, s *setting) {
+	t.Helper()
+	var waiting sync.WaitGroup
+	defer waiting.Wait()
+	s.function.mu.Lock()
+	defer s.function.mu.Unlock()
+	for range 2 {
+		waiting.Go(func() {
+			for t.Context().Err() == nil { // the third may have been the second
+				response, err := http.Post(s.URL+"/push/foldledger", "application/json", strings.NewReader("{}"))
+				if err != nil || response.Body.Close() != nil || response.StatusCode != http.StatusTooManyRequests {
+					return
+				}
+			}
+		})
+	}
+	eventually(t, "the third is refused", func() bool {
+		status, _ := post(t, s.URL+"/push/foldledger", strings.Repeat("x", maxDelivery+1)) // never passed on
+		return status == http.StatusTooManyRequests
+	})
 }
 
 func TestMissingAddresses(t *testing.T) {
