@@ -47,12 +47,12 @@ func (w *world) staleRows(t *testing.T) []row {
 		return row{rpc: "CheckoutService.CreateCheckout", what: "stale: " + what, as: as, request: "POST /v1/checkouts", body: body, want: want, headers: []string{"Idempotency-Key: {key}"}}
 	}
 	return []row{
-		send("a product that is retired", "retired", asRetired, "409 PRODUCT_NOT_SOLD"),
+		send("a product that is retired", "retired", asRetired, "409 PRODUCT_NOT_SOLD items["+retired+"]"),
 		send("a price that has risen", "dearer", asDearer, "409 PRICE_CHANGED"),
 		send("a cart that has expired", "late", asLate, "404 CART_NOT_FOUND"),
 		send("the total of another cart", "full", w.checkout(delivery, "pm_card_visa", w.total), "409 PRICE_CHANGED"),
 		{rpc: "CartService.PutItem", what: "stale: a line too many", as: "full", request: "PUT /v1/carts/me/items/" + w.sold, body: `{"quantity":1}`, want: "409 CART_FULL"},
-		{rpc: "CartService.PutItem", what: "stale: a product that is retired", as: "idle", request: "PUT /v1/carts/me/items/" + retired, body: `{"quantity":1}`, want: "409 PRODUCT_NOT_SOLD"},
+		{rpc: "CartService.PutItem", what: "stale: a product that is retired", as: "idle", request: "PUT /v1/carts/me/items/" + retired, body: `{"quantity":1}`, want: "404 PRODUCT_NOT_FOUND"},
 	}
 }
 
