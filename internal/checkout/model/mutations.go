@@ -112,7 +112,7 @@ func alternatives() []alternative {
 		{"7", "d comes after c", func(v *variant) { v.releaseLast = true }, ends},
 		{"7", "release and settle check ep", func(v *variant) { v.releaseChecksEpoch = true }, slices.Concat(rebuilds, ends)},
 		{"8", "apply adds and leaves the hold; who comes next gives it back", func(v *variant) { v.applyKeepsHold = true }, []string{"wd", "wdreb", "wdorders", "wdfo", "wdstray", "wdfull"}},
-		{"8", "a withdrawal without a twin releases its hold", func(v *variant) { v.releasesOwnHold = true }, []string{"wdorders", "wdslot"}},
+		{"8", "a withdrawal without a twin releases its hold", func(v *variant) { v.releasesOwnHold = true }, []string{"wdone", "wdorders", "wdslot"}},
 		{"9", "load refuses an ep as new", func(v *variant) { v.loadCompares = true }, rebuilds},
 		{"9", "a reset brings an old epoch back", func(v *variant) { v.oldEpochBack = true }, []string{"reset", "resetW", "resetkill", "resetstock", "wdreset"}},
 		{"9", "a later sum, of which older rows only are folded", func(v *variant) { v.sum, v.foldsOld = sumLaterOlder, true }, folding},

@@ -140,6 +140,7 @@ func scenarios() []scenario {
 		{name: "wdfull", stock: one2, requests: []uint8{0}, withdrawers: 2, withdrawn: 1, restock: 1, cancels: true, workers: 1, rebuilders: 1, epochs: 3},
 		{name: "wdreset", stock: one1, requests: []uint8{0}, withdrawers: 2, withdrawn: 1, resets: 1, rebuilders: 2, epochs: 4, flushes: 1, faults: 1},
 		{name: "wdslot", stock: one1, requests: []uint8{0}, withdrawers: 1, withdrawn: 1, workers: 1, rebuilders: 2, epochs: 3, failovers: 1, flushes: 1, faults: 1, splitBrain: true, strays: 1},
+		{name: "wdone", stock: one1, requests: []uint8{0}, withdrawers: 1, withdrawn: 1, workers: 1, rebuilders: 1, epochs: 2, strays: 1, flushes: 1, faults: 1},
 		{name: "big8", big: true, stock: one1, requests: []uint8{0, 1}, withdrawers: 2, withdrawn: 1, workers: 1, rebuilders: 2, epochs: 3, failovers: 1, flushes: 1, faults: 1, splitBrain: true},
 
 		{name: "refund", stock: one1, requests: []uint8{0}, capturers: 1, cancels: true, refunders: []uint8{0, 1}, amounts: [maxRefunders]uint8{1, 2}, workers: 2, epochs: 1},
