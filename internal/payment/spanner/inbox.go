@@ -11,7 +11,6 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"larder.dev/internal/payment"
-	"larder.dev/internal/spannerdb"
 )
 
 // maxEvents is how many events of a payment are shown.
@@ -42,35 +41,32 @@ func (s *Store) Look(ctx context.Context, order string) (payment.Account, error)
 	return found, nil
 }
 
-// Received implements payment.Store.
+// Received implements payment.Store. The two rows are read at once, each by itself: what an event sets off may happen twice.
 func (s *Store) Received(ctx context.Context, order, event string) (record payment.Record, before bool, err error) {
-	txn := s.client.ReadOnlyTransaction()
-	defer txn.Close()
 	group, reading := errgroup.WithContext(ctx)
-	group.Go(func() (err error) { record, err = mustRead(reading, txn, order); return err })
-	group.Go(func() (err error) { before, err = seen(reading, txn, order, event); return err })
+	group.Go(func() (err error) { record, err = mustRead(reading, s.client.Single(), order); return err })
+	group.Go(func() (err error) { before, err = s.seen(reading, order, event); return err })
 	err = group.Wait()
 	return record, before, err
 }
 
-// TakeIn implements payment.Store.
+// TakeIn implements payment.Store by one call, an insert. One whose answer was lost is sent again, and then finds its own row: the event
+// is told as taken in before.
 func (s *Store) TakeIn(ctx context.Context, e payment.Event) (taken bool, err error) {
-	_, err = s.client.ReadWriteTransaction(ctx, func(ctx context.Context, txn *spanner.ReadWriteTransaction) error {
-		before, err := seen(ctx, txn, e.OrderID, e.ID)
-		if taken = !before; err != nil || before {
-			return err
-		}
-		return txn.BufferWrite([]*spanner.Mutation{spanner.InsertMap("ProviderEvents", map[string]any{
-			"OrderId": e.OrderID, "EventId": e.ID, "IntentId": e.IntentID, "Type": e.Type, "EventTime": e.Time,
-			"ReceiveTime": spanner.CommitTimestamp,
-		})})
+	row := spanner.InsertMap("ProviderEvents", map[string]any{
+		"OrderId": e.OrderID, "EventId": e.ID, "IntentId": e.IntentID, "Type": e.Type, "EventTime": e.Time,
+		"ReceiveTime": spanner.CommitTimestamp,
 	})
-	return taken && err == nil, err
+	_, err = s.client.Apply(ctx, []*spanner.Mutation{row}, spanner.ApplyAtLeastOnce())
+	if spanner.ErrCode(err) == codes.AlreadyExists {
+		return false, nil
+	}
+	return err == nil, err
 }
 
-// seen tells whether an event was taken in. In a read-write transaction it locks the row, or its absence.
-func seen(ctx context.Context, txn spannerdb.Reader, order, event string) (bool, error) {
-	_, err := txn.ReadRow(ctx, "ProviderEvents", spanner.Key{order, event}, []string{"EventId"})
+// seen tells whether an event was taken in.
+func (s *Store) seen(ctx context.Context, order, event string) (bool, error) {
+	_, err := s.client.Single().ReadRow(ctx, "ProviderEvents", spanner.Key{order, event}, []string{"EventId"})
 	if spanner.ErrCode(err) == codes.NotFound {
 		return false, nil
 	}
