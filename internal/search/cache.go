@@ -104,6 +104,10 @@ func (c *cache[T]) fly(ctx context.Context, key string, ask func(context.Context
 		c.mu.Unlock()
 		defer c.flying.Done()
 
+		// Who found nothing kept may come here just after the flight that was under way then has landed.
+		if kept, ok := c.entries.Get(key); ok && c.now().Sub(kept.at) < freshFor {
+			return kept.value, nil
+		}
 		own, cancel := context.WithTimeout(context.WithoutCancel(ctx), flightTime)
 		defer cancel()
 		defer context.AfterFunc(c.life, cancel)() //nolint:contextcheck // a flight ends with the cache, too
