@@ -59,8 +59,8 @@ func TestPlannedPrices(t *testing.T) {
 		return r.must(t, "POST", "/v1/products/lemons/prices", r.merchandiser, body)
 	}
 	first := plan(planned("", start, "", 99))
-	if first["start_time"] != start.UTC().Truncate(time.Microsecond).Format(time.RFC3339Nano) || first["end_time"] != nil {
-		t.Errorf("planned %v", first)
+	if at, err := time.Parse(time.RFC3339Nano, fmt.Sprint(first["start_time"])); err != nil || !at.Equal(start.Truncate(time.Microsecond)) || first["end_time"] != nil {
+		t.Errorf("planned %v (%v), want it from %v", first, err, start)
 	}
 	plan(planned("soho", start, end, 89))
 	plan(planned("soho", now.Add(-30*time.Second), "", 110)) // "now" by a clock that is late
