@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,13 +22,17 @@ import (
 const (
 	// besides is what a round takes besides its storm: coming up, settling, accounting.
 	besides = 75 * time.Second
+	// overtime bounds how much longer the last storm is, if by then some crash point wasn't hit often enough.
+	overtime = 90 * time.Second
 	// shortest is a storm that is worth a round.
 	shortest = 20 * time.Second
-	// fullRun is a duration from which on each crash point is to be hit fullHits times.
-	fullRun  = 20 * time.Minute
-	fullHits = 20
-	// spareHits are more than need be: some points are hard to hit.
-	spareHits = 2
+	// fullRun is a duration from which on each crash point is to be hit fullHits times. There is time for calmer weather then, in which more is
+	// sold.
+	fullRun       = 20 * time.Minute
+	fullHits      = 20
+	fullIntensity = 0.4
+	// spareHits is one more for so many: some points are hard to hit.
+	spareHits = 10
 )
 
 // proving is a run of the prover.
@@ -42,11 +47,11 @@ type proving struct {
 }
 
 func newRun(o options, w *world.World, log *slog.Logger, out io.Writer) *proving {
-	if o.hits == 0 {
-		if o.hits = 1; o.duration >= fullRun {
-			o.hits = fullHits
-		}
+	hits, intensity := 1, 1.0
+	if o.duration >= fullRun {
+		hits, intensity = fullHits, fullIntensity
 	}
+	o.hits, o.intensity = cmp.Or(o.hits, hits), cmp.Or(o.intensity, intensity)
 	return &proving{options: o, world: w, log: log, out: out}
 }
 
@@ -59,8 +64,9 @@ func (p *proving) rounds(ctx context.Context) error {
 		if n > 1 && storm < shortest {
 			break
 		}
-		weather := world.Weather{Intensity: p.intensity, Hits: ((p.hits+spareHits)*n + count - 1) / count}
-		if err := p.one(ctx, n, max(storm, shortest), weather); err != nil {
+		hits := p.hits + (p.hits+spareHits-1)/spareHits
+		weather := world.Weather{Intensity: p.intensity, Hits: (hits*n + count - 1) / count, For: max(storm, shortest)}
+		if err := p.one(ctx, n, weather, n == count && p.without == ""); err != nil {
 			return errors.Join(fmt.Errorf("round %d: %w", n, err), p.last())
 		}
 		if !p.result.Clean() {
@@ -76,8 +82,8 @@ func rounds(duration, limit time.Duration) int {
 	return max(1, int((duration+round-1)/round))
 }
 
-// one is a round: shoppers and faults at once, then healing, settling and accounting.
-func (p *proving) one(ctx context.Context, n int, storm time.Duration, weather world.Weather) (err error) {
+// one is a round: shoppers and faults at once, then healing, settling and accounting. The last round makes up for hits that are lacking.
+func (p *proving) one(ctx context.Context, n int, weather world.Weather, last bool) (err error) {
 	began := time.Now()
 	r, err := p.world.Round(ctx, n)
 	if err != nil {
@@ -86,7 +92,7 @@ func (p *proving) one(ctx context.Context, n int, storm time.Duration, weather w
 	defer func() { err = errors.Join(err, r.Close()) }()
 	books, err := account.Open(ctx, account.Config{
 		Spanner: r.Spanner, SpannerHost: r.SpannerHost, PubSubHost: r.PubSubHost, Project: r.Project, StockRedis: r.StockRedis,
-		Provider: r.Provider, ProviderKey: r.ProviderKey, HoldFor: world.HoldFor, Log: p.log,
+		Provider: r.Provider, ProviderKey: r.ProviderKey, HoldFor: world.HoldFor, Patience: p.patience(), Log: p.log,
 	})
 	if err != nil {
 		return err
@@ -105,11 +111,13 @@ func (p *proving) one(ctx context.Context, n int, storm time.Duration, weather w
 	defer func() { err = errors.Join(err, day.Close()) }()
 	up := time.Since(began)
 
-	tally, err := p.storm(ctx, r, day, storm, weather)
+	began = time.Now()
+	tally, err := p.storm(ctx, r, day, weather, last)
 	p.tally.Add(tally)
 	if err != nil {
 		return err
 	}
+	stormed := time.Since(began)
 	began = time.Now()
 	if err := books.Settle(ctx, day); err != nil {
 		return err
@@ -128,8 +136,16 @@ func (p *proving) one(ctx context.Context, n int, storm time.Duration, weather w
 	}
 	p.tell(fmt.Sprintf("round %d: %d orders of %d lines, %d cancelled, %d refused, %d captured, %d refunded; %d faults; up in %s, storm %s, settled in %s, "+
 		"checked in %s: %s", n, result.Orders, result.Lines, result.Cancelled, result.Refused, result.Captured, result.Refunded, tally.Faults,
-		up.Round(time.Second), storm.Round(time.Second), settled.Round(time.Second), time.Since(began).Round(time.Second), &result))
+		up.Round(time.Second), stormed.Round(time.Second), settled.Round(time.Second), time.Since(began).Round(time.Second), &result))
 	return ctx.Err()
+}
+
+// patience is how long a round may take to settle, 0 for as long as usual: where a fence is missing, something may wait for ever.
+func (p *proving) patience() time.Duration {
+	if p.without != "" {
+		return 30 * time.Second
+	}
+	return 0
 }
 
 // keep writes a round's history to its folder.
@@ -145,11 +161,10 @@ func (p *proving) keep(n int, history *shop.History) error {
 }
 
 // storm lets shoppers buy and faults happen at once, and returns when all is healed, and nobody waits for an answer any more.
-func (p *proving) storm(
-	ctx context.Context, r *world.Round, day *shop.Day, long time.Duration, weather world.Weather,
-) (world.Tally, error) {
-	storming, stop := context.WithTimeout(ctx, long)
+func (p *proving) storm(ctx context.Context, r *world.Round, day *shop.Day, weather world.Weather, last bool) (world.Tally, error) {
+	storming, stop := context.WithCancel(ctx)
 	defer stop()
+	weather.Rush = day.Rush
 	bought := make(chan error, 1)
 	go func() { bought <- day.Run(storming) }()
 	faults, err := r.Storm(storming, weather)
@@ -157,8 +172,20 @@ func (p *proving) storm(
 		stop()
 		return world.Tally{}, errors.Join(err, <-bought)
 	}
+	pause(storming, weather.For)
+	for late := time.Now().Add(overtime); last && faults.FewestHits() < p.hits && time.Now().Before(late) && ctx.Err() == nil; {
+		pause(storming, time.Second)
+	}
+	stop()
 	tally, err := faults.Wait(ctx)
 	return tally, errors.Join(err, <-bought, ctx.Err())
+}
+
+// pause waits; not longer than ctx lasts.
+func pause(ctx context.Context, long time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, long)
+	defer cancel()
+	<-ctx.Done()
 }
 
 // last prints what was found, how often each fault happened, and the line that tells it all.

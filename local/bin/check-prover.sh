@@ -26,13 +26,14 @@ else
 	chosen=("${all[first % 10]}" "${all[(first + 1) % 10]}" "${all[(first + 2) % 10]}")
 fi
 
+local/components/install.sh || exit
 failed=0
 for fence in "${chosen[@]}"; do
 	if [ -z "${raises[$fence]-}" ]; then
 		echo "check-prover: no fence $fence; there are: ${all[*]}"
 		exit 2
 	fi
-	out=$(go run ./load/prove -duration "${DURATION:-90s}" -seed "${SEED:-1}" -without "$fence" 2>&1)
+	out=$(go run ./load/prove -duration "${DURATION:-120s}" -seed "${SEED:-1}" -crowd -1 -without "$fence" 2>&1)
 	code=$?
 	line=$(grep '^prove: orders=' <<<"$out" | tail -n 1)
 	if [ $code != 0 ] && grep -qE "(${raises[$fence]})=[1-9]" <<<"$line"; then

@@ -377,6 +377,9 @@ func (f *facts) stuck(r *Result) {
 			r.found(Stuck, 1, "the virtual stock of %s isn't loaded", store)
 			continue
 		}
+		if v.Elsewhere {
+			r.found(Stuck, 1, "the virtual stock of %s isn't loaded anew after a failover", store)
+		}
 		for order, hold := range v.Holds {
 			r.found(Stuck, 1, "%s holds %+v in %s", order, hold.Lines, store)
 		}

@@ -172,6 +172,9 @@ func TestPlanted(t *testing.T) {
 		{"the virtual stock isn't loaded", Stuck, nil, func(s *scene, _, _, _ *Order) {
 			s.books.Virtual[store] = nil
 		}},
+		{"the virtual stock is another server's", Stuck, nil, func(s *scene, _, _, _ *Order) {
+			s.books.Virtual[store].Elsewhere = true
+		}},
 		{"a checkout without an end", Stuck, nil, func(s *scene, _, _, _ *Order) {
 			c := s.refuse(5)
 			c.Asks[0].Answer = shop.Answer{Kind: shop.Processing}

@@ -19,6 +19,9 @@ func TestReadVirtual(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if v.Elsewhere {
+		t.Error("read as another server's")
+	}
 	hold := v.Holds["order"]
 	if v.Stock["figs"] != 3 || v.Stock["slot:noon"] != -1 || !v.Applied["sale:x"] || v.Epoch.UnixNano() != 1700000000000000001 {
 		t.Errorf("read %+v", v)
@@ -27,14 +30,13 @@ func TestReadVirtual(t *testing.T) {
 		hold.Lines[1].Quantity != 2 || hold.Lines[2].Product != "slot:noon" {
 		t.Errorf("read the hold %+v", hold)
 	}
-	for name, change := range map[string]func(){
-		"flushed":      func() { delete(fields, "ep") },
-		"other server": func() { fields["ep"] = "01700000000000000001|abc123other" },
-	} {
-		change()
-		if _, err := readVirtual(fields, info); !errors.Is(err, errNotLoaded) {
-			t.Errorf("%s: %v, want %v", name, err, errNotLoaded)
-		}
+	fields["ep"] = "01700000000000000001|abc123other"
+	if v, err := readVirtual(fields, info); err != nil || !v.Elsewhere || v.Stock["figs"] != 3 {
+		t.Errorf("another server's: %+v, %v", v, err)
+	}
+	delete(fields, "ep")
+	if _, err := readVirtual(fields, info); !errors.Is(err, errNotLoaded) {
+		t.Errorf("flushed: %v, want %v", err, errNotLoaded)
 	}
 	for _, broken := range []string{"", "1|2|3", "x|2|3|figs=1", "1|x|3|figs=1", "1|2|3|figs=x"} {
 		if hold, err := readHold(broken); err == nil {

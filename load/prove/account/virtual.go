@@ -16,10 +16,12 @@ import (
 
 // Virtual is a store's virtual stock at one instant.
 type Virtual struct {
-	Epoch   time.Time
-	Stock   map[string]int64
-	Holds   map[string]Hold // by order
-	Applied map[string]bool // entries of the ledger
+	Epoch time.Time
+	// Elsewhere: it was loaded on another server, and must not be used here.
+	Elsewhere bool
+	Stock     map[string]int64
+	Holds     map[string]Hold // by order
+	Applied   map[string]bool // entries of the ledger
 }
 
 // Hold is what an order holds.
@@ -29,7 +31,7 @@ type Hold struct {
 	Lines []shop.Line
 }
 
-// errNotLoaded tells that a store's virtual stock isn't there, or isn't this server's: nothing can be said of it.
+// errNotLoaded tells that a store's virtual stock isn't there, or may not be used: nothing can be said of it.
 var errNotLoaded = errors.New("the virtual stock isn't loaded")
 
 const redisWait = 5 * time.Second
@@ -60,14 +62,14 @@ var (
 	replID = regexp.MustCompile(`(?m)^master_replid:(\w+)`)
 )
 
-// readVirtual reads the hash of a store. info is the server's: a stock that was loaded on another server says nothing.
+// readVirtual reads the hash of a store. info is the server's.
 func readVirtual(fields map[string]string, info string) (*Virtual, error) {
 	run, repl := runID.FindStringSubmatch(info), replID.FindStringSubmatch(info)
 	epoch, server, ok := strings.Cut(fields["ep"], "|")
-	if !ok || run == nil || repl == nil || server != run[1]+repl[1] {
+	if !ok || run == nil || repl == nil {
 		return nil, errNotLoaded
 	}
-	v := &Virtual{Stock: map[string]int64{}, Holds: map[string]Hold{}, Applied: map[string]bool{}}
+	v := &Virtual{Elsewhere: server != run[1]+repl[1], Stock: map[string]int64{}, Holds: map[string]Hold{}, Applied: map[string]bool{}}
 	var err error
 	if v.Epoch, err = readTime(epoch); err != nil {
 		return nil, err

@@ -25,6 +25,7 @@ const (
 	lookEvery = 1500 * time.Millisecond // at one store after the other
 	lookAgain = 400 * time.Millisecond
 	looks     = 3
+	lookShare = 3
 )
 
 // Drift is a product whose virtual stock isn't what it must be.
@@ -57,14 +58,16 @@ type view struct {
 
 // watch looks at one store after the other until ctx ends.
 func (a *Account) watch(ctx context.Context) {
-	for turn := 0; ctx.Err() == nil; turn++ {
-		wait(ctx, lookEvery)
+	for turn, pause := 0, lookEvery; ctx.Err() == nil; turn++ {
+		wait(ctx, pause)
+		began := time.Now()
 		stores, err := a.stores(ctx)
 		if err != nil || len(stores) == 0 {
 			continue // before the first adjustment, or a component is away
 		}
 		store := stores[turn%len(stores)]
 		drifts, err := a.drifting(ctx, store)
+		pause = max(lookEvery, lookShare*time.Since(began)) // the more there is to read, the less often
 		if err != nil {
 			a.config.Log.Log(ctx, level(err), "watch the virtual stock", "store", store, "error", err)
 			continue
@@ -135,6 +138,9 @@ var errMoved = errors.New("the epoch moved on")
 func (a *Account) look(ctx context.Context, store string) (view, error) {
 	at := time.Now()
 	v, err := a.virtual(ctx, store)
+	if err == nil && v.Elsewhere {
+		err = errNotLoaded // nobody sells by it
+	}
 	if err != nil {
 		return view{}, err
 	}

@@ -3,7 +3,6 @@ package shop
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -157,11 +156,11 @@ func (b *buyer) nextCart() string {
 // basketSize is 1 to 25, small ones more often.
 func (b *buyer) basketSize() int {
 	switch at := b.random.IntN(100); {
-	case at < 45:
+	case at < 60:
 		return 1 + b.random.IntN(2)
-	case at < 75:
+	case at < 85:
 		return 3 + b.random.IntN(3)
-	case at < 92:
+	case at < 95:
 		return 6 + b.random.IntN(5)
 	default:
 		return 11 + b.random.IntN(maxLines-10)
@@ -434,50 +433,4 @@ func (b *buyer) afterwards(ctx context.Context, c *Checkout, order string) {
 
 func (b *buyer) cancel(order string) *Step {
 	return &Step{Order: order, Verb: "cancel", By: "shopper", person: b.person}
-}
-
-// crowd is the behaviour of those who come by a rush.
-const crowd = "crowd"
-
-// rush lets a crowd want the hot product at the same moment, once, when a third of the day is over at the latest.
-func (d *Day) rush(ctx context.Context, random *rand.Rand) {
-	if !pauseFor(ctx, 10*time.Second+time.Duration(random.Int64N(int64(10*time.Second)))) {
-		return
-	}
-	ready := make([]*buyer, d.shop.config.Crowd)
-	var filling sync.WaitGroup
-	for i := range ready {
-		p := d.shop.people[i%len(d.shop.people)]
-		b := &buyer{day: d, person: p, random: d.fork(10_000 + i), store: d.hotStore}
-		filling.Go(func() {
-			select {
-			case d.carts <- struct{}{}:
-				defer func() { <-d.carts }()
-			case <-ctx.Done():
-				return
-			}
-			if b.openCart(ctx) && b.put(ctx, d.hot, 1+b.random.Int64N(2)) {
-				ready[i] = b
-			}
-		})
-	}
-	filling.Wait()
-	d.log.InfoContext(ctx, "a crowd wants one product", "product", d.hot, "store", d.hotStore, "checkouts", len(ready))
-	var all sync.WaitGroup
-	for i, b := range ready {
-		if b == nil {
-			continue
-		}
-		wish := Wish{
-			Store: b.store, Cart: b.cart, Method: "pm_card_visa", Recipient: fmt.Sprintf("Number %d", i),
-			Total: b.seen.Totals.Total.Minor, Lines: b.seen.lines(),
-		}
-		c := &Checkout{Key: uuid.NewString(), User: b.person.user(), Behaviour: crowd, Wishes: []Wish{wish}, person: b.person}
-		all.Go(func() {
-			staying, leave := context.WithTimeout(ctx, 2*stayFor)
-			defer leave()
-			b.plain(staying, c)
-		})
-	}
-	all.Wait()
 }

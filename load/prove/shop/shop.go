@@ -9,7 +9,8 @@
 //     declined, slow, or ask for 3-D Secure, which they pass, fail, forget, or finish too late. Some cancel, also twice at once.
 //   - Staff enter stock and take some away, change the capacity of delivery slots, ask for rebuilds, pick, pack, dispatch, deliver, call
 //     orders off, give money back. A warehouse publishes deliveries, some of them twice.
-//   - Once a day a crowd wants the same product at the same moment.
+//   - On the first day a crowd wants the same product at the same moment. Smaller crowds come whenever Rush is called, right before
+//     something breaks: then the last units of a product are held by many who aren't through.
 //
 // A Shop lasts for the whole run: its people have accounts, which are dear to make. A Day is one round with a history of its own:
 //
@@ -42,8 +43,10 @@ type Config struct {
 	Seed uint64
 	// Shoppers is how many there are, 300 if 0. Each has an account.
 	Shoppers int
-	// Crowd is how many checkouts want the one hot product at once, 1,000 if 0; less than 0: none.
+	// Crowd is how many checkouts want the one hot product at once on the first day, 1,000 if 0; less than 0: none.
 	Crowd int
+	// Rush is how many checkouts want one product when Day.Rush is called, 80 if 0; less than 0: none.
+	Rush int
 	// Products is how many scarce products a day has, 36 if 0; at least 26, at most 90.
 	Products int
 	// Staff is how many of the staff pick and pack at once, 4 if 0.
@@ -59,6 +62,7 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	c.Shoppers = cmp.Or(c.Shoppers, 300)
 	c.Crowd = cmp.Or(c.Crowd, 1000)
+	c.Rush = cmp.Or(c.Rush, 80)
 	c.Products = min(max(cmp.Or(c.Products, 36), 26), 90)
 	c.Staff = cmp.Or(c.Staff, 4)
 	c.Carts = cmp.Or(c.Carts, 12)
@@ -150,7 +154,7 @@ func (s *Shop) readCatalogue(ctx context.Context, c *client) error {
 			break
 		}
 	}
-	if len(s.stores) == 0 || len(s.products) <= s.config.Products {
+	if len(s.stores) == 0 || len(s.products) <= s.config.Products+1 {
 		return fmt.Errorf("the catalogue has %d stores, and %d products that all of them sell", len(s.stores), len(s.products))
 	}
 	return nil
@@ -176,7 +180,9 @@ type Day struct {
 
 	products  []string // those that are scarce today
 	hot       string   // the one that a crowd wants
+	rushed    string   // the one that smaller crowds want
 	hotStore  string
+	rushes    chan struct{}
 	warehouse *warehouse
 
 	carts     chan struct{} // bounds how many are filled at once
@@ -196,15 +202,16 @@ func (s *Shop) NewDay(ctx context.Context, number int, place Place) (*Day, error
 		history: &History{}, random: rand.New(rand.NewPCG(s.config.Seed, uint64(number))),
 		carts: make(chan struct{}, s.config.Carts), checkouts: newGate(s.config.Checkouts),
 		short: map[string]map[string]bool{}, slots: map[string][]*slot{}, confirmed: make(chan *Checkout, 64),
+		rushes: make(chan struct{}),
 	}
-	chosen := d.random.Perm(len(s.products))[:s.config.Products+1]
+	chosen := d.random.Perm(len(s.products))[:s.config.Products+2]
 	for _, i := range chosen {
 		d.products = append(d.products, s.products[i])
 	}
-	d.hot, d.products = d.products[0], d.products[1:]
+	d.hot, d.rushed, d.products = d.products[0], d.products[1], d.products[2:]
 	d.hotStore = s.stores[d.random.IntN(len(s.stores))]
 	d.history.Stores = s.stores
-	d.history.Products = append([]string{d.hot}, d.products...)
+	d.history.Products = append([]string{d.hot, d.rushed}, d.products...)
 	for _, store := range s.stores {
 		d.short[store] = map[string]bool{}
 	}
@@ -242,8 +249,11 @@ func (d *Day) Run(ctx context.Context) error {
 	}
 	all.Go(func() { d.rebuildNowAndThen(ctx, d.fork(1300)) })
 	all.Go(func() { d.deliver(ctx, d.fork(1400)) })
-	if d.shop.config.Crowd > 0 {
-		all.Go(func() { d.rush(ctx, d.fork(1500)) })
+	if d.shop.config.Crowd > 0 && d.number == 1 {
+		all.Go(func() { d.crowd(ctx, d.fork(1500)) })
+	}
+	if d.shop.config.Rush > 0 {
+		all.Go(func() { d.rush(ctx, d.fork(1600)) })
 	}
 	all.Wait()
 	return d.history.fault()

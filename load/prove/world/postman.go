@@ -27,10 +27,9 @@ const (
 	postLimit    = 30 * time.Second
 )
 
-// postman pushes messages to the functions in the place of the Pub/Sub emulator. The emulator's push loses messages that were refused a
-// few times: with a retry policy of 0.2 s to 2 s it comes again after 1, 3 and 3 s, and sometimes then no more. A pull is answered
-// properly, so that the postman pulls, and delivers each message until it is taken in. It never dies before the round does, so it
-// acknowledges a message when it has it.
+// postman pushes messages to the functions in the place of the Pub/Sub emulator. Of messages that were refused a few times, some were never
+// seen to be pushed again by the emulator within a round; why isn't known. So the postman pulls, and delivers each message until it is taken
+// in. It never dies before the round does, so it acknowledges a message when it has it.
 type postman struct {
 	conn   *grpc.ClientConn
 	client pubsubpb.SubscriberClient

@@ -33,22 +33,31 @@ const (
 // redisFaults are drawn like cards: after as many, all have come.
 var redisFaults = []string{flushed, flushed, restarted, failedOver, failedOver, failedOver, splitBrain}
 
-// breakRedis breaks the stock's Redis. Most times the provider is slow just then, so that many checkouts are between their hold and
-// their commit; and the processes that load the stock anew are killed at the three points of that.
+// breakRedis breaks the stock's Redis. Most times shoppers rush in and the provider is slow just then, so that many checkouts are between
+// their hold and their commit; and mostly the processes that load the stock anew are killed at the three points of that.
 func (s *Storm) breakRedis(ctx context.Context, rng *rand.Rand, kind string) {
 	r := s.round
 	now := int(r.master.Load())
 	if !r.redis[0].isUp() || !r.redis[1].isUp() || !r.seenAlike() {
 		return
 	}
+	if kind == failedOver {
+		r.links[now].replication.close() // the replica won't know of those who come now
+	}
 	if rng.IntN(4) > 0 {
-		slow := providerFault{Kind: "slow", Match: "/confirm", Count: 25, Delay: "2s"}
+		if s.weather.Rush != nil {
+			s.weather.Rush()
+		}
+		slow := providerFault{Kind: "slow", Match: "/confirm", Count: 40, Delay: "1500ms"}
 		if err := control(ctx, http.MethodPost, r.Provider+"/_control/faults", slow); err != nil {
 			s.warn(ctx, err)
 		}
 		wait(ctx, time.Second)
 	}
-	traps := s.trapRebuilders(rng)
+	var traps []trap
+	if rng.IntN(3) > 0 {
+		traps = s.trapRebuilders(rng)
+	}
 	var err error
 	switch kind {
 	case flushed:
@@ -116,7 +125,8 @@ func (s *Storm) spring(ctx context.Context, traps []trap) {
 func (s *Storm) failOver(ctx context.Context, rng *rand.Rand, old int) error {
 	r := s.round
 	r.links[old].replication.close()
-	wait(ctx, 500*time.Millisecond+time.Duration(rng.Int64N(int64(2*time.Second))))
+	defer r.links[old].replication.open()
+	wait(ctx, 200*time.Millisecond+time.Duration(rng.Int64N(int64(time.Second))))
 	how, signal := "kill", syscall.SIGKILL
 	if rng.IntN(2) == 0 {
 		how, signal = "stop", syscall.SIGSTOP
@@ -128,7 +138,6 @@ func (s *Storm) failOver(ctx context.Context, rng *rand.Rand, old int) error {
 	}
 	r.links[old].cut(func(p *pair) bool { return p.replica.Load() }) // what was held up is lost
 	err := s.promoted(ctx, old)
-	r.links[old].replication.open()
 	if signal == syscall.SIGSTOP {
 		_ = r.redis[old].signal(syscall.SIGCONT)
 	}

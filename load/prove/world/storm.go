@@ -55,6 +55,10 @@ type Weather struct {
 	// Hits is how often a process is to have been killed at each crash point when the storm ends, those of earlier storms included. Kills
 	// are spread over the storm's time, and no more than needed.
 	Hits int
+	// For is the time over which those kills are spread. A storm that goes on after it makes up for what is lacking.
+	For time.Duration
+	// Rush is called right before the stock's Redis breaks, for many checkouts to be under way then. It returns at once.
+	Rush func()
 }
 
 // Storm breaks a round's platform until its context ends.
@@ -64,7 +68,6 @@ type Storm struct {
 	weather Weather
 	work    sync.WaitGroup
 	began   time.Time
-	ends    time.Time
 	had     int // hits that each point had at least before
 
 	mu     sync.Mutex
@@ -74,19 +77,15 @@ type Storm struct {
 	busy   map[*instance]bool // an order at a time for each process
 }
 
-// Storm begins to break things until ctx ends, which has a deadline. What happens is drawn from the world's seed and the round's number;
-// when, depends on the machine too.
+// Storm begins to break things until ctx ends. What happens is drawn from the world's seed and the round's number; when, depends on the
+// machine too.
 func (r *Round) Storm(ctx context.Context, weather Weather) (*Storm, error) {
 	points, err := r.points()
 	if err != nil {
 		return nil, err
 	}
-	ends, ok := ctx.Deadline()
-	if !ok {
-		return nil, errors.New("a storm needs an end")
-	}
 	s := &Storm{
-		round: r, log: r.log, weather: weather, began: time.Now(), ends: ends, had: r.world.fewestHits(points),
+		round: r, log: r.log, weather: weather, began: time.Now(), had: r.world.fewestHits(points),
 		tally: newTally(), misses: map[string]int{}, armed: map[string]bool{}, busy: map[*instance]bool{},
 	}
 	s.tally.AllPoints = points
@@ -113,6 +112,9 @@ func (r *Round) Storm(ctx context.Context, weather Weather) (*Storm, error) {
 	return s, nil
 }
 
+// FewestHits is how often a process was killed at each crash point at least, in all storms by now.
+func (s *Storm) FewestHits() int { return s.round.world.fewestHits(s.tally.AllPoints) }
+
 // every stretches a pause by the storm's intensity.
 func (s *Storm) every(pause time.Duration) time.Duration {
 	return time.Duration(float64(pause) / s.weather.Intensity)
@@ -120,7 +122,7 @@ func (s *Storm) every(pause time.Duration) time.Duration {
 
 // due is how often each point should have been hit by now.
 func (s *Storm) due() int {
-	passed := min(1, float64(time.Since(s.began))/float64(s.ends.Sub(s.began))*1.15) // the end is for those that are hard to hit
+	passed := min(1, float64(time.Since(s.began))/float64(s.weather.For)*1.15) // the end is for those that are hard to hit
 	return s.had + int(math.Ceil(passed*float64(s.weather.Hits-s.had)))
 }
 
