@@ -51,7 +51,7 @@ func (v *Virtual) Load(ctx context.Context, store string, epoch stock.Epoch, qua
 	case err != nil:
 		return fmt.Errorf("load: %w", err)
 	case answer == "NO_IDENTITY":
-		return errors.New("load: the Redis server doesn't tell scripts its run_id and master_replid; without them nothing is sold")
+		return errors.New("load: the Redis server doesn't tell scripts that it is a master, and its master_replid; without these nothing is sold")
 	case answer == "INCOMPLETE":
 		return errors.New("load: what was written for it is gone")
 	default:

@@ -8,13 +8,12 @@
 -- KEYS[2], holds by deadline, and KEYS[3], the stream of flips, are hints: both can be made anew from the hash.
 
 local function instance()
-  -- Rule 1: run_id is new with every process, master_replid with every promotion. run_id alone survives a failback.
-  -- Both have 40 digits. A plain find costs a fraction of a pattern, and every reservation comes by here.
-  local info = redis.call('INFO', 'server', 'replication')
-  local _, run = string.find(info, '\nrun_id:', 1, true)
-  local _, replid = string.find(info, '\nmaster_replid:', run or 1, true)
-  if not run or not replid then return nil end
-  return string.sub(info, run + 1, run + 40) .. string.sub(info, replid + 1, replid + 40)
+  -- Rule 1: a master's master_replid is new with every start and every promotion. A replica has its master's, but isn't one.
+  -- It has 40 digits. A plain find costs a fraction of a pattern, and every reservation comes by here.
+  local info = redis.call('INFO', 'replication')
+  local _, replid = string.find(info, '\nmaster_replid:', 1, true)
+  if not replid or not string.find(info, '\nrole:master', 1, true) then return nil end
+  return string.sub(info, replid + 1, replid + 40)
 end
 
 -- The epoch that is valid on this server, or nil. It has 20 digits.

@@ -283,17 +283,13 @@ func load(t *testing.T, address, where string, epoch time.Time) {
 		_ = client.Del(context.Background(), key).Err()
 		_ = client.Close()
 	})
-	var identity string
-	for _, section := range []string{"server", "replication"} {
-		text, err := client.Info(t.Context(), section).Result()
-		if err != nil {
-			t.Fatal(err)
-		}
-		identity += text
+	identity, err := client.Info(t.Context(), "replication").Result()
+	if err != nil {
+		t.Fatal(err)
 	}
 	loaded := fmt.Sprintf("%020d", epoch.UnixNano())
-	err := client.HSet(t.Context(), key,
-		"ep", loaded+"|"+runID.FindStringSubmatch(identity)[1]+replID.FindStringSubmatch(identity)[1],
+	err = client.HSet(t.Context(), key,
+		"ep", loaded+"|"+replID.FindStringSubmatch(identity)[1],
 		"seq", 4, "applied", 1, "applied:first", 1, "stock:figs", 10-2-3, "hold:open", loaded+"|4|0|figs=3",
 	).Err()
 	if err != nil {

@@ -2,17 +2,18 @@ package account
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
 	"larder.dev/load/prove/shop"
 )
 
-const info = "# Server\r\nredis_version:7.0.15\r\nrun_id:abc123\r\n# Replication\r\nrole:master\r\nmaster_replid:def456\r\nmaster_replid2:000\r\n"
+const info = "# Replication\r\nrole:master\r\nmaster_replid:def456\r\nmaster_replid2:000\r\n"
 
 func TestReadVirtual(t *testing.T) {
 	fields := map[string]string{
-		"ep": "01700000000000000001|abc123def456", "seq": "9", "applied": "1", "applied:sale:x": "1", "stock:figs": "3", "stock:slot:noon": "-1",
+		"ep": "01700000000000000001|def456", "seq": "9", "applied": "1", "applied:sale:x": "1", "stock:figs": "3", "stock:slot:noon": "-1",
 		"hold:order": "01700000000000000001|4|1700000000999|figs=2,limit:2026-03-01:figs:ann=2/5,slot:noon=1",
 	}
 	v, err := readVirtual(fields, info)
@@ -30,9 +31,12 @@ func TestReadVirtual(t *testing.T) {
 		hold.Lines[1].Quantity != 2 || hold.Lines[2].Product != "slot:noon" {
 		t.Errorf("read the hold %+v", hold)
 	}
-	fields["ep"] = "01700000000000000001|abc123other"
+	fields["ep"] = "01700000000000000001|other"
 	if v, err := readVirtual(fields, info); err != nil || !v.Elsewhere || v.Stock["figs"] != 3 {
 		t.Errorf("another server's: %+v, %v", v, err)
+	}
+	if _, err := readVirtual(fields, strings.Replace(info, "role:master", "role:slave", 1)); !errors.Is(err, errNotLoaded) {
+		t.Errorf("a replica's: %v, want %v", err, errNotLoaded)
 	}
 	delete(fields, "ep")
 	if _, err := readVirtual(fields, info); !errors.Is(err, errNotLoaded) {

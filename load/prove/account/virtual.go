@@ -46,30 +46,26 @@ func (a *Account) virtual(ctx context.Context, store string) (*Virtual, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the virtual stock of %s: %w", store, err)
 	}
-	var identity strings.Builder
-	for _, section := range []string{"server", "replication"} {
-		text, err := client.Info(ctx, section).Result()
-		if err != nil {
-			return nil, fmt.Errorf("ask the stock's Redis who it is: %w", err)
-		}
-		identity.WriteString(text)
+	identity, err := client.Info(ctx, "replication").Result()
+	if err != nil {
+		return nil, fmt.Errorf("ask the stock's Redis who it is: %w", err)
 	}
-	return readVirtual(fields, identity.String())
+	return readVirtual(fields, identity)
 }
 
 var (
-	runID  = regexp.MustCompile(`(?m)^run_id:(\w+)`)
-	replID = regexp.MustCompile(`(?m)^master_replid:(\w+)`)
+	isMaster = regexp.MustCompile(`(?m)^role:master\b`)
+	replID   = regexp.MustCompile(`(?m)^master_replid:(\w+)`)
 )
 
 // readVirtual reads the hash of a store. info is the server's.
 func readVirtual(fields map[string]string, info string) (*Virtual, error) {
-	run, repl := runID.FindStringSubmatch(info), replID.FindStringSubmatch(info)
+	repl := replID.FindStringSubmatch(info)
 	epoch, server, ok := strings.Cut(fields["ep"], "|")
-	if !ok || run == nil || repl == nil {
+	if !ok || repl == nil || !isMaster.MatchString(info) {
 		return nil, errNotLoaded
 	}
-	v := &Virtual{Elsewhere: server != run[1]+repl[1], Stock: map[string]int64{}, Holds: map[string]Hold{}, Applied: map[string]bool{}}
+	v := &Virtual{Elsewhere: server != repl[1], Stock: map[string]int64{}, Holds: map[string]Hold{}, Applied: map[string]bool{}}
 	var err error
 	if v.Epoch, err = readTime(epoch); err != nil {
 		return nil, err
