@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"cloud.google.com/go/spanner"
@@ -238,3 +239,12 @@ const (
 	slotPrefix  = "slot:"
 	limitPrefix = "limit:"
 )
+
+// limited reads "limit:<day>:<product>:<user>"; "" for anything else.
+func limited(id string) (product, user string) {
+	parts := strings.Split(id, ":")
+	if !strings.HasPrefix(id, limitPrefix) || len(parts) != 4 {
+		return "", ""
+	}
+	return parts[2], parts[3]
+}

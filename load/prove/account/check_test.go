@@ -166,6 +166,13 @@ func TestPlanted(t *testing.T) {
 			a := s.adjust("plums", -1)
 			a.Asks[0].Answer = shop.Answer{Kind: shop.Refused, Reason: "STOCK_UNDERFLOW"}
 		}},
+		{"a shopper buys more than one may", Oversold, nil, func(s *scene, _, _, _ *Order) { s.history.Limits["figs"] = 3 }},
+		{"what a shopper buys isn't counted", StockDrift, nil, func(s *scene, bought, _, _ *Order) {
+			s.books.Ledger = slices.DeleteFunc(s.books.Ledger, func(e Entry) bool { return e.Product == limitOfAnn && e.Reference == bought.ID })
+		}},
+		{"what a shopper buys is counted against another", StockDrift, []string{Lost}, func(s *scene, bought, _, _ *Order) {
+			s.books.Orders[bought.ID].User = "bob"
+		}},
 		{"a hold is left", Stuck, []string{StockDrift}, func(s *scene, bought, _, _ *Order) {
 			s.books.Virtual[store].Holds[bought.ID] = Hold{Lines: []shop.Line{{Product: "figs", Quantity: 1}}}
 		}},

@@ -77,7 +77,7 @@ func TestReadEvent(t *testing.T) {
 
 func TestCompare(t *testing.T) {
 	v := func(stock int64) *Virtual {
-		return &Virtual{Epoch: time.Unix(1, 0), Stock: map[string]int64{"figs": stock, "limit:2026-03-01:figs:ann": -3}}
+		return &Virtual{Epoch: time.Unix(1, 0), Stock: map[string]int64{"figs": stock, limitOfAnn: -3}}
 	}
 	line := func(quantity int64) shop.Line { return shop.Line{Product: "figs", Quantity: quantity} }
 	for name, test := range map[string]struct {
@@ -95,7 +95,7 @@ func TestCompare(t *testing.T) {
 		"taken away, and still held":    {8, 8, 2, []shop.Line{line(-2)}, 0},
 		"taken away, and not held":      {8, 8, 0, []shop.Line{line(-2)}, -2},
 	} {
-		got := compare(store, v(test.stock), map[string]int64{"figs": test.sum}, map[string]int64{"figs": test.held}, test.late)
+		got := compare(store, v(test.stock), map[string]int64{"figs": test.sum, limitOfAnn: -3}, map[string]int64{"figs": test.held}, test.late)
 		if drift := got["figs"]; drift.difference() != test.want || len(got) > 1 || (len(got) == 1) != (test.want != 0) {
 			t.Errorf("%s: %v, want a difference of %d", name, got, test.want)
 		}

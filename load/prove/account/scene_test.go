@@ -17,12 +17,15 @@ type scene struct {
 	orders  int
 }
 
-const store = "soho"
+const (
+	store      = "soho"
+	limitOfAnn = "limit:2026-03-01:figs:ann"
+)
 
 func newScene(t *testing.T) *scene {
 	t.Helper()
 	s := &scene{
-		history: &shop.History{Stores: []string{store}, Products: []string{"figs", "plums"}},
+		history: &shop.History{Stores: []string{store}, Products: []string{"figs", "plums"}, Limits: map[string]int64{"figs": 100}},
 		books: Books{
 			Orders: map[string]*Order{}, Payments: map[string]*Payment{}, Slots: map[Product]int64{}, Virtual: map[string]*Virtual{},
 			Events: map[Event]int{},
@@ -79,6 +82,7 @@ func (s *scene) buy(quantity int64) (*shop.Checkout, *Order) {
 	s.books.Intents = append(s.books.Intents, Intent{ID: "pi-" + id, Order: id, Status: "requires_capture", Amount: total})
 	s.books.Events[Event{Order: id, State: "CONFIRMED", Version: 1}] = 1
 	s.enter("figs", -quantity, "sale", id, "")
+	s.enter(limitOfAnn, -quantity, "sale", id, "")
 	return c, o
 }
 
@@ -126,6 +130,7 @@ func (s *scene) pack(o *Order) {
 func (s *scene) cancel(o *Order) *shop.Step {
 	step := s.step(o, "cancel")
 	s.enter("figs", o.Lines[0].Quantity, "cancellation", o.ID, "")
+	s.enter(limitOfAnn, o.Lines[0].Quantity, "cancellation", o.ID, "")
 	p, i := s.books.Payments[o.ID], s.intent(o)
 	p.State, p.Refunded, i.Refunded = "VOIDED", p.Captured, i.Received
 	if i.Received == 0 {

@@ -96,6 +96,38 @@ func (f *facts) stock(r *Result) {
 	for store, v := range f.Virtual {
 		f.virtualOf(r, store, v, ledger)
 	}
+	f.limits(r)
+}
+
+// limits looks whether what shoppers bought of something limited is counted, and nothing else.
+func (f *facts) limits(r *Result) {
+	type purchase struct{ order, product string }
+	counted := map[purchase]int64{}
+	for _, e := range f.Ledger {
+		product, user := limited(e.Product)
+		if product == "" {
+			continue
+		}
+		counted[purchase{e.Reference, product}] += e.Quantity
+		if o := f.Orders[e.Reference]; o == nil || o.User != user {
+			r.found(StockDrift, 1, "%s of %s counts against the limit of %s, who didn't buy it", e.Kind, e.Reference, user)
+		}
+	}
+	for id, o := range f.Orders {
+		if !o.sold() || o.State == cancelled {
+			continue
+		}
+		for product, n := range units(o.Lines) {
+			if f.history.Limits[product] > 0 {
+				counted[purchase{id, product}] += n
+			}
+		}
+	}
+	for what, n := range counted {
+		if n != 0 {
+			r.found(StockDrift, 1, "order %s: %d of %s aren't counted against its shopper's limit, or too many", what.order, n, what.product)
+		}
+	}
 }
 
 // virtualOf compares a store's virtual stock and open holds with the ledger.
@@ -118,7 +150,7 @@ func (f *facts) virtualOf(r *Result, store string, v *Virtual, ledger map[Produc
 		}
 	}
 	for product, n := range have {
-		if of := (Product{store, product}); !strings.HasPrefix(product, limitPrefix) && ledger[of] != n {
+		if of := (Product{store, product}); ledger[of] != n {
 			r.found(StockDrift, 1, "%s: the virtual stock with its holds is %d, the ledger has %d", of, n, ledger[of])
 		}
 	}
@@ -167,10 +199,10 @@ func (f *facts) sold(r *Result) {
 	have := map[Product]int64{}
 	for _, e := range f.Ledger {
 		product := Product{e.Store, e.Product}
-		if strings.HasPrefix(e.Product, limitPrefix) {
-			continue
-		}
 		there := max(have[product], 0)
+		if of, _ := limited(e.Product); of != "" {
+			there = max(have[product]+f.history.Limits[of], 0) // it begins at zero
+		}
 		if wanted := -e.Quantity; wanted > there {
 			r.found(Oversold, int(wanted-there), "%s: %s of %s took %d at %s, and %d were there", product, e.Kind, e.Reference, wanted,
 				e.Time.Format(time.RFC3339Nano), there)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"cloud.google.com/go/spanner"
@@ -258,7 +257,7 @@ func compare(store string, v *Virtual, sums, held map[string]int64, late []shop.
 			Product: Product{store, product}, Epoch: v.Epoch,
 			Ledger: sums[product], Stock: v.Stock[product], Held: held[product], Pending: pending[product],
 		}
-		if strings.HasPrefix(product, limitPrefix) || drift.difference() == 0 {
+		if drift.difference() == 0 {
 			continue
 		}
 		drifts[product] = drift

@@ -9,7 +9,8 @@ import (
 
 // finalReasons are the refusals after which a checkout's key never comes to anything else.
 var finalReasons = map[string]bool{
-	"CART_EMPTY": true, "CART_NOT_FOUND": true, "CART_TOO_LARGE": true, "CHECKOUT_EXPIRED": true, "OUT_OF_STOCK": true,
+	"CART_EMPTY": true, "CART_NOT_FOUND": true, "CART_TOO_LARGE": true, "CHECKOUT_EXPIRED": true, "LIMIT_EXCEEDED": true,
+	"OUT_OF_STOCK":     true,
 	"PAYMENT_DECLINED": true, "PRICE_CHANGED": true, "PRODUCT_NOT_SOLD": true, "SLOT_UNAVAILABLE": true, "STORE_MISMATCH": true,
 	// Of steps, refunds and adjustments.
 	"NOTHING_TO_REFUND": true, "ORDER_NOT_FOUND": true, "ORDER_STATE_CONFLICT": true, "REFUND_REFUSED": true, "REFUND_TOO_LARGE": true,
@@ -162,6 +163,9 @@ func refusal(status int, f failure) Answer {
 	for _, detail := range f.Details {
 		for _, short := range detail.Shortages {
 			answer.Short = append(answer.Short, Line{Product: short.Product, Quantity: short.Requested})
+		}
+		for _, limit := range detail.Limits {
+			answer.Over = append(answer.Over, limit.Product)
 		}
 		if detail.Slot != "" {
 			answer.Short = append(answer.Short, Line{Product: slotPrefix + detail.Slot, Quantity: 1})

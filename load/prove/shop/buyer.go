@@ -63,7 +63,8 @@ type buyer struct {
 
 	cart     string // its id, "" before the first
 	seen     cartJSON
-	unwanted []Line // what the shopper has just heard to be sold out
+	unwanted []Line          // what the shopper has just heard to be sold out
+	enough   map[string]bool // what the shopper may not buy more of today
 }
 
 type cartJSON struct {
@@ -92,7 +93,7 @@ func (c cartJSON) has(product string) bool {
 }
 
 func (d *Day) newBuyer(i int, p *person) *buyer {
-	return &buyer{day: d, person: p, random: d.fork(i), store: d.shop.stores[i%len(d.shop.stores)]}
+	return &buyer{day: d, person: p, random: d.fork(i), store: d.shop.stores[i%len(d.shop.stores)], enough: map[string]bool{}}
 }
 
 // shop buys until ctx ends.
@@ -142,6 +143,9 @@ func (b *buyer) buy(ctx context.Context, how behaviour, wish Wish) {
 	default:
 		b.day.soldOut(b.store, answer.Short)
 		b.unwanted = answer.Short
+		for _, product := range answer.Over {
+			b.enough[product] = true
+		}
 	}
 }
 
@@ -186,7 +190,7 @@ func (b *buyer) fill(ctx context.Context, how behaviour) bool {
 	size := b.basketSize()
 	for tries := 0; tries == 0 || len(b.seen.Items) < size; tries++ {
 		product := b.day.products[b.likely()]
-		if b.seen.has(product) && tries > 0 {
+		if b.enough[product] || b.seen.has(product) && tries > 0 {
 			continue
 		}
 		if !b.put(ctx, product, b.quantity()) || tries > 4*maxLines {
@@ -240,13 +244,13 @@ func (b *buyer) put(ctx context.Context, product string, quantity int64) bool {
 	return b.see(answer)
 }
 
-// takeOut removes what isn't of today, what is sold out, and what is too much.
+// takeOut removes what isn't of today, what is sold out or bought often enough, and what is too much.
 func (b *buyer) takeOut(ctx context.Context) bool {
 	unwanted := b.unwanted
 	b.unwanted = nil
 	for i, line := range b.seen.lines() {
-		soldOut := slices.ContainsFunc(unwanted, func(short Line) bool { return short.Product == line.Product })
-		if slices.Contains(b.day.products, line.Product) && !soldOut && i < maxLines {
+		out := b.enough[line.Product] || slices.ContainsFunc(unwanted, func(short Line) bool { return short.Product == line.Product })
+		if slices.Contains(b.day.products, line.Product) && !out && i < maxLines {
 			continue
 		}
 		if !b.see(b.day.client.as(ctx, b.person, request{method: http.MethodDelete, path: b.item(line.Product)})) {

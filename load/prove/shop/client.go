@@ -65,6 +65,9 @@ type detail struct {
 		Product   string `json:"product_id"`
 		Requested int64  `json:"requested,string"`
 	} `json:"shortages"`
+	Limits []struct {
+		Product string `json:"product_id"`
+	} `json:"limits"`
 	Slot         string `json:"slot_id"`
 	Alternatives []struct {
 		Slot string `json:"slot_id"`

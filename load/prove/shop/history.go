@@ -56,6 +56,8 @@ type Answer struct {
 	Order     *Order `json:"order,omitempty"`
 	// Short are the products that were told to be short; Quantity is what was wanted.
 	Short []Line `json:"short,omitempty"`
+	// Over are the products of which the shopper has bought as many as one may today.
+	Over []string `json:"over,omitempty"`
 	// Free are the slots that were offered instead.
 	Free []string `json:"free,omitempty"`
 }
@@ -199,6 +201,8 @@ type Step struct {
 type History struct {
 	// Stores and Products are those of the round: only these have stock.
 	Stores, Products []string
+	// Limits are what one shopper may buy of a product in a day.
+	Limits map[string]int64
 
 	mu          sync.Mutex
 	Checkouts   []*Checkout

@@ -27,6 +27,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -82,6 +83,7 @@ type Shop struct {
 	operator *person
 	stores   []string
 	products []string
+	limits   map[string]int64 // what one shopper may buy in a day of a product, which isn't in products
 }
 
 // product is what the catalogue tells, as far as it matters here.
@@ -89,11 +91,12 @@ type product struct {
 	ID     string   `json:"product_id"`
 	Stores []string `json:"store_ids"`
 	Price  money    `json:"price"`
+	Limit  int64    `json:"max_per_shopper"`
 }
 
 // Open registers the shoppers, signs everybody in, and reads the catalogue.
 func Open(ctx context.Context, config Config) (*Shop, error) {
-	s := &Shop{config: config.withDefaults()}
+	s := &Shop{config: config.withDefaults(), limits: map[string]int64{}}
 	c := newClient(s.config.Edge)
 	defer c.close()
 	if err := s.readCatalogue(ctx, c); err != nil {
@@ -136,7 +139,7 @@ func (s *Shop) readCatalogue(ctx context.Context, c *client) error {
 	}
 	slices.Sort(s.stores)
 	const enough = 800
-	for token, pages := "", 0; pages < 50 && len(s.products) < enough; pages++ {
+	for token, pages := "", 0; pages < 50 && (len(s.products) < enough || len(s.limits) == 0); pages++ {
 		var page struct {
 			Products []product `json:"products"`
 			Next     string    `json:"next_page_token"`
@@ -146,7 +149,11 @@ func (s *Shop) readCatalogue(ctx context.Context, c *client) error {
 		}
 		for _, p := range page.Products {
 			sold := !slices.ContainsFunc(s.stores, func(store string) bool { return !slices.Contains(p.Stores, store) })
-			if sold && p.Price.Minor >= 30 && p.Price.Minor <= 2000 {
+			switch {
+			case !sold || p.Price.Minor < 30 || p.Price.Minor > 2000:
+			case p.Limit > 0:
+				s.limits[p.ID] = p.Limit
+			default:
 				s.products = append(s.products, p.ID)
 			}
 		}
@@ -167,6 +174,9 @@ type Place struct {
 	// PubSubHost is the Pub/Sub emulator, "host:port", and Project the project of its topics: the warehouse publishes there.
 	PubSubHost, Project string
 }
+
+// wantedMost is the part of a day's products that are wanted most, and of which there is one with a limit for each shopper.
+const wantedMost = 8
 
 // Day is a round of trade. It begins with no stock but its own.
 type Day struct {
@@ -210,7 +220,9 @@ func (s *Shop) NewDay(ctx context.Context, number int, place Place) (*Day, error
 	}
 	d.hot, d.rushed, d.products = d.products[0], d.products[1], d.products[2:]
 	d.hotStore = s.stores[d.random.IntN(len(s.stores))]
-	d.history.Stores = s.stores
+	limited := slices.Sorted(maps.Keys(s.limits))
+	d.products = slices.Insert(d.products, len(d.products)/wantedMost, limited[:min(1, len(limited))]...)
+	d.history.Stores, d.history.Limits = s.stores, s.limits
 	d.history.Products = append([]string{d.hot, d.rushed}, d.products...)
 	for _, store := range s.stores {
 		d.short[store] = map[string]bool{}
