@@ -27,7 +27,7 @@ func main() {
 			return err
 		}
 		app.Close(func(context.Context) error { index.Close(); return nil })
-		app.Go("ranking", index.Reread)
+		app.Go("index", index.Keep)
 		app.Ready("elasticsearch", index.Check)
 		service, err := search.NewCaching(index, config.Search)
 		if err != nil {

@@ -15,8 +15,7 @@ import (
 var wanted = []string{
 	"hits.total.value", "hits.hits._source", "hits.hits.sort", "hits.hits.highlight", "hits.hits.matched_queries",
 	"aggregations.*.doc_count", "aggregations.*.values.buckets.key", "aggregations.*.values.buckets.doc_count",
-	"aggregations.*.values.buckets.label.hits.hits._source",
-	"aggregations.*.min.value", "aggregations.*.max.value", "aggregations.*.label.hits.hits._source",
+	"aggregations.*.min.value", "aggregations.*.max.value",
 	"suggest.*.text", "suggest.*.offset", "suggest.*.length", "suggest.*.options.text",
 }
 
@@ -40,7 +39,7 @@ type answer struct {
 		Min, Max struct {
 			Value *float64 `json:"value"`
 		}
-		Label label `json:"label"`
+		Buckets []bucket `json:"buckets"` // of labels only
 	} `json:"aggregations"`
 	Suggest struct {
 		Nearest []struct {
@@ -76,29 +75,22 @@ type product struct {
 type bucket struct {
 	Key   string `json:"key"`
 	Count int64  `json:"doc_count"`
-	Label label  `json:"label"`
-}
-
-// label is a product that tells what its bucket is called.
-type label struct {
-	Hits struct {
-		Hits []struct {
-			Source product `json:"_source"`
+	Label struct {
+		Hits struct {
+			Hits []struct {
+				Source product `json:"_source"`
+			} `json:"hits"`
 		} `json:"hits"`
-	} `json:"hits"`
+	} `json:"label"`
 }
 
 // found reads the answer to a lookup.
-func found(l search.Lookup, w search.Weights, raw []byte) (search.Found, error) {
-	a, err := read(raw)
-	if err != nil {
-		return search.Found{}, err
-	}
+func found(l search.Lookup, w search.Weights, a answer, labels *labelSet) (search.Found, error) {
 	f := search.Found{
 		Total: a.Hits.Total.Value, Any: a.Aggregations[matched].Count > 0, Suggestion: a.suggestion(l.Words), Weights: w,
 	}
-	if p := a.Aggregations[priceRange]; p.Min.Value != nil && p.Max.Value != nil && len(p.Label.Hits.Hits) > 0 {
-		f.Prices = &search.PriceRange{Currency: p.Label.Hits.Hits[0].Source.Currency, Min: int64(*p.Min.Value), Max: int64(*p.Max.Value)}
+	if p := a.Aggregations[priceRange]; p.Min.Value != nil && p.Max.Value != nil {
+		f.Prices = &search.PriceRange{Currency: labels.currency, Min: int64(*p.Min.Value), Max: int64(*p.Max.Value)}
 	}
 	for _, h := range a.Hits.Hits {
 		place, err := place(l, h.Sort)
@@ -113,13 +105,7 @@ func found(l search.Lookup, w search.Weights, raw []byte) (search.Found, error) 
 		f.Hits = append(f.Hits, hit)
 	}
 	f.Begun = l.Sort == search.ByRelevance && len(f.Hits) > 0 && f.Hits[0].Place.Score < inWords
-	for _, field := range facetFields {
-		facet := search.Facet{Field: field.name}
-		for _, b := range a.Aggregations[field.name].Values.Buckets {
-			facet.Values = append(facet.Values, search.FacetValue{Value: b.Key, Label: b.label(field.name), Count: b.Count})
-		}
-		f.Facets = append(f.Facets, facet)
-	}
+	f.Facets = facetsOf(a, labels)
 	return f, nil
 }
 
@@ -213,22 +199,6 @@ func place(l search.Lookup, values []json.RawMessage) (search.Place, error) {
 		return p, err
 	}
 	return p, json.Unmarshal(values[1], &p.ProductID)
-}
-
-// label is what a facet's value is called by a product that has it.
-func (b bucket) label(facet string) string {
-	if len(b.Label.Hits.Hits) == 0 {
-		return b.Key
-	}
-	p := b.Label.Hits.Hits[0].Source
-	switch i := slices.Index(p.CategoryPath, b.Key); {
-	case facet == "brand" && p.Brand != "":
-		return p.Brand
-	case facet == "category" && i >= 0 && i < len(p.CategoryNames):
-		return p.CategoryNames[i]
-	default:
-		return b.Key
-	}
 }
 
 // suggestion is the text with each word that has a nearer one replaced; empty if none has.

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -49,6 +50,8 @@ type Index struct {
 	breaker   circuitbreaker.CircuitBreaker[[]byte]
 	executor  failsafe.Executor[[]byte]
 	weights   atomic.Pointer[search.Weights]
+	labels    atomic.Pointer[labelSet]
+	labelling sync.Mutex // held while labels are asked for
 }
 
 // New makes the adapter; it connects with the first question. Error: the weights could lift a hit above a more relevant
@@ -111,7 +114,15 @@ func (x *Index) Find(ctx context.Context, l search.Lookup) (search.Found, error)
 	if err != nil {
 		return search.Found{}, err
 	}
-	f, err := found(l, weights, raw)
+	a, err := read(raw)
+	if err != nil {
+		return search.Found{}, fmt.Errorf("search: %w", err)
+	}
+	labels, err := x.labelsOf(ctx, a)
+	if err != nil {
+		return search.Found{}, err
+	}
+	f, err := found(l, weights, a, labels)
 	if err != nil {
 		return f, fmt.Errorf("search: %w", err)
 	}
@@ -133,6 +144,29 @@ func (x *Index) question(ctx context.Context, body object, paths []string, expla
 	}
 	return raw, nil
 }
+
+// Keep renews what answers need and no answer brings, every few seconds until the context ends: the ranking file's weights, and labels.
+// Nil in the end.
+func (x *Index) Keep(ctx context.Context) error {
+	ticker := time.NewTicker(keepEvery)
+	defer ticker.Stop()
+	var complaint string
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+		complaint = x.rereadRanking(complaint)
+		if x.labels.Load() != nil {
+			// What goes wrong here is told by the answers, which need labels too.
+			_, _ = x.loadLabels(ctx) //nolint:errcheck // the labels of before serve on for a minute
+		}
+	}
+}
+
+// keepEvery is how long a change of the ranking file, or of a label, takes to be noticed.
+const keepEvery = 5 * time.Second
 
 // Check tells whether the index can be searched.
 func (x *Index) Check(ctx context.Context) error {

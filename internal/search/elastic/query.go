@@ -353,7 +353,6 @@ func facets(l search.Lookup) object {
 		matched: object{"filter": everything},
 		priceRange: object{"filter": others(l, priceRange), "aggs": object{
 			"min": object{"min": object{"field": price(l.Store)}}, "max": object{"max": object{"field": price(l.Store)}},
-			"label": object{"top_hits": object{"size": 1, "_source": []string{"currency"}}},
 		}},
 	}
 	for _, f := range facetFields {
@@ -372,13 +371,9 @@ func others(l search.Lookup, without string) object {
 	return everything
 }
 
-// values counts a facet's values, with a product that tells each one's label.
+// values counts a facet's values.
 func (f facetField) values() object {
-	values := object{"terms": object{"field": f.field, "size": f.size}}
-	if f.labels != nil {
-		values["aggs"] = object{"label": object{"top_hits": object{"size": 1, "_source": f.labels}}}
-	}
-	return values
+	return object{"terms": object{"field": f.field, "size": f.size}}
 }
 
 // order ends with the id, so that no two hits stand in the same place.

@@ -2,14 +2,12 @@ package elastic
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math"
 	"os"
-	"time"
 
 	"larder.dev/internal/search"
 )
@@ -18,37 +16,26 @@ import (
 // environment's. It is read every few seconds, not watched: on Cloud Run it is a mounted secret or bucket, which tells of no change but has
 // the newest content at each reading.
 
-// rereadEvery is how long a change of the ranking file takes to be noticed.
-const rereadEvery = 5 * time.Second
-
 // maxRankingFile is how many bytes of the file are taken.
 const maxRankingFile = 4096
 
 // Weights returns those in force.
 func (x *Index) Weights() search.Weights { return *x.weights.Load() }
 
-// Reread reads the ranking file from time to time until the context ends; nil then, and at once if there is no file. A file that
-// can't be used changes nothing: the weights of before stay, and the log says why, once for each content.
-func (x *Index) Reread(ctx context.Context) error {
+// rereadRanking reads the ranking file, if there is one. A file that can't be used changes nothing: the weights of before stay, and the log
+// says why, once for each reason, which is returned.
+func (x *Index) rereadRanking(complaint string) string {
 	if x.config.RankingFile == "" {
-		return nil
+		return ""
 	}
-	ticker := time.NewTicker(rereadEvery)
-	defer ticker.Stop()
-	complained := ""
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-		}
-		if err := x.reread(); err == nil {
-			complained = ""
-		} else if text := err.Error(); text != complained {
-			slog.Error("the ranking stays as it is", "error", err, "weights", x.Weights())
-			complained = text
-		}
+	err := x.reread()
+	if err == nil {
+		return ""
 	}
+	if err.Error() != complaint {
+		slog.Error("the ranking stays as it is", "error", err, "weights", x.Weights())
+	}
+	return err.Error()
 }
 
 // reread puts the file's weights in force.

@@ -15,7 +15,6 @@ const beginsPopularity = 1
 var begun = []string{
 	"hits.hits._source",
 	"aggregations.category.values.buckets.key", "aggregations.category.values.buckets.doc_count",
-	"aggregations.category.values.buckets.label.hits.hits._source",
 	"suggest.*.text", "suggest.*.offset", "suggest.*.length", "suggest.*.options.text",
 }
 
@@ -33,9 +32,11 @@ func (x *Index) Begin(ctx context.Context, b search.Beginning) (search.Begun, er
 	for _, h := range a.Hits.Hits {
 		out.Products = append(out.Products, h.Source.hit(b.Store))
 	}
-	for _, v := range a.Aggregations["category"].Values.Buckets {
-		out.Categories = append(out.Categories, search.FacetValue{Value: v.Key, Label: v.label("category"), Count: v.Count})
+	labels, err := x.labelsOf(ctx, a)
+	if err != nil {
+		return search.Begun{}, err
 	}
+	out.Categories = facetsOf(a, labels)[0].Values
 	return out, nil
 }
 

@@ -1,0 +1,249 @@
+//go:build bench
+
+package searchbench
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Bounds.
+const (
+	maxRatio      = 1.3
+	maxOwnCPU     = 400 * time.Microsecond
+	maxElasticCPU = 4 * time.Millisecond
+	maxSuggestP99 = 30 * time.Millisecond
+)
+
+const suggestionsPerSecond, suggestionsFor = 100, 20 * time.Second
+
+func setting(t *testing.T, name string, otherwise int) int {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return n
+}
+
+func TestSearchBench(t *testing.T) {
+	seed := uint64(setting(t, "SEED", 1))
+	rounds := setting(t, "BENCH_ROUNDS", 5)
+	shop := open(t, setting(t, "BENCH_PRODUCTS", 50_000))
+	queries := shop.queries(rand.New(rand.NewPCG(seed, 0)), 400)
+	report(t, "seed %d, %d products, %d queries, %d rounds", seed, shop.products, len(queries), rounds)
+
+	bodies := shop.record(t, queries)
+	service := shop.start(t, shop.elastic, "SEARCH_CACHE=0")
+	measureSearch(t, shop, service, queries, bodies, rounds, seed)
+	measureSuggest(t, shop.start(t, shop.elastic), shop.typed(rand.New(rand.NewPCG(seed, 1))), "as it is served")
+}
+
+// measureSearch asks each query of the service and of Elasticsearch in turn, now one first, now the other.
+func measureSearch(t *testing.T, shop *shop, service *process, queries []string, bodies map[string][]raw, rounds int, seed uint64) {
+	ask := func(query string) time.Duration {
+		return timed(t, http.MethodGet, service.search(query), nil)
+	}
+	askRaw := func(query string) time.Duration {
+		var sum time.Duration
+		for _, r := range bodies[query] {
+			sum += timed(t, http.MethodPost, shop.elastic+r.target, r.body)
+		}
+		return sum
+	}
+	for _, q := range queries { // warm
+		ask(q)
+		askRaw(q)
+	}
+	order := rand.New(rand.NewPCG(seed, 2))
+	var took, tookRaw []time.Duration
+	var elastic []time.Duration // CPU a query, a round each
+	own := service.cpu(t)
+	asked := 0
+	for range rounds {
+		before := shop.cpu(t)
+		for _, i := range order.Perm(len(queries)) {
+			if q := queries[i]; order.IntN(2) == 0 {
+				took, tookRaw = append(took, ask(q)), append(tookRaw, askRaw(q))
+			} else {
+				tookRaw, took = append(tookRaw, askRaw(q)), append(took, ask(q))
+			}
+			asked++
+		}
+		elastic = append(elastic, (shop.cpu(t)-before)/time.Duration(2*len(queries)))
+	}
+	ownCPU := (service.cpu(t) - own) / time.Duration(asked)
+	slices.Sort(elastic)
+	p50, raw50 := percentile(took, 50), percentile(tookRaw, 50)
+	ratio := float64(p50) / float64(raw50)
+	report(t, "search p50 %s p99 %s, raw p50 %s p99 %s, ratio at p50 %.2f (at most %.1f)",
+		ms(p50), ms(percentile(took, 99)), ms(raw50), ms(percentile(tookRaw, 99)), ratio, maxRatio)
+	report(t, "the service's own CPU a query %s (at most %s)", ms(ownCPU), ms(maxOwnCPU))
+	report(t, "Elasticsearch's CPU a query %s, the median of rounds from %s to %s (at most %s)",
+		ms(elastic[len(elastic)/2]), ms(elastic[0]), ms(elastic[len(elastic)-1]), ms(maxElasticCPU))
+	if ratio > maxRatio {
+		t.Errorf("the service takes %.2f times as long as Elasticsearch, want at most %.1f", ratio, maxRatio)
+	}
+	if ownCPU > maxOwnCPU {
+		t.Errorf("the service uses %s a query, want at most %s", ownCPU, maxOwnCPU)
+	}
+	if elastic[len(elastic)/2] > maxElasticCPU {
+		t.Errorf("Elasticsearch uses %s a query, want at most %s", elastic[len(elastic)/2], maxElasticCPU)
+	}
+}
+
+// measureSuggest asks at a steady rate, whatever the answers take: what waits for a slow one counts as slow too.
+func measureSuggest(t *testing.T, service *process, typed []string, how string) {
+	for _, text := range typed[:50] { // warm
+		timed(t, http.MethodGet, service.suggest(text), nil)
+	}
+	n := int(suggestionsFor.Seconds() * suggestionsPerSecond)
+	took := make([]time.Duration, n)
+	var all sync.WaitGroup
+	ticker := time.NewTicker(time.Second / suggestionsPerSecond)
+	defer ticker.Stop()
+	start := time.Now()
+	for i := range n {
+		due := start.Add(time.Duration(i) * time.Second / suggestionsPerSecond)
+		for time.Now().Before(due) {
+			<-ticker.C
+		}
+		all.Go(func() {
+			timed(t, http.MethodGet, service.suggest(typed[i%len(typed)]), nil)
+			took[i] = time.Since(due)
+		})
+	}
+	all.Wait()
+	p99 := percentile(took, 99)
+	report(t, "suggestions %s at %d/s: p50 %s p99 %s (at most %s)", how, suggestionsPerSecond, ms(percentile(took, 50)), ms(p99), ms(maxSuggestP99))
+	if p99 > maxSuggestP99 {
+		t.Errorf("99 of 100 suggestions come within %s, want %s", p99, maxSuggestP99)
+	}
+}
+
+// typed are names as they come from keyboards: each beginning from the second letter on, every tenth misspelt.
+func (s *shop) typed(r *rand.Rand) []string {
+	var out []string
+	for range 400 {
+		name := s.names[r.IntN(len(s.names))]
+		if r.IntN(10) == 0 {
+			name = misspelt(r, name)
+		}
+		letters := []rune(name)
+		for end := 2; end <= min(len(letters), 14); end += 2 {
+			out = append(out, string(letters[:end]))
+		}
+	}
+	return out
+}
+
+// queries are what shoppers ask of these products: one word or some of a name, with a maker, a whole name; every fifth with a letter wrong.
+func (s *shop) queries(r *rand.Rand, n int) []string {
+	var out []string
+	for len(out) < n {
+		i := r.IntN(len(s.names))
+		words := strings.Fields(s.names[i])
+		var q string
+		switch r.IntN(10) {
+		case 0:
+			q = s.names[i]
+		case 1:
+			q = strings.Fields(s.brands[i])[0] + " " + words[len(words)-1]
+		case 2, 3, 4, 5:
+			q = strings.Join(words[max(0, len(words)-2):], " ")
+		default:
+			q = words[len(words)-1]
+		}
+		if len(out)%5 == 0 {
+			q = misspelt(r, q)
+		}
+		if q = strings.ToLower(q); q != "" && !slices.Contains(out, q) {
+			out = append(out, q)
+		}
+	}
+	return out
+}
+
+// misspelt leaves out, doubles or swaps a letter of a word that is long enough.
+func misspelt(r *rand.Rand, text string) string {
+	letters := []rune(text)
+	if len(letters) < 5 {
+		return text
+	}
+	i := 1 + r.IntN(len(letters)-3)
+	switch r.IntN(3) {
+	case 0:
+		return string(slices.Delete(letters, i, i+1))
+	case 1:
+		return string(slices.Insert(letters, i, letters[i]))
+	default:
+		letters[i], letters[i+1] = letters[i+1], letters[i]
+		return string(letters)
+	}
+}
+
+var client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}, Timeout: time.Minute}
+
+// timed asks and returns how long it took until the answer was read.
+func timed(t *testing.T, method, target string, body []byte) time.Duration {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
+	if err != nil {
+		t.Error(err)
+		return 0
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	started := time.Now()
+	res, err := client.Do(req)
+	if err != nil {
+		t.Error(err)
+		return 0
+	}
+	defer res.Body.Close()
+	answer, err := io.ReadAll(res.Body)
+	took := time.Since(started)
+	if err != nil || res.StatusCode != http.StatusOK {
+		t.Errorf("%s: %d, %v: %.300s", target, res.StatusCode, err, answer)
+	}
+	return took
+}
+
+func (p *process) search(query string) string {
+	return p.base + "/v1/search?store=camden&q=" + url.QueryEscape(query)
+}
+
+func (p *process) suggest(text string) string {
+	return p.base + "/v1/search:suggest?store=camden&q=" + url.QueryEscape(text)
+}
+
+// percentile of durations, 0 to 100.
+func percentile(of []time.Duration, p int) time.Duration {
+	sorted := slices.Sorted(slices.Values(of))
+	return sorted[min(len(sorted)-1, len(sorted)*p/100)]
+}
+
+func ms(d time.Duration) string { return fmt.Sprintf("%.2f ms", d.Seconds()*1000) }
+
+func report(t *testing.T, format string, args ...any) {
+	t.Helper()
+	t.Logf("bench: "+format, args...)
+}
