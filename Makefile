@@ -4,7 +4,7 @@ export PROFILE ONLY NAME CHECKS PACKAGES TOPIC ID DATA FENCES
 DURATION ?= 28m
 SEED ?= $(shell date +%s)
 
-.PHONY: help demo up down status logs reset run-job products dlq-list dlq-show dlq-replay build generate check check-faults test recovery model prove check-prover bench-checkout
+.PHONY: help demo up down status logs reset run-job products dlq-list dlq-show dlq-replay build generate check check-faults test recovery model prove check-prover bench-checkout bench-search search-quality
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -75,3 +75,9 @@ check-prover: ## build three fences out in turn, or FENCES="a b", and see the pr
 
 bench-checkout: up ## measure what a checkout costs: reserve against a naive script, round trips, CPU an order, latency
 	@eval "$$(local/env.sh $(PROFILE))" && go run ./load/bench
+
+bench-search: ## measure search against raw Elasticsearch, on 50,000 products and an Elasticsearch of its own
+	@local/components/install.sh && go test -tags bench -count=1 -v -timeout 30m ./load/searchbench
+
+search-quality: ## judge search by its queries, those that ranking was tuned by and those that were held out
+	@eval "$$(local/env.sh $(PROFILE))" && go test -count=1 -v -run TestSearchQuality ./internal/search
