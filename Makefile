@@ -76,8 +76,8 @@ check-prover: ## build three fences out in turn, or FENCES="a b", and see the pr
 bench-checkout: up ## measure what a checkout costs: reserve against a naive script, round trips, CPU an order, latency
 	@eval "$$(local/env.sh $(PROFILE))" && go run ./load/bench
 
-bench-search: ## measure search against raw Elasticsearch, on 50,000 products and an Elasticsearch of its own
-	@local/components/install.sh && go test -tags bench -count=1 -v -timeout 30m ./load/searchbench
+bench-search: up ## measure search against the same bodies sent to Elasticsearch, on an index of 50,000 products
+	@eval "$$(local/env.sh $(PROFILE))" && go test -tags bench -count=1 -v -timeout 30m ./load/searchbench
 
-search-quality: ## judge search by its queries, those that ranking was tuned by and those that were held out
+search-quality: up ## judge search by its queries, those that ranking was tuned by and those that were held out
 	@eval "$$(local/env.sh $(PROFILE))" && go test -count=1 -v -run TestSearchQuality ./internal/search

@@ -10,7 +10,8 @@
 // What it counts:
 //
 //   - oversold: units that were sold and weren't there, by the ledger in the order of its commits, by the sum of what everybody knows, and
-//     by whether the history of each product, as its shoppers saw it, is linearizable (package porcupine; see linear.go).
+//     by whether the history of each product, as its shoppers saw it, is linearizable (package porcupine; see linear.go), and above a
+//     product's limit for each shopper.
 //   - lost: an order that a shopper was told of and that isn't there, or is another; a refusal with an order; two different final answers
 //     under one key; an order, or a cancellation, that nobody asked for.
 //   - double_charged: an order for which money is held or taken more than once, or by another intent than the books name.
