@@ -1,7 +1,7 @@
 # Larder's commands. `make help` lists them.
 PROFILE ?= demo
 export PROFILE ONLY NAME CHECKS PACKAGES TOPIC ID DATA FENCES
-DURATION ?= 28m
+DURATION ?= 25m
 SEED ?= $(shell date +%s)
 
 .PHONY: help demo up down status logs reset run-job products dlq-list dlq-show dlq-replay build generate check check-faults test recovery model prove check-prover bench-checkout bench-search search-quality
@@ -67,7 +67,7 @@ recovery: up ## kill each part with -9 in turn; see all of them ready within 60 
 model: ## explore the checkout protocol's whole model, and see each mutation caught
 	@go run ./internal/checkout/model
 
-prove: ## attack the platform for DURATION=28m with SEED=..., then count what was sold and charged (MUTATE=fence: must fail)
+prove: ## attack the platform for DURATION=25m with SEED=..., then count what was sold and charged (MUTATE=fence: must fail)
 	@local/components/install.sh && go run ./load/prove -duration "$(DURATION)" -seed "$(SEED)" -without "$(MUTATE)"
 
 check-prover: ## build three fences out in turn, or FENCES="a b", and see the prover catch each

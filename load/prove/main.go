@@ -34,12 +34,12 @@ type options struct {
 
 func main() {
 	var o options
-	flag.DurationVar(&o.duration, "duration", 28*time.Minute, "of the whole run, building not counted")
+	flag.DurationVar(&o.duration, "duration", 25*time.Minute, "of the whole run, building not counted")
 	flag.DurationVar(&o.round, "round", 5*time.Minute, "of a round at most, settling not counted")
 	flag.Uint64Var(&o.seed, "seed", 1, "of everything that is left to chance")
 	flag.StringVar(&o.without, "without", "", "a `fence` to build out: then the prover is to find something")
 	flag.StringVar(&o.dir, "dir", ".larder/prove", "the `folder` for state and logs")
-	flag.Float64Var(&o.intensity, "intensity", 0, "of the faults: with 2, pauses are half as long as with 1; 0: 0.4, or 1 in a run of less than 20 minutes")
+	flag.Float64Var(&o.intensity, "intensity", 0, "of the faults: with 2, pauses are half as long as with 1; 0: 0.3, or 1 in a run of less than 20 minutes")
 	flag.IntVar(&o.shoppers, "shoppers", 0, "how many there are; 0: as many as usual")
 	flag.IntVar(&o.crowd, "crowd", 0, "how many want the hot product at once; 0: as many as usual; below 0: none")
 	flag.IntVar(&o.hits, "hits", 0, "how often a process is to be killed at each crash point; 0: 20 times, or once in a run of less than 20 minutes")

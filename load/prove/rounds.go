@@ -30,7 +30,7 @@ const (
 	// sold.
 	fullRun       = 20 * time.Minute
 	fullHits      = 20
-	fullIntensity = 0.4
+	fullIntensity = 0.3
 	// spareHits is one more for so many: some points are hard to hit.
 	spareHits = 10
 )

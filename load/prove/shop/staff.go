@@ -181,8 +181,8 @@ func (d *Day) insistOnEntry(ctx context.Context, a *Adjustment) (Answer, bool) {
 
 // stockUp enters what arrives in a store, most of it of what is sold out, and takes away what is lost.
 func (d *Day) stockUp(ctx context.Context, store string, random *rand.Rand) {
-	for pauseFor(ctx, 300*time.Millisecond+time.Duration(random.Int64N(int64(900*time.Millisecond)))) {
-		if random.IntN(6) == 0 {
+	for pauseFor(ctx, 800*time.Millisecond+time.Duration(random.Int64N(int64(1500*time.Millisecond)))) {
+		if random.IntN(5) == 0 {
 			lost := d.products[random.IntN(len(d.products))]
 			a := d.adjustment(store, ByOperator, []Line{{Product: lost, Quantity: -1 - random.Int64N(8)}})
 			_, _ = d.insistOnEntry(ctx, a) // what is left open, Finish asks for
@@ -194,7 +194,7 @@ func (d *Day) stockUp(ctx context.Context, store string, random *rand.Rand) {
 		}
 		lines := make([]Line, len(products))
 		for i, product := range products {
-			lines[i] = Line{Product: product, Quantity: 6 + random.Int64N(18)}
+			lines[i] = Line{Product: product, Quantity: 10 + random.Int64N(30)}
 		}
 		a := d.adjustment(store, ByOperator, lines)
 		if random.IntN(8) == 0 { // the operator clicks twice

@@ -74,7 +74,7 @@ func (w *warehouse) publish(ctx context.Context, a *Adjustment) error {
 
 // deliver lets the warehouse publish until ctx ends. What it published must be entered, once, sooner or later.
 func (d *Day) deliver(ctx context.Context, random *rand.Rand) {
-	for pauseFor(ctx, 500*time.Millisecond+time.Duration(random.Int64N(int64(time.Second)))) {
+	for pauseFor(ctx, time.Second+time.Duration(random.Int64N(int64(2*time.Second)))) {
 		store := d.shop.stores[random.IntN(len(d.shop.stores))]
 		products := d.wanted(store, 6, false)
 		if len(products) == 0 {

@@ -36,8 +36,8 @@ func (w *World) environment(name, account string, port int, own ...variables) []
 		"JWKS_URL":         "http://" + at(userPort, 0) + "/.well-known/jwks.json",
 		"SERVICE_JWKS_URL": "http://" + at(metadataPort, 0) + "/oauth2/v3/certs",
 		"DATABASE_URL":     fmt.Sprintf(databaseURL, number(postgresPort, 0)),
-		// Many processes share few cores, and there is memory enough: collect garbage half as often.
-		"GOGC": "200",
+		// Many processes share few cores, and there is memory enough: collect garbage seldom.
+		"GOGC": "400", "GOMEMLIMIT": "200MiB",
 		// The emulator breaks under concurrent multiplexed sessions, which the client would choose by itself.
 		"GOOGLE_CLOUD_SPANNER_MULTIPLEXED_SESSIONS":                 "false",
 		"GOOGLE_CLOUD_SPANNER_MULTIPLEXED_SESSIONS_FOR_RW":          "false",
