@@ -188,3 +188,34 @@ func TestActor(t *testing.T) {
 		}
 	}
 }
+
+// A token that was verified is believed for a while without its key, and not for longer, nor past its own end.
+func TestKeptTokensEnd(t *testing.T) {
+	i := newIssuer(t)
+	i.set(false, "k1")
+	issued, now := time.Now(), time.Now()
+	v := i.verifier(t, func() time.Time { return now })
+	token := i.token(t, "k1", ada, issued)
+	other := token[:len(token)-4] + "AAAA" // another signature
+	for _, c := range []struct {
+		after time.Duration
+		token string
+		want  fault.Reason
+	}{
+		{0, token, fault.Reason{}},
+		{10 * time.Second, token, fault.Reason{}},
+		{10 * time.Second, other, fault.Unauthenticated},
+		{15*time.Minute + 20*time.Second, token, fault.Reason{}}, // as far as clocks may differ
+		{15*time.Minute + 31*time.Second, token, fault.TokenExpired},
+		{16 * time.Minute, token, fault.TokenExpired},
+	} {
+		now = issued.Add(c.after)
+		got, err := v.Person(t.Context(), c.token)
+		if (c.want.Name == "") != (err == nil) || (err != nil && !fault.Is(err, c.want)) {
+			t.Errorf("%v after it was issued: %v, want %q", c.after, err, c.want.Name)
+		}
+		if err == nil && got.UserID != ada.UserID {
+			t.Errorf("it is %+v's, want %+v", got, ada)
+		}
+	}
+}

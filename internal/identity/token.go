@@ -64,6 +64,7 @@ func Sign(key ed25519.PrivateKey, kid, issuer, audience string, caller Caller, n
 type Verifier struct {
 	person   keyfunc.Keyfunc
 	personOf *jwt.Parser
+	persons  *kept[Caller]
 	services *Accounts
 }
 
@@ -77,16 +78,23 @@ func NewVerifier(ctx context.Context, config Config, now func() time.Time) (*Ver
 	if err != nil {
 		return nil, err
 	}
-	return &Verifier{person: person, personOf: parser("EdDSA", config.Issuer, config.Audience, now), services: services}, nil
+	persons, err := newKept[Caller](now)
+	if err != nil {
+		return nil, err
+	}
+	return &Verifier{person: person, personOf: parser("EdDSA", config.Issuer, config.Audience, now), persons: persons, services: services}, nil
 }
 
 func parser(method, issuer, audience string, now func() time.Time) *jwt.Parser {
 	return jwt.NewParser(jwt.WithValidMethods([]string{method}), jwt.WithIssuer(issuer), jwt.WithAudience(audience),
-		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(30*time.Second), jwt.WithTimeFunc(now))
+		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(leeway), jwt.WithTimeFunc(now))
 }
 
 // Person verifies an access token. Errors: UNAUTHENTICATED, TOKEN_EXPIRED, UNAVAILABLE while its key can't be fetched.
 func (v *Verifier) Person(ctx context.Context, token string) (Caller, error) {
+	if caller, ok := v.persons.get(token); ok {
+		return caller, nil
+	}
 	var claims AccessClaims
 	if _, err := v.personOf.ParseWithClaims(token, &claims, v.person.KeyfuncCtx(ctx)); err != nil {
 		return Caller{}, refuse(err)
@@ -94,7 +102,9 @@ func (v *Verifier) Person(ctx context.Context, token string) (Caller, error) {
 	if claims.Subject == "" {
 		return Caller{}, fault.Unauthenticated.New("the access token names nobody")
 	}
-	return Caller{UserID: claims.Subject, SessionID: claims.SessionID, Roles: claims.Roles}, nil
+	caller := Caller{UserID: claims.Subject, SessionID: claims.SessionID, Roles: claims.Roles}
+	v.persons.put(token, caller, claims.ExpiresAt.Time)
+	return caller, nil
 }
 
 // Service verifies a service's ID token and returns the service's name. Errors: as for Person.
@@ -107,6 +117,7 @@ type Accounts struct {
 	domain string
 	keys   keyfunc.Keyfunc
 	parser *jwt.Parser
+	names  *kept[string]
 }
 
 // NewAccounts makes one; ctx bounds the life of its key refresher.
@@ -115,11 +126,18 @@ func NewAccounts(ctx context.Context, config ServiceConfig, audience string, now
 	if err != nil {
 		return nil, err
 	}
-	return &Accounts{domain: config.ServiceDomain, keys: keys, parser: parser("RS256", config.ServiceIssuer, audience, now)}, nil
+	names, err := newKept[string](now)
+	if err != nil {
+		return nil, err
+	}
+	return &Accounts{domain: config.ServiceDomain, keys: keys, parser: parser("RS256", config.ServiceIssuer, audience, now), names: names}, nil
 }
 
 // Account verifies a token and returns the account's name, which its address has before the domain. Errors: as for Person.
 func (a *Accounts) Account(ctx context.Context, token string) (string, error) {
+	if name, ok := a.names.get(token); ok {
+		return name, nil
+	}
 	var claims struct {
 		jwt.RegisteredClaims
 		Email         string `json:"email"`
@@ -132,6 +150,7 @@ func (a *Accounts) Account(ctx context.Context, token string) (string, error) {
 	if !claims.EmailVerified || domain != a.domain || name == "" {
 		return "", fault.Unauthenticated.New("the service token is of no service of ours")
 	}
+	a.names.put(token, name, claims.ExpiresAt.Time)
 	return name, nil
 }
 

@@ -52,6 +52,8 @@ type Relay struct {
 type Store interface {
 	// Look reads the bound, cursors and leases.
 	Look(ctx context.Context) (View, error)
+	// Waiting returns those of the shards that have events above their cursors and up to a view's bound, and perhaps others.
+	Waiting(ctx context.Context, shards []Lease, bound int64) ([]Lease, error)
 	// Read returns a shard's first events above a position and up to a view's bound, at most limit of them and not many more bytes
 	// than Pub/Sub takes at once, in order.
 	Read(ctx context.Context, shard int64, above Position, bound int64, limit int) (Batch, error)
@@ -201,26 +203,33 @@ func (r *Relay) round(ctx, publishing context.Context) (worked bool, err error) 
 
 // publish reads the shards that are at rest and starts to publish where there is something.
 func (r *Relay) publish(ctx, publishing context.Context, mine []Lease, view View) (found bool, err error) {
-	batches := make([]Batch, len(mine))
-	var group errgroup.Group
-	for i, lease := range mine {
-		if r.busy[lease.Shard] != nil {
-			continue
+	lag := time.Duration(0)
+	if len(mine) > 0 && !view.Held.IsZero() {
+		lag = view.Time.Sub(view.Held)
+	}
+	var resting []Lease
+	for _, lease := range mine {
+		s := r.busy[lease.Shard]
+		if s == nil {
+			resting = append(resting, lease)
+		} else if !s.ended.Load() {
+			lag = max(lag, view.Time.Sub(time.Unix(0, s.oldest.Load())))
 		}
+	}
+	waiting, err := r.store.Waiting(ctx, resting, view.Bound)
+	if err != nil {
+		return false, fmt.Errorf("look for events in the outbox: %w", err)
+	}
+	batches := make([]Batch, len(waiting))
+	var group errgroup.Group
+	for i, lease := range waiting {
 		group.Go(func() (err error) {
 			batches[i], err = r.store.Read(ctx, lease.Shard, lease.Cursor, view.Bound, r.options.Batch)
 			return err
 		})
 	}
 	err = group.Wait() // what could be read is published whatever became of the rest
-	lag := time.Duration(0)
-	if len(mine) > 0 && !view.Held.IsZero() {
-		lag = view.Time.Sub(view.Held)
-	}
-	for i, lease := range mine {
-		if s := r.busy[lease.Shard]; s != nil && !s.ended.Load() {
-			lag = max(lag, view.Time.Sub(time.Unix(0, s.oldest.Load())))
-		}
+	for i, lease := range waiting {
 		if len(batches[i].Events) == 0 {
 			continue
 		}

@@ -139,6 +139,11 @@ func (s Store) renumber(ctx context.Context) error {
 	return nil
 }
 
+// Waiting implements outbox.Store. Of one shard, Read tells as well.
+func (s Store) Waiting(_ context.Context, shards []outbox.Lease, _ int64) ([]outbox.Lease, error) {
+	return shards, nil
+}
+
 // Read implements outbox.Store.
 func (s Store) Read(ctx context.Context, _ int64, above outbox.Position, bound int64, limit int) (outbox.Batch, error) {
 	rows, err := s.pool.Query(ctx, read, above.Commit, above.EventID, bound, limit)

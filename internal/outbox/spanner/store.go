@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"cloud.google.com/go/spanner"
@@ -85,13 +86,48 @@ func lease(row *spanner.Row) (outbox.Lease, error) {
 	return found, err
 }
 
-// Read implements outbox.Store. It reads at the bound's time: what it finds is all that was committed up to then.
-func (s Store) Read(ctx context.Context, shard int64, above outbox.Position, bound int64, limit int) (outbox.Batch, error) {
+// rowsAbove are a shard's above a position.
+func rowsAbove(shard int64, above outbox.Position) spanner.KeyRange {
 	// An open start leaves out every row that begins with the key: with a commit time alone, all of that time.
 	rows := spanner.KeyRange{Start: spanner.Key{shard, time.Unix(0, above.Commit)}, End: spanner.Key{shard}, Kind: spanner.OpenClosed}
 	if above.EventID != "" {
 		rows.Start = append(rows.Start, above.EventID)
 	}
+	return rows
+}
+
+// Waiting implements outbox.Store by one call for all shards, as most of them are empty at most times. It goes over so many rows at most;
+// where there are more, all shards may have some.
+func (s Store) Waiting(ctx context.Context, shards []outbox.Lease, bound int64) ([]outbox.Lease, error) {
+	const most = 200
+	if len(shards) == 0 {
+		return nil, nil
+	}
+	ranges := make([]spanner.KeySet, len(shards))
+	for i, lease := range shards {
+		ranges[i] = rowsAbove(lease.Shard, lease.Cursor)
+	}
+	rows, has := 0, map[int64]bool{}
+	found := s.at(time.Unix(0, bound)).ReadWithOptions(ctx, "Outbox", spanner.KeySets(ranges...), []string{"Shard"}, &spanner.ReadOptions{Limit: most})
+	err := found.Do(func(row *spanner.Row) error {
+		var shard int64
+		err := row.Columns(&shard)
+		has[shard] = true
+		rows++
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read which shards have events: %w", err)
+	}
+	if rows == most {
+		return shards, nil
+	}
+	return slices.DeleteFunc(slices.Clone(shards), func(lease outbox.Lease) bool { return !has[lease.Shard] }), nil
+}
+
+// Read implements outbox.Store. It reads at the bound's time: what it finds is all that was committed up to then.
+func (s Store) Read(ctx context.Context, shard int64, above outbox.Position, bound int64, limit int) (outbox.Batch, error) {
+	rows := rowsAbove(shard, above)
 	columns := []string{"CommitTime", "EventId", "Topic", "Type", "Subject", "Data", "TraceParent"}
 	found := s.at(time.Unix(0, bound)).ReadWithOptions(ctx, "Outbox", rows, columns, &spanner.ReadOptions{Limit: limit})
 	defer found.Stop()
