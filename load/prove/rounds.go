@@ -23,7 +23,7 @@ const (
 	// besides is what a round takes besides its storm: coming up, settling, accounting.
 	besides = 75 * time.Second
 	// overtime bounds how much longer the last storm is, if by then some crash point wasn't hit often enough.
-	overtime = 90 * time.Second
+	overtime = 3 * time.Minute
 	// shortest is a storm that is worth a round.
 	shortest = 20 * time.Second
 	// fullRun is a duration from which on each crash point is to be hit fullHits times. There is time for calmer weather then, in which more is
@@ -64,7 +64,10 @@ func (p *proving) rounds(ctx context.Context) error {
 		if n > 1 && storm < shortest {
 			break
 		}
-		hits := p.hits + (p.hits+spareHits-1)/spareHits
+		hits := p.hits
+		if hits > 0 {
+			hits += (hits + spareHits - 1) / spareHits
+		}
 		weather := world.Weather{Intensity: p.intensity, Hits: (hits*n + count - 1) / count, For: max(storm, shortest)}
 		if err := p.one(ctx, n, weather, n == count && p.without == ""); err != nil {
 			return errors.Join(fmt.Errorf("round %d: %w", n, err), p.last())

@@ -160,7 +160,7 @@ func (x *Index) Keep(ctx context.Context) error {
 		complaint = x.rereadRanking(complaint)
 		if x.labels.Load() != nil {
 			// What goes wrong here is told by the answers, which need labels too.
-			_, _ = x.loadLabels(ctx) //nolint:errcheck // the labels of before serve on for a minute
+			_, _ = x.loadLabels(ctx)
 		}
 	}
 }

@@ -28,7 +28,7 @@ func TestLabelsAreAskedOnce(t *testing.T) {
 				"label":{"hits":{"hits":[{"_source":{"brand":"Hollin Dairy"}}]}}}]}}}`)
 			return
 		}
-		_, _ = io.WriteString(w, `{"aggregations":{"brand":{"values":{"buckets":[{"key":"`+brand.Load().(string)+`","doc_count":3}]}}}}`) //nolint:errcheck // a string
+		_, _ = io.WriteString(w, `{"aggregations":{"brand":{"values":{"buckets":[{"key":"`+brand.Load().(string)+`","doc_count":3}]}}}}`)
 	}))
 	t.Cleanup(server.Close)
 	x, err := New(Config{URL: server.URL, Index: "products", Timeout: 10 * time.Second})

@@ -98,7 +98,7 @@ func (r *Round) Storm(ctx context.Context, weather Weather) (*Storm, error) {
 		s.work.Go(func() { echo.run(ctx, rng) })
 	}
 	for range killers {
-		s.repeat(ctx, time.Second, s.killAtPoint)
+		s.repeat(ctx, s.killPause(), s.killAtPoint)
 	}
 	s.repeat(ctx, 12*time.Second, s.stopAtPoint)
 	s.repeat(ctx, 12*time.Second, s.killAny)
@@ -114,6 +114,11 @@ func (r *Round) Storm(ctx context.Context, weather Weather) (*Storm, error) {
 
 // FewestHits is how often a process was killed at each crash point at least, in all storms by now.
 func (s *Storm) FewestHits() int { return s.round.world.fewestHits(s.tally.AllPoints) }
+
+// killPause is a second, in any weather: how often is bounded by the hits that are due.
+func (s *Storm) killPause() time.Duration {
+	return time.Duration(float64(time.Second) * s.weather.Intensity)
+}
 
 // every stretches a pause by the storm's intensity.
 func (s *Storm) every(pause time.Duration) time.Duration {
