@@ -20,12 +20,13 @@ type Server struct {
 	productpb.UnimplementedProductServiceServer
 	service   *Service
 	auditor   *Auditor
+	importer  *Importer
 	validator protovalidate.Validator
 }
 
 // NewServer makes the API. The validator holds a changed product against its proto's rules.
-func NewServer(service *Service, auditor *Auditor, validator protovalidate.Validator) *Server {
-	return &Server{service: service, auditor: auditor, validator: validator}
+func NewServer(service *Service, auditor *Auditor, importer *Importer, validator protovalidate.Validator) *Server {
+	return &Server{service: service, auditor: auditor, importer: importer, validator: validator}
 }
 
 // Gateway registers the API's REST side.

@@ -2014,7 +2014,7 @@ var File_product_v1_product_proto protoreflect.FileDescriptor
 
 const file_product_v1_product_proto_rawDesc = "" +
 	"\n" +
-	"\x18product/v1/product.proto\x12\x11larder.product.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12type/v1/type.proto\"\x92\x01\n" +
+	"\x18product/v1/product.proto\x12\x11larder.product.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17product/v1/import.proto\x1a\x12type/v1/type.proto\"\x92\x01\n" +
 	"\x10PlanPriceRequest\x12?\n" +
 	"\n" +
 	"product_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\tproductId\x12=\n" +
@@ -2179,7 +2179,7 @@ const file_product_v1_product_proto_rawDesc = "" +
 	"\tavailable\x18\x02 \x01(\bR\tavailable\x12\x1a\n" +
 	"\bsequence\x18\x03 \x01(\x03R\bsequence\"6\n" +
 	"\x1aUpdateAvailabilityResponse\x12\x18\n" +
-	"\achanged\x18\x01 \x01(\x05R\achanged2\xc5\x0e\n" +
+	"\achanged\x18\x01 \x01(\x05R\achanged2\x93\x11\n" +
 	"\x0eProductService\x12x\n" +
 	"\n" +
 	"GetProduct\x12$.larder.product.v1.GetProductRequest\x1a\x1a.larder.product.v1.Product\"(\xaa\xd4\x18\x03\n" +
@@ -2192,7 +2192,14 @@ const file_product_v1_product_proto_rawDesc = "" +
 	"\rUpdateProduct\x12'.larder.product.v1.UpdateProductRequest\x1a\x1a.larder.product.v1.Product\"9\xaa\xd4\x18\x03\n" +
 	"\x01\x03\x82\xd3\xe4\x93\x02,:\aproduct2!/v1/products/{product.product_id}\x12z\n" +
 	"\rDeleteProduct\x12'.larder.product.v1.DeleteProductRequest\x1a\x16.google.protobuf.Empty\"(\xaa\xd4\x18\x03\n" +
-	"\x01\x03\x82\xd3\xe4\x93\x02\x1b*\x19/v1/products/{product_id}\x12\x84\x01\n" +
+	"\x01\x03\x82\xd3\xe4\x93\x02\x1b*\x19/v1/products/{product_id}\x12\x7f\n" +
+	"\x0eImportProducts\x12(.larder.product.v1.ImportProductsRequest\x1a\x19.larder.product.v1.Import\"(\xaa\xd4\x18\x03\n" +
+	"\x01\x03\x82\xd3\xe4\x93\x02\x1b:\x04file\"\x13/v1/products:import\x12V\n" +
+	"\n" +
+	"ImportPart\x12$.larder.product.v1.ImportPartRequest\x1a\x19.larder.product.v1.Import\"\a\xaa\xd4\x18\x03\n" +
+	"\x01\x03\x12s\n" +
+	"\tGetImport\x12#.larder.product.v1.GetImportRequest\x1a\x19.larder.product.v1.Import\"&\xaa\xd4\x18\x03\n" +
+	"\x01\x03\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/imports/{import_id}\x12\x84\x01\n" +
 	"\x0eListCategories\x12(.larder.product.v1.ListCategoriesRequest\x1a).larder.product.v1.ListCategoriesResponse\"\x1d\xaa\xd4\x18\x03\n" +
 	"\x01\x01\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/categories\x12t\n" +
 	"\n" +
@@ -2263,7 +2270,11 @@ var file_product_v1_product_proto_goTypes = []any{
 	(*v1.Money)(nil),                   // 33: larder.type.v1.Money
 	(*timestamppb.Timestamp)(nil),      // 34: google.protobuf.Timestamp
 	(*fieldmaskpb.FieldMask)(nil),      // 35: google.protobuf.FieldMask
-	(*emptypb.Empty)(nil),              // 36: google.protobuf.Empty
+	(*ImportProductsRequest)(nil),      // 36: larder.product.v1.ImportProductsRequest
+	(*ImportPartRequest)(nil),          // 37: larder.product.v1.ImportPartRequest
+	(*GetImportRequest)(nil),           // 38: larder.product.v1.GetImportRequest
+	(*emptypb.Empty)(nil),              // 39: google.protobuf.Empty
+	(*Import)(nil),                     // 40: larder.product.v1.Import
 }
 var file_product_v1_product_proto_depIdxs = []int32{
 	3,  // 0: larder.product.v1.PlanPriceRequest.price:type_name -> larder.product.v1.PlannedPrice
@@ -2297,30 +2308,36 @@ var file_product_v1_product_proto_depIdxs = []int32{
 	21, // 28: larder.product.v1.ProductService.CreateProduct:input_type -> larder.product.v1.CreateProductRequest
 	22, // 29: larder.product.v1.ProductService.UpdateProduct:input_type -> larder.product.v1.UpdateProductRequest
 	23, // 30: larder.product.v1.ProductService.DeleteProduct:input_type -> larder.product.v1.DeleteProductRequest
-	25, // 31: larder.product.v1.ProductService.ListCategories:input_type -> larder.product.v1.ListCategoriesRequest
-	28, // 32: larder.product.v1.ProductService.ListStores:input_type -> larder.product.v1.ListStoresRequest
-	30, // 33: larder.product.v1.ProductService.UpdateAvailability:input_type -> larder.product.v1.UpdateAvailabilityRequest
-	2,  // 34: larder.product.v1.ProductService.PlanPrice:input_type -> larder.product.v1.PlanPriceRequest
-	4,  // 35: larder.product.v1.ProductService.ListPrices:input_type -> larder.product.v1.ListPricesRequest
-	6,  // 36: larder.product.v1.ProductService.ActivatePrices:input_type -> larder.product.v1.ActivatePricesRequest
-	8,  // 37: larder.product.v1.ProductService.UpdatePopularity:input_type -> larder.product.v1.UpdatePopularityRequest
-	11, // 38: larder.product.v1.ProductService.AuditIndex:input_type -> larder.product.v1.AuditIndexRequest
-	14, // 39: larder.product.v1.ProductService.GetProduct:output_type -> larder.product.v1.Product
-	17, // 40: larder.product.v1.ProductService.ListProducts:output_type -> larder.product.v1.ListProductsResponse
-	19, // 41: larder.product.v1.ProductService.BatchGetOffers:output_type -> larder.product.v1.BatchGetOffersResponse
-	14, // 42: larder.product.v1.ProductService.CreateProduct:output_type -> larder.product.v1.Product
-	14, // 43: larder.product.v1.ProductService.UpdateProduct:output_type -> larder.product.v1.Product
-	36, // 44: larder.product.v1.ProductService.DeleteProduct:output_type -> google.protobuf.Empty
-	26, // 45: larder.product.v1.ProductService.ListCategories:output_type -> larder.product.v1.ListCategoriesResponse
-	29, // 46: larder.product.v1.ProductService.ListStores:output_type -> larder.product.v1.ListStoresResponse
-	32, // 47: larder.product.v1.ProductService.UpdateAvailability:output_type -> larder.product.v1.UpdateAvailabilityResponse
-	3,  // 48: larder.product.v1.ProductService.PlanPrice:output_type -> larder.product.v1.PlannedPrice
-	5,  // 49: larder.product.v1.ProductService.ListPrices:output_type -> larder.product.v1.ListPricesResponse
-	7,  // 50: larder.product.v1.ProductService.ActivatePrices:output_type -> larder.product.v1.ActivatePricesResponse
-	10, // 51: larder.product.v1.ProductService.UpdatePopularity:output_type -> larder.product.v1.UpdatePopularityResponse
-	12, // 52: larder.product.v1.ProductService.AuditIndex:output_type -> larder.product.v1.AuditIndexResponse
-	39, // [39:53] is the sub-list for method output_type
-	25, // [25:39] is the sub-list for method input_type
+	36, // 31: larder.product.v1.ProductService.ImportProducts:input_type -> larder.product.v1.ImportProductsRequest
+	37, // 32: larder.product.v1.ProductService.ImportPart:input_type -> larder.product.v1.ImportPartRequest
+	38, // 33: larder.product.v1.ProductService.GetImport:input_type -> larder.product.v1.GetImportRequest
+	25, // 34: larder.product.v1.ProductService.ListCategories:input_type -> larder.product.v1.ListCategoriesRequest
+	28, // 35: larder.product.v1.ProductService.ListStores:input_type -> larder.product.v1.ListStoresRequest
+	30, // 36: larder.product.v1.ProductService.UpdateAvailability:input_type -> larder.product.v1.UpdateAvailabilityRequest
+	2,  // 37: larder.product.v1.ProductService.PlanPrice:input_type -> larder.product.v1.PlanPriceRequest
+	4,  // 38: larder.product.v1.ProductService.ListPrices:input_type -> larder.product.v1.ListPricesRequest
+	6,  // 39: larder.product.v1.ProductService.ActivatePrices:input_type -> larder.product.v1.ActivatePricesRequest
+	8,  // 40: larder.product.v1.ProductService.UpdatePopularity:input_type -> larder.product.v1.UpdatePopularityRequest
+	11, // 41: larder.product.v1.ProductService.AuditIndex:input_type -> larder.product.v1.AuditIndexRequest
+	14, // 42: larder.product.v1.ProductService.GetProduct:output_type -> larder.product.v1.Product
+	17, // 43: larder.product.v1.ProductService.ListProducts:output_type -> larder.product.v1.ListProductsResponse
+	19, // 44: larder.product.v1.ProductService.BatchGetOffers:output_type -> larder.product.v1.BatchGetOffersResponse
+	14, // 45: larder.product.v1.ProductService.CreateProduct:output_type -> larder.product.v1.Product
+	14, // 46: larder.product.v1.ProductService.UpdateProduct:output_type -> larder.product.v1.Product
+	39, // 47: larder.product.v1.ProductService.DeleteProduct:output_type -> google.protobuf.Empty
+	40, // 48: larder.product.v1.ProductService.ImportProducts:output_type -> larder.product.v1.Import
+	40, // 49: larder.product.v1.ProductService.ImportPart:output_type -> larder.product.v1.Import
+	40, // 50: larder.product.v1.ProductService.GetImport:output_type -> larder.product.v1.Import
+	26, // 51: larder.product.v1.ProductService.ListCategories:output_type -> larder.product.v1.ListCategoriesResponse
+	29, // 52: larder.product.v1.ProductService.ListStores:output_type -> larder.product.v1.ListStoresResponse
+	32, // 53: larder.product.v1.ProductService.UpdateAvailability:output_type -> larder.product.v1.UpdateAvailabilityResponse
+	3,  // 54: larder.product.v1.ProductService.PlanPrice:output_type -> larder.product.v1.PlannedPrice
+	5,  // 55: larder.product.v1.ProductService.ListPrices:output_type -> larder.product.v1.ListPricesResponse
+	7,  // 56: larder.product.v1.ProductService.ActivatePrices:output_type -> larder.product.v1.ActivatePricesResponse
+	10, // 57: larder.product.v1.ProductService.UpdatePopularity:output_type -> larder.product.v1.UpdatePopularityResponse
+	12, // 58: larder.product.v1.ProductService.AuditIndex:output_type -> larder.product.v1.AuditIndexResponse
+	42, // [42:59] is the sub-list for method output_type
+	25, // [25:42] is the sub-list for method input_type
 	25, // [25:25] is the sub-list for extension type_name
 	25, // [25:25] is the sub-list for extension extendee
 	0,  // [0:25] is the sub-list for field type_name
@@ -2331,6 +2348,7 @@ func file_product_v1_product_proto_init() {
 	if File_product_v1_product_proto != nil {
 		return
 	}
+	file_product_v1_import_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -1,6 +1,7 @@
 -- What many new products at once cost: mostly audit entries that were written one a call, and documents that were computed four times,
 -- twice by the product's trigger and once each by its prices' and its stores'. With these changes a document is computed once.
--- Measured: 500 new products in 3 stores took PostgreSQL 0.48 s of CPU before, and 0.21 s after, on a machine busy with other work.
+-- Measured on a machine busy with other work: of 0.55 s for 500 new products in 3 stores the entries took 0.17 s and the documents 0.2 s
+-- before. PostgreSQL's CPU for 10,000 of them was 6.7 s without the last of these changes, and is 4.1 s with all.
 
 -- +goose Up
 -- The entries of added rows, all of a statement at once. As record_change writes them.
