@@ -318,7 +318,8 @@ func TestImportRefusals(t *testing.T) {
 	for path, want := range map[string]string{
 		"GET /v1/imports/unknown-import":   "IMPORT_NOT_FOUND",
 		"GET /v1/imports/x":                "INVALID_ARGUMENT import_id",
-		"POST /v1/products:import?store=1": "UNSUPPORTED_MEDIA_TYPE",
+		"POST /v1/products:import?store=1": "INVALID_ARGUMENT store",
+		"POST /v1/products:import?q=%zz":   "INVALID_ARGUMENT query",
 		"PUT /v1/products:import":          "METHOD_NOT_ALLOWED",
 	} {
 		method, at, _ := strings.Cut(path, " ")

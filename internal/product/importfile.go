@@ -62,18 +62,14 @@ func ImportHandler(conn grpc.ClientConnInterface) http.Handler {
 }
 
 func (in intake) request(w http.ResponseWriter, r *http.Request) (*productpb.Import, error) {
-	format, err := formatOf(r.Header.Get("Content-Type"))
-	if err != nil {
+	if err := serve.NoQuery(r); err != nil {
 		return nil, err
-	}
-	if r.URL.RawQuery != "" {
-		return nil, fault.Invalid("query", "this method takes no parameters")
 	}
 	id, err := serve.IdempotencyKeyOf(r)
 	if err != nil {
 		return nil, err
 	}
-	return in.file(serve.CallContext(r), id, format, patient{r.Body, http.NewResponseController(w)})
+	return in.file(serve.CallContext(r), id, r.Header.Get("Content-Type"), patient{r.Body, http.NewResponseController(w)})
 }
 
 // patient is a body of which something comes again and again.
@@ -99,10 +95,15 @@ func formatOf(contentType string) (productpb.ImportPartRequest_Format, error) {
 	}
 }
 
-// file brings a file in from where its import stands. What is done of it is read past, and has to be the same.
-func (in intake) file(ctx context.Context, id string, format productpb.ImportPartRequest_Format, body io.Reader) (*productpb.Import, error) {
+// file brings a file in from where its import stands. What is done of it is read past, and has to be the same. Who may not import is
+// refused first of all.
+func (in intake) file(ctx context.Context, id, contentType string, body io.Reader) (*productpb.Import, error) {
 	begun, err := in.look(ctx, &productpb.GetImportRequest{ImportId: id})
 	if err != nil && !fault.Is(err, fault.ImportNotFound) {
+		return nil, err
+	}
+	format, err := formatOf(contentType)
+	if err != nil {
 		return nil, err
 	}
 	file := newLines(body)

@@ -12,15 +12,11 @@ import (
 
 // ImportProducts implements ProductServiceServer: a file that a message holds. ImportHandler takes those of any length.
 func (s *Server) ImportProducts(ctx context.Context, req *productpb.ImportProductsRequest) (*productpb.Import, error) {
-	format, err := formatOf(req.GetFile().GetContentType())
-	if err != nil {
-		return nil, err
-	}
 	id, err := serve.IdempotencyKey(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return intake{look: s.GetImport, take: s.ImportPart}.file(ctx, id, format, bytes.NewReader(req.GetFile().GetData()))
+	return intake{look: s.GetImport, take: s.ImportPart}.file(ctx, id, req.GetFile().GetContentType(), bytes.NewReader(req.GetFile().GetData()))
 }
 
 // ImportPart implements ProductServiceServer.
