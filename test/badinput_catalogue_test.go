@@ -41,7 +41,23 @@ func (w *world) productRows() []row {
 	stores := func(what, postcode string) row {
 		return row{rpc: "ProductService.ListStores", what: "postcode: " + what, request: "GET /v1/stores?postcode=" + postcode, want: "400 INVALID_ARGUMENT postcode"}
 	}
+	file := func(what, kind, key, body, want string) row {
+		headers := []string{"Content-Type: " + kind}
+		if key != "" {
+			headers = append(headers, "Idempotency-Key: "+key)
+		}
+		return row{
+			rpc: "ProductService.ImportProducts", what: what, as: "merchandiser", request: "POST /v1/products:import", body: body, want: want, headers: headers,
+		}
+	}
 	rows := []row{
+		file("no key", "application/x-ndjson", "", good, "400 IDEMPOTENCY_KEY_REQUIRED"),
+		file("a key with a path in it", "application/x-ndjson", "../../spoilt", good, "400 IDEMPOTENCY_KEY_REQUIRED"),
+		file("JSON for a file", "application/json", "{key}", good, "415 UNSUPPORTED_MEDIA_TYPE"),
+		file("a spreadsheet", "application/vnd.ms-excel", "{key}", good, "415 UNSUPPORTED_MEDIA_TYPE"),
+		file("an empty CSV file", "text/csv", "{key}", "", "400 INVALID_ARGUMENT body"),
+		file("a CSV file without names", "text/csv", "{key}", "a,b\n", "400 INVALID_ARGUMENT a,b,category_id,name,price.minor_units,product_id"),
+
 		create("nothing", `{}`, "400 INVALID_ARGUMENT product.category_id,product.name,product.price,product.product_id"),
 		create("an empty body", ``, "400 INVALID_ARGUMENT product.category_id,product.name,product.price,product.product_id"),
 		create("an id of capitals", with("product_id", `"Spoilt"`), "400 INVALID_ARGUMENT product.product_id"),

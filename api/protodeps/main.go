@@ -13,12 +13,13 @@ import (
 
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
+	_ "google.golang.org/genproto/googleapis/api/httpbody"
 	_ "google.golang.org/genproto/googleapis/rpc/errdetails"
 	_ "google.golang.org/genproto/googleapis/rpc/status"
 )
 
 var imports = []string{
-	"google/api/http.proto", "google/api/annotations.proto",
+	"google/api/http.proto", "google/api/annotations.proto", "google/api/httpbody.proto",
 	"google/rpc/status.proto", "google/rpc/error_details.proto",
 	"buf/validate/validate.proto",
 }

@@ -77,6 +77,12 @@ func (e *Error) WithCause(err error) *Error {
 // Reason returns the stable reason.
 func (e *Error) Reason() Reason { return e.reason }
 
+// Violations are the named fields with what is wrong with them.
+func (e *Error) Violations() []*errdetails.BadRequest_FieldViolation { return e.violations }
+
+// Message is what the caller is told.
+func (e *Error) Message() string { return e.message }
+
 // Error is for logs.
 func (e *Error) Error() string {
 	text := e.reason.Name + ": " + e.message

@@ -44,7 +44,7 @@ var (
 	RequestTooLarge = define("REQUEST_TOO_LARGE", codes.InvalidArgument, http.StatusRequestEntityTooLarge,
 		"The body is larger than is read. Send less.")
 	UnsupportedMediaType = define("UNSUPPORTED_MEDIA_TYPE", codes.InvalidArgument, http.StatusUnsupportedMediaType,
-		"The body is not of the content type that this method reads. Send application/json.")
+		"The body is not of the content type that this method reads. Send application/json; for an import, application/x-ndjson or text/csv.")
 	RouteNotFound = define("ROUTE_NOT_FOUND", codes.NotFound, http.StatusNotFound,
 		"There is no such path. Look at /openapi.yaml.")
 	MethodNotAllowed = define("METHOD_NOT_ALLOWED", codes.Unimplemented, http.StatusMethodNotAllowed,
@@ -96,6 +96,12 @@ var (
 		"There is no such category.")
 	BrandNotFound = define("BRAND_NOT_FOUND", codes.NotFound, http.StatusNotFound,
 		"There is no such brand.")
+
+	ImportNotFound = define("IMPORT_NOT_FOUND", codes.NotFound, http.StatusNotFound,
+		"There is no such import, or it ended more than 30 days ago.")
+	ImportConflict = define("IMPORT_CONFLICT", codes.Aborted, http.StatusConflict,
+		"The import stands elsewhere than the part begins: another request brings it on. Wait for that one, or look at the import and send "+
+			"the file again with the same key.")
 
 	CartNotFound = define("CART_NOT_FOUND", codes.NotFound, http.StatusNotFound,
 		"The caller has no such cart. Open one for a store.")

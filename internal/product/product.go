@@ -114,13 +114,22 @@ type Availability struct {
 	Sequence  int64
 }
 
+// Filter chooses products of a list. Empty fields choose all, but for Status.
+type Filter struct {
+	CategoryID string // and the categories below it
+	BrandID    string
+	Tag        string
+	StoreID    string // in its assortment
+	Status     Status // empty: Active
+}
+
 // Catalogue keeps the room's data. Its errors are coded: PRODUCT_NOT_FOUND, STORE_NOT_FOUND, CATEGORY_NOT_FOUND,
 // BRAND_NOT_FOUND, ALREADY_EXISTS, and UNAVAILABLE while the database is away.
 type Catalogue interface {
 	// Product finds one that isn't deleted.
 	Product(ctx context.Context, id string) (Product, error)
-	// List returns active products of a category and those below it (empty: of all), by id, after an id, at most limit.
-	List(ctx context.Context, categoryID, after string, limit int) ([]Product, error)
+	// List returns products by id, after an id, at most limit.
+	List(ctx context.Context, f Filter, after string, limit int) ([]Product, error)
 	// Offers leaves out products that are unknown or deleted.
 	Offers(ctx context.Context, storeID string, productIDs []string) (Shop, []Offer, error)
 	// Create adds a product. No StoreIDs: all stores sell it.
@@ -158,8 +167,7 @@ func (s *Service) Product(ctx context.Context, id string) (Product, error) {
 	if err != nil {
 		return Product{}, err
 	}
-	caller := identity.FromContext(ctx)
-	if p.Status == Draft && caller.Service == "" && !caller.HasRole(identity.RoleMerchandiser) {
+	if p.Status == Draft && !seesDrafts(ctx) {
 		return Product{}, NotFound(id)
 	}
 	return p, nil
@@ -171,17 +179,27 @@ type Page struct {
 	Next     string
 }
 
-// List pages through active products by id, so a page is the same whatever is added or removed before it. Size: 1 to 100,
-// 0 means 50. Errors: CATEGORY_NOT_FOUND, INVALID_PAGE_TOKEN.
-func (s *Service) List(ctx context.Context, categoryID string, size int, token string) (Page, error) {
+// List pages through products by id, so a page is the same whatever is added or removed before it. Size: 1 to 100, 0 means 50. Errors:
+// CATEGORY_NOT_FOUND, INVALID_PAGE_TOKEN; PERMISSION_DENIED for drafts, which merchandisers and services see.
+func (s *Service) List(ctx context.Context, f Filter, size int, token string) (Page, error) {
 	if size == 0 {
 		size = 50
 	}
-	after, err := afterToken(token, categoryID)
+	if f.Status == "" {
+		f.Status = Active
+	}
+	if f.Status == Draft && !seesDrafts(ctx) {
+		return Page{}, fault.PermissionDenied.New("your role doesn't allow to list drafts")
+	}
+	query := f.CategoryID
+	if f != (Filter{CategoryID: f.CategoryID, Status: Active}) {
+		query = fmt.Sprintf("%q", f)
+	}
+	after, err := afterToken(token, query)
 	if err != nil {
 		return Page{}, err
 	}
-	found, err := s.catalogue.List(ctx, categoryID, after, size+1)
+	found, err := s.catalogue.List(ctx, f, after, size+1)
 	if err != nil {
 		return Page{}, err
 	}
@@ -189,7 +207,12 @@ func (s *Service) List(ctx context.Context, categoryID string, size int, token s
 		return Page{Products: found}, nil
 	}
 	found = found[:size]
-	return Page{Products: found, Next: tokenAfter(found[size-1].ID, categoryID)}, nil
+	return Page{Products: found, Next: tokenAfter(found[size-1].ID, query)}, nil
+}
+
+func seesDrafts(ctx context.Context) bool {
+	caller := identity.FromContext(ctx)
+	return caller.Service != "" || caller.HasRole(identity.RoleMerchandiser)
 }
 
 // Offers returns the store and its offers in the order of the ids. Errors: STORE_NOT_FOUND.

@@ -60,7 +60,9 @@ func newRig(t *testing.T) *rig {
 	index := &index{documents: map[string]product.Indexed{}}
 	server := issuer.Start(t, "product", func(ctx context.Context, app *serve.App) error {
 		catalogue := postgres.New(pool)
-		server := product.NewServer(product.NewService(catalogue), product.NewAuditor(catalogue, index), app.Validator())
+		server := product.NewServer(product.NewService(catalogue), product.NewAuditor(catalogue, index),
+			product.NewImporter(catalogue, app.Validator()), app.Validator())
+		app.Handle(product.ImportPattern, product.ImportHandler(app.Local()))
 		return app.Register(ctx, &productpb.ProductService_ServiceDesc, server, product.Gateway)
 	})
 	person := func(role string, lasts time.Duration) string {

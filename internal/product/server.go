@@ -20,12 +20,13 @@ type Server struct {
 	productpb.UnimplementedProductServiceServer
 	service   *Service
 	auditor   *Auditor
+	importer  *Importer
 	validator protovalidate.Validator
 }
 
 // NewServer makes the API. The validator holds a changed product against its proto's rules.
-func NewServer(service *Service, auditor *Auditor, validator protovalidate.Validator) *Server {
-	return &Server{service: service, auditor: auditor, validator: validator}
+func NewServer(service *Service, auditor *Auditor, importer *Importer, validator protovalidate.Validator) *Server {
+	return &Server{service: service, auditor: auditor, importer: importer, validator: validator}
 }
 
 // Gateway registers the API's REST side.
@@ -40,7 +41,10 @@ func (s *Server) GetProduct(ctx context.Context, req *productpb.GetProductReques
 
 // ListProducts implements ProductServiceServer.
 func (s *Server) ListProducts(ctx context.Context, req *productpb.ListProductsRequest) (*productpb.ListProductsResponse, error) {
-	page, err := s.service.List(ctx, req.GetCategoryId(), int(req.GetPageSize()), req.GetPageToken())
+	filter := Filter{
+		CategoryID: req.GetCategoryId(), BrandID: req.GetBrandId(), Tag: req.GetTag(), StoreID: req.GetStoreId(), Status: statusOf(req.GetStatus()),
+	}
+	page, err := s.service.List(ctx, filter, int(req.GetPageSize()), req.GetPageToken())
 	if err != nil {
 		return nil, err
 	}
@@ -234,6 +238,16 @@ var statuses = map[Status]productpb.Product_Status{
 	Draft: productpb.Product_DRAFT, Active: productpb.Product_ACTIVE, Retired: productpb.Product_RETIRED,
 }
 
+// statusOf is empty for STATUS_UNSPECIFIED.
+func statusOf(wire productpb.Product_Status) Status {
+	for status, w := range statuses {
+		if w == wire {
+			return status
+		}
+	}
+	return ""
+}
+
 // toProto leaves the cost out, always.
 func toProto(p Product) *productpb.Product {
 	answered := &productpb.Product{
@@ -256,11 +270,7 @@ func fromProto(p *productpb.Product) Product {
 		Price: money.FromProto(p.GetPrice()), TaxRateBPS: p.GetTaxRateBps(), StoreIDs: p.GetStoreIds(),
 		MaxPerShopper: p.GetMaxPerShopper(),
 	}
-	for status, wire := range statuses {
-		if wire == p.GetStatus() {
-			read.Status = status
-		}
-	}
+	read.Status = statusOf(p.GetStatus())
 	if p.GetCost() != nil {
 		cost := money.FromProto(p.GetCost())
 		read.Cost = &cost

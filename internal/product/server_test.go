@@ -183,6 +183,10 @@ func TestBadInput(t *testing.T) {
 		{"GET", "/v1/products/secret", r.shopper, "", 404, "PRODUCT_NOT_FOUND"},
 		{"GET", "/v1/products?category_id=nowhere", "", "", 404, "CATEGORY_NOT_FOUND"},
 		{"GET", "/v1/products?category_id=NO", "", "", 400, "INVALID_ARGUMENT category_id"},
+		{"GET", "/v1/products?brand_id=NO", "", "", 400, "INVALID_ARGUMENT brand_id"},
+		{"GET", "/v1/products?tag=NO", "", "", 400, "INVALID_ARGUMENT tag"},
+		{"GET", "/v1/products?store_id=NO", "", "", 400, "INVALID_ARGUMENT store_id"},
+		{"GET", "/v1/products?status=SOLD", "", "", 400, "INVALID_ARGUMENT status"},
 		{"GET", "/v1/products?page_size=101", "", "", 400, "INVALID_ARGUMENT page_size"},
 		{"GET", "/v1/products?page_size=-1", "", "", 400, "INVALID_ARGUMENT page_size"},
 		{"GET", "/v1/products?page_size=ten", "", "", 400, "INVALID_ARGUMENT page_size"},
@@ -246,7 +250,8 @@ func TestCostIsNeverAnswered(t *testing.T) {
 func TestListPages(t *testing.T) {
 	r := newRig(t)
 	for i := range 7 {
-		r.create(t, fmt.Sprintf("p-%d", i), fmt.Sprintf(`{"category_id": %q}`, []string{"citrus", "dairy"}[i%2]))
+		r.create(t, fmt.Sprintf("p-%d", i), fmt.Sprintf(`{"category_id": %q, "brand_id": %q, "tags": [%q, "all"], "store_ids": [%q]}`,
+			[]string{"citrus", "dairy"}[i%2], []string{"greenlatch", "hollinbeck"}[i/4], fmt.Sprintf("third-%d", i%3), []string{"soho", "camden"}[i/5]))
 	}
 	r.create(t, "p-draft", `{"status": "DRAFT"}`)
 	r.create(t, "p-retired", `{"status": "RETIRED"}`)
@@ -274,9 +279,25 @@ func TestListPages(t *testing.T) {
 		"page_size=1&category_id=fruit":     "p-0 p-2 p-4 p-6",
 		"page_size=1&category_id=dairy":     "p-1 p-3 p-5",
 		"page_size=2&category_id=household": "",
+		"page_size=2&brand_id=hollinbeck":   "p-4 p-5 p-6",
+		"page_size=2&tag=third-0":           "p-0 p-3 p-6",
+		"page_size=1&store_id=camden":       "p-5 p-6",
+		"status=RETIRED":                    "p-retired",
+		"status=ACTIVE&page_size=3":         "p-0 p-1 p-2 p-3 p-4 p-5 p-6",
+		"tag=all&brand_id=greenlatch&category_id=dairy&store_id=soho": "p-1 p-3",
+		"brand_id=nobody": "",
 	} {
 		if got := strings.Join(all(query, nothing), " "); got != want {
 			t.Errorf("%s lists %s, want %s", query, got, want)
+		}
+	}
+
+	if drafts := r.must(t, "GET", "/v1/products?status=DRAFT", r.merchandiser, "")["products"].([]any); len(drafts) != 1 {
+		t.Errorf("a merchandiser's drafts are %v", drafts)
+	}
+	for _, token := range []string{"", r.shopper} {
+		if drafts := r.call(t, "GET", "/v1/products?status=DRAFT", token, ""); drafts.refusal(t) != "PERMISSION_DENIED" {
+			t.Errorf("others list drafts: %s", drafts.text)
 		}
 	}
 
@@ -294,8 +315,10 @@ func TestListPages(t *testing.T) {
 	}
 
 	token := r.must(t, "GET", "/v1/products?page_size=1&category_id=fruit", "", "")["next_page_token"].(string)
-	if other := r.call(t, "GET", "/v1/products?category_id=dairy&page_token="+token, "", ""); other.refusal(t) != "INVALID_PAGE_TOKEN page_token" {
-		t.Errorf("another query took the token: %s", other.text)
+	for _, query := range []string{"category_id=dairy", "category_id=fruit&tag=all", "category_id=fruit&status=RETIRED", "brand_id=fruit"} {
+		if other := r.call(t, "GET", "/v1/products?"+query+"&page_token="+token, "", ""); other.refusal(t) != "INVALID_PAGE_TOKEN page_token" {
+			t.Errorf("another query, %s, took the token: %s", query, other.text)
+		}
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
 
 	"larder.dev/internal/fault"
 )
@@ -54,6 +55,37 @@ func incomingHeader(name string) (string, bool) {
 
 // outgoingHeader lets no metadata out: the one that is set, the request id, is on the answer already.
 func outgoingHeader(string) (string, bool) { return "", false }
+
+// CallContext is the context of a call that a handler of plain HTTP makes for a request: with the headers that the gateway would pass on.
+func CallContext(r *http.Request) context.Context {
+	md := metadata.MD{}
+	for name, values := range r.Header {
+		if key, passed := incomingHeader(name); passed {
+			md[key] = values
+		}
+	}
+	return metadata.NewOutgoingContext(r.Context(), md)
+}
+
+// Decode reads the JSON form of a message as the gateway does. Errors: INVALID_ARGUMENT with the field, "body" for the whole.
+func Decode(text []byte, into proto.Message) error {
+	if err := unmarshal.Unmarshal(text, into); err != nil {
+		field, description := decodeFault(err.Error())
+		return fault.Invalid(field, "%s", description)
+	}
+	return nil
+}
+
+// WriteMessage answers a message on REST outside of the gateway.
+func WriteMessage(w http.ResponseWriter, r *http.Request, message proto.Message) {
+	body, err := marshal.Marshal(message)
+	if err != nil {
+		WriteError(w, r, fmt.Errorf("encode an answer: %w", err))
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(body) // the caller is gone: nobody is left to tell
+}
 
 // NameRequest gives a REST request its id before anything can go wrong with it; the interceptors take it over. RequestID has it of the
 // returned request's context.

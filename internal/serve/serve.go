@@ -146,6 +146,10 @@ func (a *App) Register(ctx context.Context, service *grpc.ServiceDesc, implement
 // Handle serves plain HTTP at a pattern of http.ServeMux, outside of the interceptors.
 func (a *App) Handle(pattern string, handler http.Handler) { a.mux.Handle(pattern, handler) }
 
+// Local calls the process's own methods, through every interceptor. A handler of plain HTTP that does its work by such calls, with
+// CallContext, has the callers, limits and errors of those methods.
+func (a *App) Local() grpc.ClientConnInterface { return a.inproc }
+
 // Ready adds a condition of readiness; it is asked at each probe with a deadline of two seconds.
 func (a *App) Ready(name string, test func(context.Context) error) {
 	a.checks = append(a.checks, check{name, test})

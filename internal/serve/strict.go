@@ -130,11 +130,27 @@ func strictQueries(queries map[string]query) runtime.Middleware {
 			q := queries[r.Method+" "+strings.ReplaceAll(pattern.String(), "=*}", "}")] // so the gateway writes a variable of one segment
 			for _, name := range slices.Sorted(maps.Keys(values)) {
 				if !q.takes(name) {
-					WriteError(w, r, fault.Invalid(strings.ToValidUTF8(name, "?"), "no such parameter"))
+					WriteError(w, r, noSuchParameter(name))
 					return
 				}
 			}
 			next(w, r, path)
 		}
 	}
+}
+
+// NoQuery refuses any query parameter, as the gateway does with those that a method doesn't take. Errors: INVALID_ARGUMENT.
+func NoQuery(r *http.Request) error {
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return fault.Invalid("query", "malformed")
+	}
+	if names := slices.Sorted(maps.Keys(values)); len(names) > 0 {
+		return noSuchParameter(names[0])
+	}
+	return nil
+}
+
+func noSuchParameter(name string) error {
+	return fault.Invalid(strings.ToValidUTF8(name, "?"), "no such parameter")
 }

@@ -46,6 +46,7 @@ func TestRoutes(t *testing.T) {
 		"/v1/products":                         "product",
 		"/v1/products/bananas-loose":           "product",
 		"/v1/products:import":                  "product",
+		"/v1/imports/spring-range-1":           "product",
 		"/v1/categories":                       "product",
 		"/v1/stores":                           "product",
 		"/v1/search":                           "search",

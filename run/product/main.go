@@ -35,7 +35,9 @@ func main() {
 			return err
 		}
 		auditor := product.NewAuditor(catalogue, rpc.Index{Client: searchpb.NewSearchServiceClient(search)})
-		server := product.NewServer(product.NewService(catalogue), auditor, app.Validator())
+		importer := product.NewImporter(catalogue, app.Validator())
+		server := product.NewServer(product.NewService(catalogue), auditor, importer, app.Validator())
+		app.Handle(product.ImportPattern, product.ImportHandler(app.Local()))
 		return app.Register(ctx, &productpb.ProductService_ServiceDesc, server, product.Gateway)
 	})
 }

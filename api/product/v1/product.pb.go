@@ -1050,8 +1050,15 @@ type ListProductsRequest struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
 	CategoryId string                 `protobuf:"bytes,1,opt,name=category_id,json=categoryId,proto3" json:"category_id,omitempty"`
 	// 1 to 100; 0 means 50.
-	PageSize      int32  `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	PageSize  int32  `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	BrandId   string `protobuf:"bytes,4,opt,name=brand_id,json=brandId,proto3" json:"brand_id,omitempty"`
+	// Products that have it among their tags.
+	Tag string `protobuf:"bytes,5,opt,name=tag,proto3" json:"tag,omitempty"`
+	// Products that the store's assortment has.
+	StoreId string `protobuf:"bytes,6,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
+	// STATUS_UNSPECIFIED means ACTIVE.
+	Status        Product_Status `protobuf:"varint,7,opt,name=status,proto3,enum=larder.product.v1.Product_Status" json:"status,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1105,6 +1112,34 @@ func (x *ListProductsRequest) GetPageToken() string {
 		return x.PageToken
 	}
 	return ""
+}
+
+func (x *ListProductsRequest) GetBrandId() string {
+	if x != nil {
+		return x.BrandId
+	}
+	return ""
+}
+
+func (x *ListProductsRequest) GetTag() string {
+	if x != nil {
+		return x.Tag
+	}
+	return ""
+}
+
+func (x *ListProductsRequest) GetStoreId() string {
+	if x != nil {
+		return x.StoreId
+	}
+	return ""
+}
+
+func (x *ListProductsRequest) GetStatus() Product_Status {
+	if x != nil {
+		return x.Status
+	}
+	return Product_STATUS_UNSPECIFIED
 }
 
 type ListProductsResponse struct {
@@ -2014,7 +2049,7 @@ var File_product_v1_product_proto protoreflect.FileDescriptor
 
 const file_product_v1_product_proto_rawDesc = "" +
 	"\n" +
-	"\x18product/v1/product.proto\x12\x11larder.product.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12type/v1/type.proto\"\x92\x01\n" +
+	"\x18product/v1/product.proto\x12\x11larder.product.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17product/v1/import.proto\x1a\x12type/v1/type.proto\"\x92\x01\n" +
 	"\x10PlanPriceRequest\x12?\n" +
 	"\n" +
 	"product_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\tproductId\x12=\n" +
@@ -2108,13 +2143,17 @@ const file_product_v1_product_proto_rawDesc = "" +
 	"\aRETIRED\x10\x03\"T\n" +
 	"\x11GetProductRequest\x12?\n" +
 	"\n" +
-	"product_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\tproductId\"\xac\x01\n" +
+	"product_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\tproductId\"\xa8\x03\n" +
 	"\x13ListProductsRequest\x12D\n" +
 	"\vcategory_id\x18\x01 \x01(\tB#\xbaH r\x1e2\x1c^([a-z0-9][a-z0-9-]{1,62})?$R\n" +
 	"categoryId\x12&\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\tpageToken\"v\n" +
+	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\tpageToken\x12>\n" +
+	"\bbrand_id\x18\x04 \x01(\tB#\xbaH r\x1e2\x1c^([a-z0-9][a-z0-9-]{1,62})?$R\abrandId\x125\n" +
+	"\x03tag\x18\x05 \x01(\tB#\xbaH r\x1e2\x1c^([a-z0-9][a-z0-9-]{0,40})?$R\x03tag\x12>\n" +
+	"\bstore_id\x18\x06 \x01(\tB#\xbaH r\x1e2\x1c^([a-z0-9][a-z0-9-]{1,62})?$R\astoreId\x12C\n" +
+	"\x06status\x18\a \x01(\x0e2!.larder.product.v1.Product.StatusB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06status\"v\n" +
 	"\x14ListProductsResponse\x126\n" +
 	"\bproducts\x18\x01 \x03(\v2\x1a.larder.product.v1.ProductR\bproducts\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x81\x01\n" +
@@ -2179,7 +2218,7 @@ const file_product_v1_product_proto_rawDesc = "" +
 	"\tavailable\x18\x02 \x01(\bR\tavailable\x12\x1a\n" +
 	"\bsequence\x18\x03 \x01(\x03R\bsequence\"6\n" +
 	"\x1aUpdateAvailabilityResponse\x12\x18\n" +
-	"\achanged\x18\x01 \x01(\x05R\achanged2\xc5\x0e\n" +
+	"\achanged\x18\x01 \x01(\x05R\achanged2\x93\x11\n" +
 	"\x0eProductService\x12x\n" +
 	"\n" +
 	"GetProduct\x12$.larder.product.v1.GetProductRequest\x1a\x1a.larder.product.v1.Product\"(\xaa\xd4\x18\x03\n" +
@@ -2192,7 +2231,14 @@ const file_product_v1_product_proto_rawDesc = "" +
 	"\rUpdateProduct\x12'.larder.product.v1.UpdateProductRequest\x1a\x1a.larder.product.v1.Product\"9\xaa\xd4\x18\x03\n" +
 	"\x01\x03\x82\xd3\xe4\x93\x02,:\aproduct2!/v1/products/{product.product_id}\x12z\n" +
 	"\rDeleteProduct\x12'.larder.product.v1.DeleteProductRequest\x1a\x16.google.protobuf.Empty\"(\xaa\xd4\x18\x03\n" +
-	"\x01\x03\x82\xd3\xe4\x93\x02\x1b*\x19/v1/products/{product_id}\x12\x84\x01\n" +
+	"\x01\x03\x82\xd3\xe4\x93\x02\x1b*\x19/v1/products/{product_id}\x12\x7f\n" +
+	"\x0eImportProducts\x12(.larder.product.v1.ImportProductsRequest\x1a\x19.larder.product.v1.Import\"(\xaa\xd4\x18\x03\n" +
+	"\x01\x03\x82\xd3\xe4\x93\x02\x1b:\x04file\"\x13/v1/products:import\x12V\n" +
+	"\n" +
+	"ImportPart\x12$.larder.product.v1.ImportPartRequest\x1a\x19.larder.product.v1.Import\"\a\xaa\xd4\x18\x03\n" +
+	"\x01\x03\x12s\n" +
+	"\tGetImport\x12#.larder.product.v1.GetImportRequest\x1a\x19.larder.product.v1.Import\"&\xaa\xd4\x18\x03\n" +
+	"\x01\x03\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/imports/{import_id}\x12\x84\x01\n" +
 	"\x0eListCategories\x12(.larder.product.v1.ListCategoriesRequest\x1a).larder.product.v1.ListCategoriesResponse\"\x1d\xaa\xd4\x18\x03\n" +
 	"\x01\x01\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/categories\x12t\n" +
 	"\n" +
@@ -2263,7 +2309,11 @@ var file_product_v1_product_proto_goTypes = []any{
 	(*v1.Money)(nil),                   // 33: larder.type.v1.Money
 	(*timestamppb.Timestamp)(nil),      // 34: google.protobuf.Timestamp
 	(*fieldmaskpb.FieldMask)(nil),      // 35: google.protobuf.FieldMask
-	(*emptypb.Empty)(nil),              // 36: google.protobuf.Empty
+	(*ImportProductsRequest)(nil),      // 36: larder.product.v1.ImportProductsRequest
+	(*ImportPartRequest)(nil),          // 37: larder.product.v1.ImportPartRequest
+	(*GetImportRequest)(nil),           // 38: larder.product.v1.GetImportRequest
+	(*emptypb.Empty)(nil),              // 39: google.protobuf.Empty
+	(*Import)(nil),                     // 40: larder.product.v1.Import
 }
 var file_product_v1_product_proto_depIdxs = []int32{
 	3,  // 0: larder.product.v1.PlanPriceRequest.price:type_name -> larder.product.v1.PlannedPrice
@@ -2279,51 +2329,58 @@ var file_product_v1_product_proto_depIdxs = []int32{
 	33, // 10: larder.product.v1.Product.cost:type_name -> larder.type.v1.Money
 	34, // 11: larder.product.v1.Product.create_time:type_name -> google.protobuf.Timestamp
 	34, // 12: larder.product.v1.Product.update_time:type_name -> google.protobuf.Timestamp
-	14, // 13: larder.product.v1.ListProductsResponse.products:type_name -> larder.product.v1.Product
-	27, // 14: larder.product.v1.BatchGetOffersResponse.store:type_name -> larder.product.v1.Store
-	20, // 15: larder.product.v1.BatchGetOffersResponse.offers:type_name -> larder.product.v1.Offer
-	33, // 16: larder.product.v1.Offer.price:type_name -> larder.type.v1.Money
-	14, // 17: larder.product.v1.CreateProductRequest.product:type_name -> larder.product.v1.Product
-	14, // 18: larder.product.v1.UpdateProductRequest.product:type_name -> larder.product.v1.Product
-	35, // 19: larder.product.v1.UpdateProductRequest.update_mask:type_name -> google.protobuf.FieldMask
-	24, // 20: larder.product.v1.ListCategoriesResponse.categories:type_name -> larder.product.v1.Category
-	33, // 21: larder.product.v1.Store.delivery_fee:type_name -> larder.type.v1.Money
-	33, // 22: larder.product.v1.Store.free_delivery_from:type_name -> larder.type.v1.Money
-	27, // 23: larder.product.v1.ListStoresResponse.stores:type_name -> larder.product.v1.Store
-	31, // 24: larder.product.v1.UpdateAvailabilityRequest.changes:type_name -> larder.product.v1.Availability
-	15, // 25: larder.product.v1.ProductService.GetProduct:input_type -> larder.product.v1.GetProductRequest
-	16, // 26: larder.product.v1.ProductService.ListProducts:input_type -> larder.product.v1.ListProductsRequest
-	18, // 27: larder.product.v1.ProductService.BatchGetOffers:input_type -> larder.product.v1.BatchGetOffersRequest
-	21, // 28: larder.product.v1.ProductService.CreateProduct:input_type -> larder.product.v1.CreateProductRequest
-	22, // 29: larder.product.v1.ProductService.UpdateProduct:input_type -> larder.product.v1.UpdateProductRequest
-	23, // 30: larder.product.v1.ProductService.DeleteProduct:input_type -> larder.product.v1.DeleteProductRequest
-	25, // 31: larder.product.v1.ProductService.ListCategories:input_type -> larder.product.v1.ListCategoriesRequest
-	28, // 32: larder.product.v1.ProductService.ListStores:input_type -> larder.product.v1.ListStoresRequest
-	30, // 33: larder.product.v1.ProductService.UpdateAvailability:input_type -> larder.product.v1.UpdateAvailabilityRequest
-	2,  // 34: larder.product.v1.ProductService.PlanPrice:input_type -> larder.product.v1.PlanPriceRequest
-	4,  // 35: larder.product.v1.ProductService.ListPrices:input_type -> larder.product.v1.ListPricesRequest
-	6,  // 36: larder.product.v1.ProductService.ActivatePrices:input_type -> larder.product.v1.ActivatePricesRequest
-	8,  // 37: larder.product.v1.ProductService.UpdatePopularity:input_type -> larder.product.v1.UpdatePopularityRequest
-	11, // 38: larder.product.v1.ProductService.AuditIndex:input_type -> larder.product.v1.AuditIndexRequest
-	14, // 39: larder.product.v1.ProductService.GetProduct:output_type -> larder.product.v1.Product
-	17, // 40: larder.product.v1.ProductService.ListProducts:output_type -> larder.product.v1.ListProductsResponse
-	19, // 41: larder.product.v1.ProductService.BatchGetOffers:output_type -> larder.product.v1.BatchGetOffersResponse
-	14, // 42: larder.product.v1.ProductService.CreateProduct:output_type -> larder.product.v1.Product
-	14, // 43: larder.product.v1.ProductService.UpdateProduct:output_type -> larder.product.v1.Product
-	36, // 44: larder.product.v1.ProductService.DeleteProduct:output_type -> google.protobuf.Empty
-	26, // 45: larder.product.v1.ProductService.ListCategories:output_type -> larder.product.v1.ListCategoriesResponse
-	29, // 46: larder.product.v1.ProductService.ListStores:output_type -> larder.product.v1.ListStoresResponse
-	32, // 47: larder.product.v1.ProductService.UpdateAvailability:output_type -> larder.product.v1.UpdateAvailabilityResponse
-	3,  // 48: larder.product.v1.ProductService.PlanPrice:output_type -> larder.product.v1.PlannedPrice
-	5,  // 49: larder.product.v1.ProductService.ListPrices:output_type -> larder.product.v1.ListPricesResponse
-	7,  // 50: larder.product.v1.ProductService.ActivatePrices:output_type -> larder.product.v1.ActivatePricesResponse
-	10, // 51: larder.product.v1.ProductService.UpdatePopularity:output_type -> larder.product.v1.UpdatePopularityResponse
-	12, // 52: larder.product.v1.ProductService.AuditIndex:output_type -> larder.product.v1.AuditIndexResponse
-	39, // [39:53] is the sub-list for method output_type
-	25, // [25:39] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	1,  // 13: larder.product.v1.ListProductsRequest.status:type_name -> larder.product.v1.Product.Status
+	14, // 14: larder.product.v1.ListProductsResponse.products:type_name -> larder.product.v1.Product
+	27, // 15: larder.product.v1.BatchGetOffersResponse.store:type_name -> larder.product.v1.Store
+	20, // 16: larder.product.v1.BatchGetOffersResponse.offers:type_name -> larder.product.v1.Offer
+	33, // 17: larder.product.v1.Offer.price:type_name -> larder.type.v1.Money
+	14, // 18: larder.product.v1.CreateProductRequest.product:type_name -> larder.product.v1.Product
+	14, // 19: larder.product.v1.UpdateProductRequest.product:type_name -> larder.product.v1.Product
+	35, // 20: larder.product.v1.UpdateProductRequest.update_mask:type_name -> google.protobuf.FieldMask
+	24, // 21: larder.product.v1.ListCategoriesResponse.categories:type_name -> larder.product.v1.Category
+	33, // 22: larder.product.v1.Store.delivery_fee:type_name -> larder.type.v1.Money
+	33, // 23: larder.product.v1.Store.free_delivery_from:type_name -> larder.type.v1.Money
+	27, // 24: larder.product.v1.ListStoresResponse.stores:type_name -> larder.product.v1.Store
+	31, // 25: larder.product.v1.UpdateAvailabilityRequest.changes:type_name -> larder.product.v1.Availability
+	15, // 26: larder.product.v1.ProductService.GetProduct:input_type -> larder.product.v1.GetProductRequest
+	16, // 27: larder.product.v1.ProductService.ListProducts:input_type -> larder.product.v1.ListProductsRequest
+	18, // 28: larder.product.v1.ProductService.BatchGetOffers:input_type -> larder.product.v1.BatchGetOffersRequest
+	21, // 29: larder.product.v1.ProductService.CreateProduct:input_type -> larder.product.v1.CreateProductRequest
+	22, // 30: larder.product.v1.ProductService.UpdateProduct:input_type -> larder.product.v1.UpdateProductRequest
+	23, // 31: larder.product.v1.ProductService.DeleteProduct:input_type -> larder.product.v1.DeleteProductRequest
+	36, // 32: larder.product.v1.ProductService.ImportProducts:input_type -> larder.product.v1.ImportProductsRequest
+	37, // 33: larder.product.v1.ProductService.ImportPart:input_type -> larder.product.v1.ImportPartRequest
+	38, // 34: larder.product.v1.ProductService.GetImport:input_type -> larder.product.v1.GetImportRequest
+	25, // 35: larder.product.v1.ProductService.ListCategories:input_type -> larder.product.v1.ListCategoriesRequest
+	28, // 36: larder.product.v1.ProductService.ListStores:input_type -> larder.product.v1.ListStoresRequest
+	30, // 37: larder.product.v1.ProductService.UpdateAvailability:input_type -> larder.product.v1.UpdateAvailabilityRequest
+	2,  // 38: larder.product.v1.ProductService.PlanPrice:input_type -> larder.product.v1.PlanPriceRequest
+	4,  // 39: larder.product.v1.ProductService.ListPrices:input_type -> larder.product.v1.ListPricesRequest
+	6,  // 40: larder.product.v1.ProductService.ActivatePrices:input_type -> larder.product.v1.ActivatePricesRequest
+	8,  // 41: larder.product.v1.ProductService.UpdatePopularity:input_type -> larder.product.v1.UpdatePopularityRequest
+	11, // 42: larder.product.v1.ProductService.AuditIndex:input_type -> larder.product.v1.AuditIndexRequest
+	14, // 43: larder.product.v1.ProductService.GetProduct:output_type -> larder.product.v1.Product
+	17, // 44: larder.product.v1.ProductService.ListProducts:output_type -> larder.product.v1.ListProductsResponse
+	19, // 45: larder.product.v1.ProductService.BatchGetOffers:output_type -> larder.product.v1.BatchGetOffersResponse
+	14, // 46: larder.product.v1.ProductService.CreateProduct:output_type -> larder.product.v1.Product
+	14, // 47: larder.product.v1.ProductService.UpdateProduct:output_type -> larder.product.v1.Product
+	39, // 48: larder.product.v1.ProductService.DeleteProduct:output_type -> google.protobuf.Empty
+	40, // 49: larder.product.v1.ProductService.ImportProducts:output_type -> larder.product.v1.Import
+	40, // 50: larder.product.v1.ProductService.ImportPart:output_type -> larder.product.v1.Import
+	40, // 51: larder.product.v1.ProductService.GetImport:output_type -> larder.product.v1.Import
+	26, // 52: larder.product.v1.ProductService.ListCategories:output_type -> larder.product.v1.ListCategoriesResponse
+	29, // 53: larder.product.v1.ProductService.ListStores:output_type -> larder.product.v1.ListStoresResponse
+	32, // 54: larder.product.v1.ProductService.UpdateAvailability:output_type -> larder.product.v1.UpdateAvailabilityResponse
+	3,  // 55: larder.product.v1.ProductService.PlanPrice:output_type -> larder.product.v1.PlannedPrice
+	5,  // 56: larder.product.v1.ProductService.ListPrices:output_type -> larder.product.v1.ListPricesResponse
+	7,  // 57: larder.product.v1.ProductService.ActivatePrices:output_type -> larder.product.v1.ActivatePricesResponse
+	10, // 58: larder.product.v1.ProductService.UpdatePopularity:output_type -> larder.product.v1.UpdatePopularityResponse
+	12, // 59: larder.product.v1.ProductService.AuditIndex:output_type -> larder.product.v1.AuditIndexResponse
+	43, // [43:60] is the sub-list for method output_type
+	26, // [26:43] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_product_v1_product_proto_init() }
@@ -2331,6 +2388,7 @@ func file_product_v1_product_proto_init() {
 	if File_product_v1_product_proto != nil {
 		return
 	}
+	file_product_v1_import_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -28,6 +28,9 @@ const (
 	ProductService_CreateProduct_FullMethodName      = "/larder.product.v1.ProductService/CreateProduct"
 	ProductService_UpdateProduct_FullMethodName      = "/larder.product.v1.ProductService/UpdateProduct"
 	ProductService_DeleteProduct_FullMethodName      = "/larder.product.v1.ProductService/DeleteProduct"
+	ProductService_ImportProducts_FullMethodName     = "/larder.product.v1.ProductService/ImportProducts"
+	ProductService_ImportPart_FullMethodName         = "/larder.product.v1.ProductService/ImportPart"
+	ProductService_GetImport_FullMethodName          = "/larder.product.v1.ProductService/GetImport"
 	ProductService_ListCategories_FullMethodName     = "/larder.product.v1.ProductService/ListCategories"
 	ProductService_ListStores_FullMethodName         = "/larder.product.v1.ProductService/ListStores"
 	ProductService_UpdateAvailability_FullMethodName = "/larder.product.v1.ProductService/UpdateAvailability"
@@ -43,7 +46,8 @@ const (
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 type ProductServiceClient interface {
 	GetProduct(ctx context.Context, in *GetProductRequest, opts ...grpc.CallOption) (*Product, error)
-	// Active products by id; a category's products with those of its sub-categories.
+	// Active products, or those of another status, by id; a category's products with those of its sub-categories. Drafts are for
+	// merchandisers and services.
 	ListProducts(ctx context.Context, in *ListProductsRequest, opts ...grpc.CallOption) (*ListProductsResponse, error)
 	// The offers of up to 100 products in one store, as carts and checkouts need them: the price in force now, whether the
 	// store sells the product. Unknown products are left out.
@@ -52,6 +56,15 @@ type ProductServiceClient interface {
 	// Changes the fields that update_mask names; with etag, only if the product is still as it was read.
 	UpdateProduct(ctx context.Context, in *UpdateProductRequest, opts ...grpc.CallOption) (*Product, error)
 	DeleteProduct(ctx context.Context, in *DeleteProductRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
+	// Adds and changes products by a file, one a line. Needs an Idempotency-Key: it becomes the import's id, and the same key and file go
+	// on where an interrupted import stands. On REST the body is the file itself, as application/x-ndjson or text/csv, and is read
+	// as a stream of any length; a gRPC message holds a small one. Lines that can't go in are told with line and field, the others go in.
+	ImportProducts(ctx context.Context, in *ImportProductsRequest, opts ...grpc.CallOption) (*Import, error)
+	// Takes in one part of an import's file, in one transaction. The same part again changes nothing. ImportProducts cuts a file into
+	// such parts.
+	ImportPart(ctx context.Context, in *ImportPartRequest, opts ...grpc.CallOption) (*Import, error)
+	// How far an import has come, also while its file is still on its way. Kept for 30 days.
+	GetImport(ctx context.Context, in *GetImportRequest, opts ...grpc.CallOption) (*Import, error)
 	ListCategories(ctx context.Context, in *ListCategoriesRequest, opts ...grpc.CallOption) (*ListCategoriesResponse, error)
 	// Stores, all or those that deliver to a postcode.
 	ListStores(ctx context.Context, in *ListStoresRequest, opts ...grpc.CallOption) (*ListStoresResponse, error)
@@ -132,6 +145,36 @@ func (c *productServiceClient) DeleteProduct(ctx context.Context, in *DeleteProd
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(emptypb.Empty)
 	err := c.cc.Invoke(ctx, ProductService_DeleteProduct_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *productServiceClient) ImportProducts(ctx context.Context, in *ImportProductsRequest, opts ...grpc.CallOption) (*Import, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Import)
+	err := c.cc.Invoke(ctx, ProductService_ImportProducts_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *productServiceClient) ImportPart(ctx context.Context, in *ImportPartRequest, opts ...grpc.CallOption) (*Import, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Import)
+	err := c.cc.Invoke(ctx, ProductService_ImportPart_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *productServiceClient) GetImport(ctx context.Context, in *GetImportRequest, opts ...grpc.CallOption) (*Import, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Import)
+	err := c.cc.Invoke(ctx, ProductService_GetImport_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -223,7 +266,8 @@ func (c *productServiceClient) AuditIndex(ctx context.Context, in *AuditIndexReq
 // for forward compatibility.
 type ProductServiceServer interface {
 	GetProduct(context.Context, *GetProductRequest) (*Product, error)
-	// Active products by id; a category's products with those of its sub-categories.
+	// Active products, or those of another status, by id; a category's products with those of its sub-categories. Drafts are for
+	// merchandisers and services.
 	ListProducts(context.Context, *ListProductsRequest) (*ListProductsResponse, error)
 	// The offers of up to 100 products in one store, as carts and checkouts need them: the price in force now, whether the
 	// store sells the product. Unknown products are left out.
@@ -232,6 +276,15 @@ type ProductServiceServer interface {
 	// Changes the fields that update_mask names; with etag, only if the product is still as it was read.
 	UpdateProduct(context.Context, *UpdateProductRequest) (*Product, error)
 	DeleteProduct(context.Context, *DeleteProductRequest) (*emptypb.Empty, error)
+	// Adds and changes products by a file, one a line. Needs an Idempotency-Key: it becomes the import's id, and the same key and file go
+	// on where an interrupted import stands. On REST the body is the file itself, as application/x-ndjson or text/csv, and is read
+	// as a stream of any length; a gRPC message holds a small one. Lines that can't go in are told with line and field, the others go in.
+	ImportProducts(context.Context, *ImportProductsRequest) (*Import, error)
+	// Takes in one part of an import's file, in one transaction. The same part again changes nothing. ImportProducts cuts a file into
+	// such parts.
+	ImportPart(context.Context, *ImportPartRequest) (*Import, error)
+	// How far an import has come, also while its file is still on its way. Kept for 30 days.
+	GetImport(context.Context, *GetImportRequest) (*Import, error)
 	ListCategories(context.Context, *ListCategoriesRequest) (*ListCategoriesResponse, error)
 	// Stores, all or those that deliver to a postcode.
 	ListStores(context.Context, *ListStoresRequest) (*ListStoresResponse, error)
@@ -275,6 +328,15 @@ func (UnimplementedProductServiceServer) UpdateProduct(context.Context, *UpdateP
 }
 func (UnimplementedProductServiceServer) DeleteProduct(context.Context, *DeleteProductRequest) (*emptypb.Empty, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteProduct not implemented")
+}
+func (UnimplementedProductServiceServer) ImportProducts(context.Context, *ImportProductsRequest) (*Import, error) {
+	return nil, status.Error(codes.Unimplemented, "method ImportProducts not implemented")
+}
+func (UnimplementedProductServiceServer) ImportPart(context.Context, *ImportPartRequest) (*Import, error) {
+	return nil, status.Error(codes.Unimplemented, "method ImportPart not implemented")
+}
+func (UnimplementedProductServiceServer) GetImport(context.Context, *GetImportRequest) (*Import, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetImport not implemented")
 }
 func (UnimplementedProductServiceServer) ListCategories(context.Context, *ListCategoriesRequest) (*ListCategoriesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListCategories not implemented")
@@ -425,6 +487,60 @@ func _ProductService_DeleteProduct_Handler(srv interface{}, ctx context.Context,
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(ProductServiceServer).DeleteProduct(ctx, req.(*DeleteProductRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ProductService_ImportProducts_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ImportProductsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ProductServiceServer).ImportProducts(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ProductService_ImportProducts_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ProductServiceServer).ImportProducts(ctx, req.(*ImportProductsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ProductService_ImportPart_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ImportPartRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ProductServiceServer).ImportPart(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ProductService_ImportPart_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ProductServiceServer).ImportPart(ctx, req.(*ImportPartRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ProductService_GetImport_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetImportRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ProductServiceServer).GetImport(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ProductService_GetImport_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ProductServiceServer).GetImport(ctx, req.(*GetImportRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -603,6 +719,18 @@ var ProductService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "DeleteProduct",
 			Handler:    _ProductService_DeleteProduct_Handler,
+		},
+		{
+			MethodName: "ImportProducts",
+			Handler:    _ProductService_ImportProducts_Handler,
+		},
+		{
+			MethodName: "ImportPart",
+			Handler:    _ProductService_ImportPart_Handler,
+		},
+		{
+			MethodName: "GetImport",
+			Handler:    _ProductService_GetImport_Handler,
 		},
 		{
 			MethodName: "ListCategories",

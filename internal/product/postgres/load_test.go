@@ -250,6 +250,27 @@ func TestRefusedCreationLeavesNothing(t *testing.T) {
 	sound(t, pool)
 }
 
+// A product that one transaction adds bit by bit has all of it in its document, and one that a statement adds is computed once.
+func TestDocumentsOfAdditions(t *testing.T) {
+	pool := pgtest.New(t, postgres.Schema())
+	load(t, pool, snapshot(1))
+	exec(t, pool, `insert into products.products (product_id, name, category_id) values ('bit', 'Bit', 'fruit');
+		insert into products.prices (product_id, minor_units) values ('bit', 5), ('p-000000', 7);
+		insert into products.store_products values ('bit', 'soho');
+		with added as (insert into products.products (product_id, name, category_id) values ('whole', 'Whole', 'fruit') returning product_id),
+			priced as (insert into products.prices (product_id, minor_units) select product_id, 9 from added)
+		insert into products.store_products select product_id, 'soho' from added;
+		begin; savepoint s; insert into products.products (product_id, name, category_id) values ('saved', 'Saved', 'fruit'); release s;
+		savepoint s; insert into products.prices (product_id, minor_units) values ('saved', 3); release s; commit`)
+	if got, want := state(t, pool), map[string]int64{"bit": 3, "whole": 1, "saved": 2, "p-000000": 2}; !reflect.DeepEqual(got, want) {
+		t.Errorf("revisions %v, want %v", got, want)
+	}
+	if got := read(t, pool, "bit").document; got["price"] != 5.0 || !reflect.DeepEqual(got["prices"], map[string]any{"soho": 5.0}) {
+		t.Errorf("document %v", got)
+	}
+	sound(t, pool)
+}
+
 // Offers as carts and checkouts ask for them: 20 products of a catalogue of 100,000.
 func BenchmarkOffers(b *testing.B) {
 	pool := pgtest.New(b, postgres.Schema())

@@ -73,15 +73,15 @@ func scanProduct(row pgx.Row) (product.Product, error) {
 }
 
 // List implements product.Catalogue.
-func (s *Store) List(ctx context.Context, categoryID, after string, limit int) ([]product.Product, error) {
-	found, err := collect(ctx, s.pool, scanProduct, listProducts, categoryID, after, limit)
-	if err != nil || len(found) > 0 || categoryID == "" {
+func (s *Store) List(ctx context.Context, f product.Filter, after string, limit int) ([]product.Product, error) {
+	found, err := collect(ctx, s.pool, scanProduct, listProducts, f.CategoryID, after, limit, f.Status, f.BrandID, f.Tag, f.StoreID)
+	if err != nil || len(found) > 0 || f.CategoryID == "" {
 		return found, wrap(err, "list products")
 	}
 	var known bool
-	err = s.pool.QueryRow(ctx, `select exists (select from products.categories where category_id = $1)`, categoryID).Scan(&known)
+	err = s.pool.QueryRow(ctx, `select exists (select from products.categories where category_id = $1)`, f.CategoryID).Scan(&known)
 	if err == nil && !known {
-		return nil, fault.CategoryNotFound.New("there is no category %q", categoryID)
+		return nil, fault.CategoryNotFound.New("there is no category %q", f.CategoryID)
 	}
 	return nil, wrap(err, "find a category")
 }

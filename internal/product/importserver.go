@@ -1,0 +1,60 @@
+package product
+
+import (
+	"bytes"
+	"context"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	productpb "larder.dev/api/product/v1"
+	"larder.dev/internal/serve"
+)
+
+// ImportProducts implements ProductServiceServer: a file that a message holds. ImportHandler takes those of any length.
+func (s *Server) ImportProducts(ctx context.Context, req *productpb.ImportProductsRequest) (*productpb.Import, error) {
+	id, err := serve.IdempotencyKey(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return intake{look: s.GetImport, take: s.ImportPart}.file(ctx, id, req.GetFile().GetContentType(), bytes.NewReader(req.GetFile().GetData()))
+}
+
+// ImportPart implements ProductServiceServer.
+func (s *Server) ImportPart(ctx context.Context, req *productpb.ImportPartRequest) (*productpb.Import, error) {
+	part := ImportPart{
+		ID: req.GetImportId(), Format: formats[req.GetFormat()], After: req.GetAfterLine(), Digest: req.GetDigest(), Last: req.GetLast(),
+	}
+	stands, err := s.importer.TakeIn(ctx, part, req.GetLines())
+	if err != nil {
+		return nil, err
+	}
+	return stands.proto(), nil
+}
+
+// GetImport implements ProductServiceServer.
+func (s *Server) GetImport(ctx context.Context, req *productpb.GetImportRequest) (*productpb.Import, error) {
+	stands, err := s.importer.Import(ctx, req.GetImportId())
+	if err != nil {
+		return nil, err
+	}
+	return stands.proto(), nil
+}
+
+var formats = map[productpb.ImportPartRequest_Format]ImportFormat{
+	productpb.ImportPartRequest_NDJSON: NDJSON, productpb.ImportPartRequest_CSV: CSV,
+}
+
+func (i Import) proto() *productpb.Import {
+	answered := &productpb.Import{
+		ImportId: i.ID, State: productpb.Import_RUNNING, Lines: i.Lines, Digest: i.Digest,
+		Created: i.Created, Changed: i.Changed, Unchanged: i.Unchanged, Failed: i.Failed,
+		CreateTime: timestamppb.New(i.CreateTime), UpdateTime: timestamppb.New(i.UpdateTime),
+	}
+	if i.Done {
+		answered.State = productpb.Import_DONE
+	}
+	for _, e := range i.Errors {
+		answered.Errors = append(answered.Errors, &productpb.ImportError{Line: e.Line, Field: e.Field, Reason: e.Reason, Description: e.Description})
+	}
+	return answered
+}
