@@ -4,7 +4,7 @@ export PROFILE ONLY NAME CHECKS PACKAGES TOPIC ID DATA FENCES
 DURATION ?= 25m
 SEED ?= $(shell date +%s)
 
-.PHONY: help demo up down status logs reset run-job products dlq-list dlq-show dlq-replay build generate check check-faults test recovery model prove check-prover bench-checkout bench-search search-quality
+.PHONY: help demo up down status logs reset run-job products dlq-list dlq-show dlq-replay build generate check check-faults test recovery model prove check-prover bench-checkout bench-catalogue bench-search search-quality
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -75,6 +75,9 @@ check-prover: ## build three fences out in turn, or FENCES="a b", and see the pr
 
 bench-checkout: up ## measure what a checkout costs: reserve against a naive script, round trips, CPU an order, latency
 	@eval "$$(local/env.sh $(PROFILE))" && go run ./load/bench
+
+bench-catalogue: up ## measure an import of 100,000 products, and what carts and checkout ask of the catalogue
+	@eval "$$(local/env.sh $(PROFILE))" && go test -tags bench -count=1 -v -timeout 20m -run TestBenchCatalogue ./internal/product
 
 bench-search: up ## measure search against the same bodies sent to Elasticsearch, on an index of 50,000 products
 	@eval "$$(local/env.sh $(PROFILE))" && go test -tags bench -count=1 -v -timeout 30m ./load/searchbench

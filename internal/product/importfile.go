@@ -52,7 +52,7 @@ func ImportHandler(conn grpc.ClientConnInterface) http.Handler {
 		},
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		done, err := in.request(w, r)
+		done, err := in.request(serve.CallContext(r), w, r) //nolint:contextcheck // it is made of the request
 		if err != nil {
 			serve.WriteError(w, r, err)
 			return
@@ -61,7 +61,7 @@ func ImportHandler(conn grpc.ClientConnInterface) http.Handler {
 	})
 }
 
-func (in intake) request(w http.ResponseWriter, r *http.Request) (*productpb.Import, error) {
+func (in intake) request(ctx context.Context, w http.ResponseWriter, r *http.Request) (*productpb.Import, error) {
 	if err := serve.NoQuery(r); err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func (in intake) request(w http.ResponseWriter, r *http.Request) (*productpb.Imp
 	if err != nil {
 		return nil, err
 	}
-	return in.file(serve.CallContext(r), id, r.Header.Get("Content-Type"), patient{r.Body, http.NewResponseController(w)})
+	return in.file(ctx, id, r.Header.Get("Content-Type"), patient{r.Body, http.NewResponseController(w)})
 }
 
 // patient is a body of which something comes again and again.

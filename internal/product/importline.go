@@ -105,17 +105,17 @@ var needed = []string{"product_id", "name", "category_id", "price.minor_units"}
 
 // priceOf is the product's price to be set; its currency is the stores' unless a column says otherwise.
 func priceOf(p *productpb.Product) *typepb.Money {
-	if p.Price == nil {
+	if p.GetPrice() == nil {
 		p.Price = &typepb.Money{Currency: Currency}
 	}
-	return p.Price
+	return p.GetPrice()
 }
 
 func costOf(p *productpb.Product) *typepb.Money {
-	if p.Cost == nil {
+	if p.GetCost() == nil {
 		p.Cost = &typepb.Money{Currency: Currency}
 	}
-	return p.Cost
+	return p.GetCost()
 }
 
 func setInt64(field *int64, cell string) (err error) {
