@@ -167,7 +167,7 @@ func (p *proving) keep(n int, history *shop.History) error {
 func (p *proving) storm(ctx context.Context, r *world.Round, day *shop.Day, weather world.Weather, last bool) (world.Tally, error) {
 	storming, stop := context.WithCancel(ctx)
 	defer stop()
-	weather.Rush = day.Rush
+	weather.Rush, weather.SpareRebuilders = day.Rush, p.without != ""
 	bought := make(chan error, 1)
 	go func() { bought <- day.Run(storming) }()
 	faults, err := r.Storm(storming, weather)

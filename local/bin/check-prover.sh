@@ -36,7 +36,7 @@ for fence in "${chosen[@]}"; do
 	# What a storm meets is chance: one that met nothing is followed by another, twice as long.
 	caught='' lasts=${DURATION:-120}
 	for attempt in 1 2; do
-		out=$(go run ./load/prove -duration "$((lasts * attempt))s" -seed "$((${SEED:-0} + attempt))" -crowd -1 -without "$fence" 2>&1)
+		out=$(go run ./load/prove -duration "$((lasts * attempt))s" -seed "$((${SEED:-0} + attempt))" -crowd -1 -intensity 1.5 -without "$fence" 2>&1)
 		code=$?
 		line=$(grep '^prove: orders=' <<<"$out" | tail -n 1)
 		if [ $code != 0 ] && grep -qE "(${raises[$fence]})=[1-9]" <<<"$line"; then

@@ -55,7 +55,7 @@ func (s *Storm) breakRedis(ctx context.Context, rng *rand.Rand, kind string) {
 		wait(ctx, time.Second)
 	}
 	var traps []trap
-	if rng.IntN(3) > 0 {
+	if rng.IntN(3) > 0 && !s.weather.SpareRebuilders {
 		traps = s.trapRebuilders(rng)
 	}
 	var err error

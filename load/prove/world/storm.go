@@ -57,6 +57,9 @@ type Weather struct {
 	Hits int
 	// For is the time over which those kills are spread. A storm that goes on after it makes up for what is lacking.
 	For time.Duration
+	// SpareRebuilders: those who load the stock anew aren't killed at it. So it is there again at once, while some are still on their way to
+	// the commit with what they held before.
+	SpareRebuilders bool
 	// Rush is called right before the stock's Redis breaks, for many checkouts to be under way then. It returns at once.
 	Rush func()
 }
