@@ -101,27 +101,22 @@ func (r *Round) Storm(ctx context.Context, weather Weather) (*Storm, error) {
 		s.work.Go(func() { echo.run(ctx, rng) })
 	}
 	for range killers {
-		s.repeat(ctx, s.killPause(), s.killAtPoint)
+		s.repeat(ctx, time.Second, s.killAtPoint) // in any weather: how often is bounded by the hits that are due
 	}
-	s.repeat(ctx, 12*time.Second, s.stopAtPoint)
-	s.repeat(ctx, 12*time.Second, s.killAny)
-	s.repeat(ctx, 15*time.Second, s.stopAny)
-	s.repeat(ctx, 10*time.Second, s.jumpClock)
-	s.repeat(ctx, 10*time.Second, s.cutConnections)
-	draw(ctx, s, 15*time.Second, redisFaults, s.breakRedis)
-	draw(ctx, s, 12*time.Second, spannerWeathers, s.breakSpanner)
-	draw(ctx, s, 4*time.Second, providerFaults, s.breakProvider)
-	draw(ctx, s, 12*time.Second, webhookWeathers, s.breakWebhooks)
+	s.repeat(ctx, s.every(12*time.Second), s.stopAtPoint)
+	s.repeat(ctx, s.every(12*time.Second), s.killAny)
+	s.repeat(ctx, s.every(15*time.Second), s.stopAny)
+	s.repeat(ctx, s.every(10*time.Second), s.jumpClock)
+	s.repeat(ctx, s.every(10*time.Second), s.cutConnections)
+	draw(ctx, s, s.every(15*time.Second), redisFaults, s.breakRedis)
+	draw(ctx, s, s.every(12*time.Second), spannerWeathers, s.breakSpanner)
+	draw(ctx, s, s.every(4*time.Second), providerFaults, s.breakProvider)
+	draw(ctx, s, s.every(12*time.Second), webhookWeathers, s.breakWebhooks)
 	return s, nil
 }
 
 // FewestHits is how often a process was killed at each crash point at least, in all storms by now.
 func (s *Storm) FewestHits() int { return s.round.world.fewestHits(s.tally.AllPoints) }
-
-// killPause is a second, in any weather: how often is bounded by the hits that are due.
-func (s *Storm) killPause() time.Duration {
-	return time.Duration(float64(time.Second) * s.weather.Intensity)
-}
 
 // every stretches a pause by the storm's intensity.
 func (s *Storm) every(pause time.Duration) time.Duration {
@@ -139,7 +134,7 @@ func (s *Storm) due() int {
 func (s *Storm) repeat(ctx context.Context, pause time.Duration, fault func(ctx context.Context, rng *rand.Rand)) {
 	rng := s.round.fork()
 	s.work.Go(func() {
-		for wait(ctx, s.every(pause/2+time.Duration(rng.Int64N(int64(pause))))) {
+		for wait(ctx, pause/2+time.Duration(rng.Int64N(int64(pause)))) {
 			fault(ctx, rng)
 		}
 	})
