@@ -42,7 +42,7 @@ func main() {
 	flag.Float64Var(&o.intensity, "intensity", 0, "of the faults: with 2, pauses are half as long as with 1; 0: 0.3, or 1 in a run of less than 20 minutes")
 	flag.IntVar(&o.shoppers, "shoppers", 0, "how many there are; 0: as many as usual")
 	flag.IntVar(&o.crowd, "crowd", 0, "how many want the hot product at once; 0: as many as usual; below 0: none")
-	flag.IntVar(&o.hits, "hits", 0, "how often a process is to be killed at each crash point; 0: 20 times, or once in a run of less than 20 minutes; below 0: never")
+	flag.IntVar(&o.hits, "hits", 0, "how often a process is to be killed at each crash point; 0: 20 times, or once in a run of less than 20 minutes; below 0: never, which proves nothing")
 	flag.BoolVar(&o.hold, "hold", false, "bring up one round without faults and shoppers, and keep it until it is interrupted")
 	flag.Parse()
 	if err := run(o, os.Stdout); err != nil {

@@ -10,8 +10,8 @@ import (
 // finalReasons are the refusals after which a checkout's key never comes to anything else.
 var finalReasons = map[string]bool{
 	"CART_EMPTY": true, "CART_NOT_FOUND": true, "CART_TOO_LARGE": true, "CHECKOUT_EXPIRED": true, "LIMIT_EXCEEDED": true,
-	"OUT_OF_STOCK":     true,
-	"PAYMENT_DECLINED": true, "PRICE_CHANGED": true, "PRODUCT_NOT_SOLD": true, "SLOT_UNAVAILABLE": true, "STORE_MISMATCH": true,
+	"OUT_OF_STOCK": true, "PAYMENT_DECLINED": true, "PRICE_CHANGED": true, "PRODUCT_NOT_SOLD": true, "SLOT_UNAVAILABLE": true,
+	"STORE_MISMATCH": true,
 	// Of steps, refunds and adjustments.
 	"NOTHING_TO_REFUND": true, "ORDER_NOT_FOUND": true, "ORDER_STATE_CONFLICT": true, "REFUND_REFUSED": true, "REFUND_TOO_LARGE": true,
 	"STOCK_UNDERFLOW": true,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -87,13 +88,7 @@ func (d *Day) queueUp(ctx context.Context, store, product string, size, first in
 		})
 	}
 	filling.Wait()
-	full := ready[:0]
-	for _, b := range ready {
-		if b != nil {
-			full = append(full, b)
-		}
-	}
-	return full
+	return slices.DeleteFunc(ready, func(b *buyer) bool { return b == nil })
 }
 
 // admit lets them check out, each after a pause after the one before, and waits for the last to be through.
