@@ -96,7 +96,7 @@ func (r row) check(t *testing.T, w *world, a answer) {
 	if a.status >= 400 {
 		inForm(t, a)
 	}
-	if inside := internals.FindString(strings.ToLower(a.text)); inside != "" && !strings.Contains(strings.ToLower(r.request+r.body), inside) {
+	if inside := internals.FindString(strings.ToLower(opaque.ReplaceAllString(a.text, `""`))); inside != "" && !strings.Contains(strings.ToLower(r.request+r.body), inside) {
 		t.Errorf("the answer has %q: %s", inside, a)
 	}
 	for _, secret := range []string{w.other.id, w.other.email, w.other.order, w.other.address, otherName, "Hidden Mews", "N1 9GU", "442079460123"} {
@@ -144,6 +144,9 @@ func inForm(t *testing.T, a answer) {
 // internals are words that only we use, and addresses.
 var internals = regexp.MustCompile(`pq:|sqlstate|pgx|postgres|redis|spanner|elastic|lucene|goroutine|\.go:|panic|runtime error|stack|internal/|` +
 	`rpc error|code = |dial tcp|connection refused|\d+\.\d+\.\d+\.\d+:\d+|localhost|grpc|proto:|proto syntax|protobuf`)
+
+// opaque are tokens, whose random letters spell a short word now and then.
+var opaque = regexp.MustCompile(`"[a-z_]*token" *: *"[^"]*"`)
 
 // method is a public method of the contract.
 type method struct {
