@@ -25,8 +25,6 @@ const (
 	// keeps nobody else waiting.
 	attendAtOnce = 4
 	attendOne    = 10 * time.Second
-	// attendLatest bounds the time after which a payment that can't be voided is tried again.
-	attendLatest = 10 * time.Minute
 )
 
 // Attend looks after what checkouts left behind, now and then, until ctx ends: overdue holds, open payments, and virtual stock of
@@ -151,7 +149,7 @@ func (s *Service) reconcile(ctx context.Context, id string) error {
 func (s *Service) again(row *payment.Record, now time.Time) time.Duration {
 	wait := s.config.VoidRetry
 	if row.State == payment.Voiding {
-		wait = min(max(wait, now.Sub(row.UpdateTime)), attendLatest)
+		wait = min(max(wait, now.Sub(row.UpdateTime)), s.config.VoidRetryMax)
 	}
 	return wait + rand.N(wait/4+1)
 }

@@ -230,8 +230,10 @@ type Locks interface {
 type Config struct {
 	// HoldFor is how long a checkout may take before the reaper looks at its hold; shoppers confirm payments in that time.
 	HoldFor time.Duration `env:"HOLD_FOR" envDefault:"10m"`
-	// VoidRetry is the time between tries to cancel a payment.
-	VoidRetry time.Duration `env:"VOID_RETRY" envDefault:"15s"`
+	// VoidRetry is the time between tries to cancel a payment at first; it grows with the time that the payment has been VOIDING, up to
+	// VoidRetryMax.
+	VoidRetry    time.Duration `env:"VOID_RETRY" envDefault:"15s"`
+	VoidRetryMax time.Duration `env:"VOID_RETRY_MAX" envDefault:"10m"`
 }
 
 // Service is the saga. It keeps nothing in memory.

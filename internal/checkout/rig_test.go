@@ -161,7 +161,7 @@ func open(t *testing.T) *shop {
 
 // another is one more process of the service.
 func (s *shop) another(books checkout.Books, locks checkout.Locks) *checkout.Service {
-	config := checkout.Config{HoldFor: 10 * time.Minute, VoidRetry: 15 * time.Second}
+	config := checkout.Config{HoldFor: 10 * time.Minute, VoidRetry: 15 * time.Second, VoidRetryMax: 10 * time.Minute}
 	return checkout.NewService(config, books, s.stocks, s.payments, s.cart, locks, func() time.Time { return s.now })
 }
 

@@ -67,7 +67,7 @@ func open(t *testing.T) *rig {
 	}
 
 	books := checkoutspanner.NewBooks(r.client, time.Now)
-	config := checkout.Config{HoldFor: 10 * time.Minute, VoidRetry: 15 * time.Second}
+	config := checkout.Config{HoldFor: 10 * time.Minute, VoidRetry: 15 * time.Second, VoidRetryMax: 10 * time.Minute}
 	sells := r.issuer.Start(t, "checkout", func(ctx context.Context, app *serve.App) error {
 		service := checkout.NewService(config, books, nil, nil, nil, nil, time.Now)
 		return app.Register(ctx, &checkoutpb.CheckoutService_ServiceDesc, checkout.NewServer(service, books), nil)

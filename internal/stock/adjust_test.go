@@ -416,9 +416,7 @@ func TestOperatorsAtOnce(t *testing.T) {
 func TestLoweringDies(t *testing.T) {
 	s := open(t)
 	s.mustPut(t, "noon", noon, 5)
-	change := stock.SlotChange{
-		Slot: stock.Slot{ID: "noon", Start: noon, End: noon.Add(time.Hour), Capacity: 2}, Was: 5, EntryID: uuid.NewString(), Actor: "operator",
-	}
+	change := s.change(t, "noon", 2)
 	held := s.adjustment(line("slot:noon", -3))
 	held.ID = change.EntryID
 	for _, c := range []struct {

@@ -25,6 +25,8 @@ type Slot struct {
 	Start, End time.Time
 	// Capacity is how many orders it takes in all, Available how many more.
 	Capacity, Available int64
+	// UpdateTime is when its capacity was last changed.
+	UpdateTime time.Time
 }
 
 // SlotLine is what an order takes of its delivery slot.
@@ -98,8 +100,8 @@ func (s *Service) count(ctx context.Context, store string, slots []Slot) error {
 // SlotChange is a slot as it is to be.
 type SlotChange struct {
 	Slot
-	// Was is the capacity that the change is computed from; zero for a slot that isn't there.
-	Was int64
+	// Since is the UpdateTime of the slot that the change is computed from; zero for a slot that isn't there.
+	Since time.Time
 	// EntryID is the id of the change's entry.
 	EntryID, Actor string
 	// Under is the epoch that the change is entered under; zero: whichever the store has.
@@ -133,6 +135,18 @@ func (s *Service) PutSlot(ctx context.Context, store string, slot Slot, now time
 	return slots[0], nil
 }
 
+// slotEntries is the namespace of the ids of slots' entries.
+var slotEntries = uuid.MustParse("6f1b1d36-7d1c-4c55-9a3c-5d6a0f0f5a11")
+
+// slotEntry is the id of the entry that makes this slot of the one that was last changed at a moment: the same for everybody who asks for
+// the same, so that a request that is sent again has the hold of the one before.
+func slotEntry(store string, slot Slot, since time.Time) string {
+	const layout = time.RFC3339Nano
+	name := fmt.Sprintf("%s %s %s %s %d %s", store, slot.ID, slot.Start.UTC().Format(layout), slot.End.UTC().Format(layout),
+		slot.Capacity, since.UTC().Format(layout))
+	return uuid.NewSHA1(slotEntries, []byte(name)).String()
+}
+
 // enterSlot computes the change from the capacity that it finds, anew while others change it.
 func (s *Service) enterSlot(ctx context.Context, store string, slot Slot, actor string) (Entry, error) {
 	for range withdrawAttempts {
@@ -140,7 +154,7 @@ func (s *Service) enterSlot(ctx context.Context, store string, slot Slot, actor 
 		if err != nil {
 			return Entry{}, err
 		}
-		change := SlotChange{Slot: slot, Was: old.Capacity, EntryID: uuid.NewString(), Actor: actor} // a transaction may run several times
+		change := SlotChange{Slot: slot, Since: old.UpdateTime, EntryID: slotEntry(store, slot, old.UpdateTime), Actor: actor}
 		var last Entry
 		enter := func(under Epoch) (Epoch, Epoch, error) {
 			var current Epoch
@@ -158,20 +172,39 @@ func (s *Service) enterSlot(ctx context.Context, store string, slot Slot, actor 
 		moved := errors.Is(err, ErrCapacityMoved)
 		refused := moved || fault.Is(err, fault.AlreadyExists) || (err == nil && last.ID != change.EntryID)
 		if refused && len(taken) > 0 {
-			// Nobody else knows this entry's id, and its transaction has come to its end without it: so this hold may be released.
-			if err := s.Release(ctx, store, WithdrawalHold(change.EntryID)); err != nil {
+			if err := s.endSlotHold(ctx, store, change.EntryID); err != nil {
 				return Entry{}, err
 			}
 		}
 		var short *InsufficientError
 		switch {
 		case errors.As(err, &short):
+			// A twin may have been at work: what it entered is missing now.
+			if now, _, err := s.ledger.Slot(ctx, store, slot.ID); err != nil || !now.UpdateTime.Equal(old.UpdateTime) {
+				if err != nil {
+					return Entry{}, err
+				}
+				continue
+			}
 			return Entry{}, underflow(short)
 		case !moved:
 			return last, err
 		}
 	}
 	return Entry{}, fault.Unavailable.New("others are changing the slot %s", slot.ID).WithRetryAfter(time.Second).WithCause(ErrCapacityMoved)
+}
+
+// endSlotHold ends the hold of an entry that can no longer be entered, as its slot was changed since: it is applied if a twin
+// had entered it before, and else released.
+func (s *Service) endSlotHold(ctx context.Context, store, entry string) error {
+	entered, err := s.ledger.Withdrawn(ctx, store, []string{entry})
+	if err != nil {
+		return fmt.Errorf("look for entry %s: %w", entry, err)
+	}
+	if withdrawal, ok := entered[entry]; ok {
+		return s.Apply(ctx, store, entry, withdrawal.Epoch, withdrawal.Lines)
+	}
+	return s.Release(ctx, store, WithdrawalHold(entry))
 }
 
 func checkSlot(slot Slot, now time.Time) error {

@@ -1,15 +1,18 @@
 package stock_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"cloud.google.com/go/spanner"
+	"github.com/google/uuid"
 
 	"larder.dev/internal/fault"
 	"larder.dev/internal/stock"
@@ -190,8 +193,7 @@ func TestHotSlot(t *testing.T) {
 func TestSlotIsBroughtToItsEnd(t *testing.T) {
 	s := open(t)
 	s.mustPut(t, "noon", noon, 1)
-	wider := stock.SlotChange{Slot: stock.Slot{ID: "noon", Start: noon, End: noon.Add(time.Hour), Capacity: 5}, Was: 1, EntryID: "e", Actor: "operator"}
-	if _, _, err := s.ledger.PutSlot(t.Context(), s.store, wider); err != nil {
+	if _, _, err := s.ledger.PutSlot(t.Context(), s.store, s.change(t, "noon", 5)); err != nil {
 		t.Fatal(err)
 	}
 	s.wantSlot(t, "noon", 5, 1) // the process died here
@@ -199,6 +201,113 @@ func TestSlotIsBroughtToItsEnd(t *testing.T) {
 		if slot := s.mustPut(t, "noon", noon, 5); slot.Available != 5 {
 			t.Errorf("%d are free, want 5", slot.Available)
 		}
+	}
+}
+
+// change is a change of a slot of an hour, computed from the slot as it is.
+func (s shop) change(t *testing.T, id string, capacity int64) stock.SlotChange {
+	t.Helper()
+	slot, ok, err := s.Slot(t.Context(), s.store, id)
+	if err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	since := slot.UpdateTime
+	slot.Capacity = capacity
+	return stock.SlotChange{Slot: slot, Since: since, EntryID: uuid.NewString(), Actor: "operator"}
+}
+
+// away is a ledger that takes in no change of a slot, as long as it is so.
+type away struct {
+	stock.Ledger
+	times *int
+}
+
+func (l away) PutSlot(ctx context.Context, store string, to stock.SlotChange) (stock.Entry, stock.Epoch, error) {
+	if *l.times > 0 {
+		*l.times--
+		return stock.Entry{}, 0, fault.Unavailable.New("away")
+	}
+	return l.Ledger.PutSlot(ctx, store, to)
+}
+
+// Who asks again to lower a capacity has the hold of the time before, however often the ledger was away: places aren't held twice.
+func TestLoweringIsHeldOnce(t *testing.T) {
+	s := open(t)
+	s.mustPut(t, "noon", noon, 8)
+	times := 3
+	service := stock.NewService(s.virtual, away{s.ledger, &times})
+	lowered := stock.Slot{ID: "noon", Start: noon, End: noon.Add(time.Hour), Capacity: 6}
+	for times > 0 {
+		if _, err := service.PutSlot(t.Context(), s.store, lowered, time.Now(), "operator"); !fault.Is(err, fault.Unavailable) {
+			t.Fatal(err)
+		}
+		s.wantSlot(t, "noon", 8, 6)
+	}
+	if slot, err := service.PutSlot(t.Context(), s.store, lowered, time.Now(), "operator"); err != nil || slot.Available != 6 {
+		t.Errorf("%+v, %v", slot, err)
+	}
+	if found := s.reconcile(t); len(found.Drifts) > 0 || found.Holds > 0 {
+		t.Errorf("afterwards: %+v", found)
+	}
+}
+
+// Who lowers a capacity while a twin does the same, and another operator changes it once more, leaves no hold and takes nothing twice.
+func TestLoweringsTwinWasFaster(t *testing.T) {
+	for name, then := range map[string]int64{"and that's all": 0, "and it was raised since": 9, "and it was raised, and lowered again": 6} {
+		s := open(t)
+		s.mustPut(t, "noon", noon, 8)
+		done := false
+		virtual := between{s.virtual, false, func() {
+			if done {
+				return
+			}
+			done = true
+			s.mustPut(t, "noon", noon, 6)
+			if then > 0 {
+				s.mustPut(t, "noon", noon, 9)
+				s.mustPut(t, "noon", noon, then)
+			}
+		}}
+		lowered := stock.Slot{ID: "noon", Start: noon, End: noon.Add(time.Hour), Capacity: 6}
+		if _, err := stock.NewService(virtual, s.ledger).PutSlot(t.Context(), s.store, lowered, time.Now(), "operator"); err != nil {
+			t.Errorf("a twin was faster, %s: %v", name, err)
+		}
+		s.wantSlot(t, "noon", 6, 6)
+		if found := s.reconcile(t); len(found.Drifts) > 0 || found.Holds > 0 {
+			t.Errorf("a twin was faster, %s: %+v", name, found)
+		}
+	}
+}
+
+// A twin enters the lowered capacity and dies before it is applied, and another operator raises it since: who comes to that applies what the
+// twin entered, and doesn't give its hold back.
+func TestLoweringsTwinDied(t *testing.T) {
+	s := open(t)
+	s.mustPut(t, "noon", noon, 8)
+	done := false
+	virtual := between{s.virtual, false, func() {
+		if done {
+			return
+		}
+		done = true
+		held, err := s.virtual.Overdue(t.Context(), s.store, time.Now().Add(time.Hour), 2)
+		if err != nil || len(held) != 1 {
+			t.Fatal(held, err)
+		}
+		change := s.change(t, "noon", 6)
+		change.EntryID = strings.TrimPrefix(held[0], stock.WithdrawalHold(""))
+		if _, _, err := s.ledger.PutSlot(t.Context(), s.store, change); err != nil {
+			t.Fatal(err)
+		}
+		s.mustPut(t, "noon", noon, 9)
+	}}
+	lowered := stock.Slot{ID: "noon", Start: noon, End: noon.Add(time.Hour), Capacity: 6}
+	if _, err := stock.NewService(virtual, s.ledger).PutSlot(t.Context(), s.store, lowered, time.Now(), "operator"); err != nil {
+		t.Error(err)
+	}
+	s.wantSlot(t, "noon", 6, 6)
+	if found := s.reconcile(t); len(found.Drifts) > 0 || found.Holds > 0 {
+		t.Errorf("afterwards: %+v", found)
 	}
 }
 

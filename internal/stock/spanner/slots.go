@@ -23,24 +23,22 @@ const slotReference = "slot"
 
 // Slot implements stock.Ledger.
 func (l *Ledger) Slot(ctx context.Context, store, id string) (stock.Slot, bool, error) {
-	slot, _, ok, err := readSlot(ctx, l.client.Single(), store, id)
-	return slot, ok, err
+	return readSlot(ctx, l.client.Single(), store, id)
 }
 
-// readSlot also returns when the slot was last changed.
-func readSlot(ctx context.Context, txn spannerdb.Reader, store, id string) (slot stock.Slot, changed time.Time, ok bool, err error) {
+func readSlot(ctx context.Context, txn spannerdb.Reader, store, id string) (slot stock.Slot, ok bool, err error) {
 	row, err := txn.ReadRow(ctx, "DeliverySlots", spanner.Key{store, id}, []string{"StartTime", "EndTime", "Capacity", "UpdateTime"})
 	if spanner.ErrCode(err) == codes.NotFound {
-		return stock.Slot{}, time.Time{}, false, nil
+		return stock.Slot{}, false, nil
 	}
 	slot = stock.Slot{ID: id}
 	if err == nil {
-		err = row.Columns(&slot.Start, &slot.End, &slot.Capacity, &changed)
+		err = row.Columns(&slot.Start, &slot.End, &slot.Capacity, &slot.UpdateTime)
 	}
 	if err != nil {
-		return stock.Slot{}, time.Time{}, false, fmt.Errorf("read slot %s of %s: %w", id, store, err)
+		return stock.Slot{}, false, fmt.Errorf("read slot %s of %s: %w", id, store, err)
 	}
-	return slot, changed, true, nil
+	return slot, true, nil
 }
 
 // Slots implements stock.Ledger.
@@ -64,20 +62,20 @@ func (l *Ledger) PutSlot(ctx context.Context, store string, to stock.SlotChange)
 	slot := to.Slot
 	_, err = l.client.ReadWriteTransaction(ctx, func(ctx context.Context, txn *spanner.ReadWriteTransaction) error {
 		last = stock.Entry{} // of an attempt before
-		old, changed, ok, err := readSlot(ctx, txn, store, slot.ID)
+		old, ok, err := readSlot(ctx, txn, store, slot.ID)
 		switch {
 		case err != nil:
 			return err
 		case ok && (!old.Start.Equal(slot.Start) || !old.End.Equal(slot.End)):
 			return fault.AlreadyExists.New("the slot %s is from %s to %s", slot.ID, old.Start.Format(time.RFC3339), old.End.Format(time.RFC3339))
 		case ok && old.Capacity == slot.Capacity:
-			last, err = entryAt(ctx, txn, store, stock.SlotLine(slot.ID).ProductID, changed)
+			last, err = entryAt(ctx, txn, store, stock.SlotLine(slot.ID).ProductID, old.UpdateTime)
 			return err
 		}
 		if epoch, err = Epoch(ctx, txn, store); err != nil || epoch == 0 || (to.Under != 0 && to.Under != epoch) {
 			return err
 		}
-		if old.Capacity != to.Was {
+		if !old.UpdateTime.Equal(to.Since) {
 			return stock.ErrCapacityMoved
 		}
 		change := stock.Line{ProductID: stock.SlotLine(slot.ID).ProductID, Quantity: slot.Capacity - old.Capacity}

@@ -38,6 +38,24 @@ func TestNothingFound(t *testing.T) {
 	}
 }
 
+// What somebody tried in vain to take away was held for a while: who was told in that while that it is sold out was told right, who was told
+// so later wasn't.
+func TestHeldInVain(t *testing.T) {
+	for after, clean := range map[time.Duration]bool{10 * time.Second: true, 2 * time.Minute: false} {
+		got := whole(t, func(s *scene, _, _, _ *Order) {
+			s.adjust("figs", 100)
+			a := s.adjust("figs", -100)
+			s.books.Ledger = s.books.Ledger[:len(s.books.Ledger)-1]
+			a.Asks[0].Answer = shop.Answer{Kind: shop.Refused, Reason: "STOCK_UNDERFLOW"}
+			s.now = s.now.Add(after - time.Minute) // the next one is asked a minute later
+			s.refuse(1)
+		})
+		if got.Clean() != clean {
+			t.Errorf("told %v later: found %s: %v", after, got.String(), got.Details)
+		}
+	}
+}
+
 // Each counter rises for faults of its own, and no other does but those that are named with it.
 func TestPlanted(t *testing.T) {
 	tests := []struct {

@@ -20,7 +20,8 @@ import (
 //   - What staff and warehouse add is there from some moment between first request and answer. What they take away must have been there.
 //   - Who is told that something is sold out was told so at a moment when, but for what others may have held, less was there than was wanted.
 //     Others may hold what they ask for from their first request on until they know, and, where they don't finish, until somebody
-//     looks after their hold. A server that isn't the master any more may have told it of old.
+//     looks after their hold: shoppers, and who takes stock away or lowers a slot's capacity. A server that isn't the master any
+//     more may have told it of old.
 //
 // What nobody was told of may have happened until the end. Linearizability is checked twice: first with each operation at the moment of its
 // commit in the ledger, which is only a guess, but one that makes a search short. Only if that doesn't come out, everything is
@@ -74,6 +75,9 @@ const searchFor = 20 * time.Second
 
 // reapIn is how long after its deadline a hold is looked after at the latest.
 const reapIn = 10 * time.Second
+
+// withdrawnIn is how long after its last request what an adjustment holds is looked after at the latest: 30 s, and what a rebuild takes.
+const withdrawnIn = 30*time.Second + reapIn
 
 // linear checks the history of every product.
 func (f *facts) linear(r *Result) {
@@ -223,7 +227,7 @@ func (f *facts) askedOff(id string, otherwise time.Time) time.Time {
 	return first
 }
 
-// span is a time in which a checkout may hold units.
+// span is a time in which a checkout, or nil for an adjustment, may hold units.
 type span struct {
 	c        *shop.Checkout
 	from, to time.Time
@@ -241,6 +245,19 @@ func (f *facts) shortages(histories map[Product][]operation) {
 		until := f.heldUntil(c)
 		for product, quantity := range f.mayHold(c) {
 			spans[product] = append(spans[product], span{c, began, until, quantity})
+		}
+	}
+	for _, a := range f.history.Adjustments {
+		// Of what was entered the ledger's history has the taking, at whichever moment; but of a slot's only at that of the ledger.
+		if entered, _ := f.wasEntered(a); a.Began().IsZero() || (entered && a.By != shop.BySlot) {
+			continue
+		}
+		until := a.Asks[len(a.Asks)-1].End.Add(withdrawnIn)
+		for _, line := range a.Lines {
+			if line.Quantity < 0 {
+				product := Product{a.Store, line.Product}
+				spans[product] = append(spans[product], span{nil, a.Began(), until, -line.Quantity})
+			}
 		}
 	}
 	for _, c := range f.history.Checkouts {

@@ -44,8 +44,9 @@ const schedule = `[
 const (
 	// HoldFor is how long a checkout may take before it is looked after, and a shopper may take to confirm a payment.
 	HoldFor = 5 * time.Second
-	// VoidRetry is the time between tries to cancel a payment.
-	VoidRetry = time.Second
+	// VoidRetry is the time between tries to cancel a payment at first, VoidRetryMax after minutes of a storm: within what settling may take.
+	VoidRetry    = time.Second
+	VoidRetryMax = 15 * time.Second
 )
 
 // Round is a platform with fresh books: no orders, no stock, no carts, a provider that knows nobody.
@@ -280,7 +281,7 @@ func (r *Round) startPrograms(ctx context.Context) error {
 		balancing bool // others call it
 		own       variables
 	}{
-		{"checkout", checkoutPort, checkouts, true, true, variables{"HOLD_FOR": HoldFor.String(), "VOID_RETRY": VoidRetry.String()}},
+		{"checkout", checkoutPort, checkouts, true, true, variables{"HOLD_FOR": HoldFor.String(), "VOID_RETRY": VoidRetry.String(), "VOID_RETRY_MAX": VoidRetryMax.String()}},
 		{"payment", paymentPort, payments, false, true, provider},
 		{"order", orderPort, orders, false, true, nil},
 		{"relay", relayPort, relays, true, false, variables{"RELAY_LEASE": "3s", "RELAY_MIN_PAUSE": "300ms"}},
