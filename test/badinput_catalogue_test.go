@@ -38,6 +38,9 @@ func (w *world) productRows() []row {
 	list := func(what, query, want string) row {
 		return row{rpc: "ProductService.ListProducts", what: what, request: "GET /v1/products?" + query, want: want}
 	}
+	changes := func(what, query, want string) row {
+		return row{rpc: "ProductService.ListChanges", what: what, as: "operator", request: "GET /v1/changes?" + query, want: want}
+	}
 	stores := func(what, postcode string) row {
 		return row{rpc: "ProductService.ListStores", what: "postcode: " + what, request: "GET /v1/stores?postcode=" + postcode, want: "400 INVALID_ARGUMENT postcode"}
 	}
@@ -112,6 +115,13 @@ func (w *world) productRows() []row {
 		list("an unknown category", "category_id=nonsense", "404 CATEGORY_NOT_FOUND"),
 		list("SQL for a category", "category_id=%27%3B%20drop%20table%20products.products%3B--", "400 INVALID_ARGUMENT category_id"),
 		list("NUL in a category", "category_id=fruit%00", "400 INVALID_ARGUMENT category_id"),
+
+		changes("a large page", "page_size=101", "400 INVALID_ARGUMENT page_size"),
+		changes("a rubbish token", "page_token=rubbish", "400 INVALID_PAGE_TOKEN page_token"),
+		changes("a token of the products' list", "page_token="+w.page["products"], "400 INVALID_PAGE_TOKEN page_token"),
+		changes("SQL for a product", "product_id=%27%20or%201=1", "400 INVALID_ARGUMENT product_id"),
+		changes("a product and a brand", "product_id=bananas&brand_id=larder-market", "400 INVALID_ARGUMENT brand_id"),
+		changes("a table", "table=users", "400 INVALID_ARGUMENT table"),
 
 		stores("a word", "nonsense"),
 		stores("SQL", "%27%20or%201=1"),

@@ -37,6 +37,7 @@ func (w *world) calls() map[string]call {
 		"ProductService.PlanPrice":      {"merchandiser", "POST /v1/products/" + w.sold + "/prices", w.planned("100", soon())},
 		"ProductService.ListPrices":     {"merchandiser", "GET /v1/products/" + w.sold + "/prices", ""},
 		"ProductService.AuditIndex":     {"operator", "POST /v1/products:audit", `{}`},
+		"ProductService.ListChanges":    {"operator", "GET /v1/changes", ""},
 		"ProductService.ImportProducts": {"merchandiser", "POST /v1/products:import", `{}`},
 		"ProductService.GetImport":      {"merchandiser", "GET /v1/imports/spoilt-import", ""},
 

@@ -5,15 +5,16 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"strings"
+	"unicode/utf8"
 
 	"larder.dev/internal/fault"
 )
 
-// A page token is the query's mark and the last id that was seen. It tells nothing that the caller doesn't know, so it isn't
-// signed; the mark keeps a token of one query from being read by another.
+// A page token is the query's mark and the place of the last thing that was seen, its id for most. It tells nothing that the caller
+// doesn't know, so it isn't signed; the mark keeps a token of one query from being read by another.
 
-func tokenAfter(id, query string) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(mark(query) + "." + id))
+func tokenAfter(place, query string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(mark(query) + "." + place))
 }
 
 func afterToken(token, query string) (string, error) {
@@ -21,12 +22,16 @@ func afterToken(token, query string) (string, error) {
 		return "", nil
 	}
 	text, err := base64.RawURLEncoding.DecodeString(token)
-	of, id, ok := strings.Cut(string(text), ".")
-	if err != nil || !ok || of != mark(query) || strings.ContainsRune(id, 0) {
-		return "", fault.InvalidPageToken.New("the page token is not one of this list").
-			WithViolation("page_token", "must be a next_page_token of the same query")
+	of, place, ok := strings.Cut(string(text), ".")
+	if err != nil || !ok || of != mark(query) || strings.ContainsRune(place, 0) || !utf8.ValidString(place) {
+		return "", badToken()
 	}
-	return id, nil
+	return place, nil
+}
+
+func badToken() error {
+	return fault.InvalidPageToken.New("the page token is not one of this list").
+		WithViolation("page_token", "must be a next_page_token of the same query")
 }
 
 func mark(query string) string {

@@ -12,8 +12,8 @@
 //   - Drafts are seen by merchandisers and services only. What a product costs the grocer is seen by nobody.
 //   - Stock is not the catalogue's: availability is hearsay, ordered by (epoch, sequence), and an older word never wins.
 //   - Popularity is counted, not decided: it is part of the document for search, and of nothing that people read or change.
-//   - Every change is recorded with who made it, and brings the product's document for the search index up to date, in the
-//     transaction of the change (see postgres/migrations).
+//   - Every change is recorded with who made it, for merchandisers and operators to look up, and brings the product's document for
+//     the search index up to date, in the transaction of the change (see postgres/migrations).
 package product
 
 import (
@@ -126,6 +126,7 @@ type Filter struct {
 // Catalogue keeps the room's data. Its errors are coded: PRODUCT_NOT_FOUND, STORE_NOT_FOUND, CATEGORY_NOT_FOUND,
 // BRAND_NOT_FOUND, ALREADY_EXISTS, and UNAVAILABLE while the database is away.
 type Catalogue interface {
+	Trail
 	// Product finds one that isn't deleted.
 	Product(ctx context.Context, id string) (Product, error)
 	// List returns products by id, after an id, at most limit.

@@ -2049,7 +2049,7 @@ var File_product_v1_product_proto protoreflect.FileDescriptor
 
 const file_product_v1_product_proto_rawDesc = "" +
 	"\n" +
-	"\x18product/v1/product.proto\x12\x11larder.product.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17product/v1/import.proto\x1a\x12type/v1/type.proto\"\x92\x01\n" +
+	"\x18product/v1/product.proto\x12\x11larder.product.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17product/v1/change.proto\x1a\x17product/v1/import.proto\x1a\x12type/v1/type.proto\"\x92\x01\n" +
 	"\x10PlanPriceRequest\x12?\n" +
 	"\n" +
 	"product_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\tproductId\x12=\n" +
@@ -2218,7 +2218,7 @@ const file_product_v1_product_proto_rawDesc = "" +
 	"\tavailable\x18\x02 \x01(\bR\tavailable\x12\x1a\n" +
 	"\bsequence\x18\x03 \x01(\x03R\bsequence\"6\n" +
 	"\x1aUpdateAvailabilityResponse\x12\x18\n" +
-	"\achanged\x18\x01 \x01(\x05R\achanged2\x93\x11\n" +
+	"\achanged\x18\x01 \x01(\x05R\achanged2\x8e\x12\n" +
 	"\x0eProductService\x12x\n" +
 	"\n" +
 	"GetProduct\x12$.larder.product.v1.GetProductRequest\x1a\x1a.larder.product.v1.Product\"(\xaa\xd4\x18\x03\n" +
@@ -2256,7 +2256,9 @@ const file_product_v1_product_proto_rawDesc = "" +
 	"\n" +
 	"AuditIndex\x12$.larder.product.v1.AuditIndexRequest\x1a%.larder.product.v1.AuditIndexResponse\"1\xaa\xd4\x18\x10\n" +
 	"\x02\x03\x04\x12\n" +
-	"auditindex\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/products:auditB%Z#larder.dev/api/product/v1;productpbb\x06proto3"
+	"auditindex\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/products:audit\x12y\n" +
+	"\vListChanges\x12%.larder.product.v1.ListChangesRequest\x1a&.larder.product.v1.ListChangesResponse\"\x1b\xaa\xd4\x18\x04\n" +
+	"\x02\x03\x04\x82\xd3\xe4\x93\x02\r\x12\v/v1/changesB%Z#larder.dev/api/product/v1;productpbb\x06proto3"
 
 var (
 	file_product_v1_product_proto_rawDescOnce sync.Once
@@ -2312,8 +2314,10 @@ var file_product_v1_product_proto_goTypes = []any{
 	(*ImportProductsRequest)(nil),      // 36: larder.product.v1.ImportProductsRequest
 	(*ImportPartRequest)(nil),          // 37: larder.product.v1.ImportPartRequest
 	(*GetImportRequest)(nil),           // 38: larder.product.v1.GetImportRequest
-	(*emptypb.Empty)(nil),              // 39: google.protobuf.Empty
-	(*Import)(nil),                     // 40: larder.product.v1.Import
+	(*ListChangesRequest)(nil),         // 39: larder.product.v1.ListChangesRequest
+	(*emptypb.Empty)(nil),              // 40: google.protobuf.Empty
+	(*Import)(nil),                     // 41: larder.product.v1.Import
+	(*ListChangesResponse)(nil),        // 42: larder.product.v1.ListChangesResponse
 }
 var file_product_v1_product_proto_depIdxs = []int32{
 	3,  // 0: larder.product.v1.PlanPriceRequest.price:type_name -> larder.product.v1.PlannedPrice
@@ -2359,25 +2363,27 @@ var file_product_v1_product_proto_depIdxs = []int32{
 	6,  // 40: larder.product.v1.ProductService.ActivatePrices:input_type -> larder.product.v1.ActivatePricesRequest
 	8,  // 41: larder.product.v1.ProductService.UpdatePopularity:input_type -> larder.product.v1.UpdatePopularityRequest
 	11, // 42: larder.product.v1.ProductService.AuditIndex:input_type -> larder.product.v1.AuditIndexRequest
-	14, // 43: larder.product.v1.ProductService.GetProduct:output_type -> larder.product.v1.Product
-	17, // 44: larder.product.v1.ProductService.ListProducts:output_type -> larder.product.v1.ListProductsResponse
-	19, // 45: larder.product.v1.ProductService.BatchGetOffers:output_type -> larder.product.v1.BatchGetOffersResponse
-	14, // 46: larder.product.v1.ProductService.CreateProduct:output_type -> larder.product.v1.Product
-	14, // 47: larder.product.v1.ProductService.UpdateProduct:output_type -> larder.product.v1.Product
-	39, // 48: larder.product.v1.ProductService.DeleteProduct:output_type -> google.protobuf.Empty
-	40, // 49: larder.product.v1.ProductService.ImportProducts:output_type -> larder.product.v1.Import
-	40, // 50: larder.product.v1.ProductService.ImportPart:output_type -> larder.product.v1.Import
-	40, // 51: larder.product.v1.ProductService.GetImport:output_type -> larder.product.v1.Import
-	26, // 52: larder.product.v1.ProductService.ListCategories:output_type -> larder.product.v1.ListCategoriesResponse
-	29, // 53: larder.product.v1.ProductService.ListStores:output_type -> larder.product.v1.ListStoresResponse
-	32, // 54: larder.product.v1.ProductService.UpdateAvailability:output_type -> larder.product.v1.UpdateAvailabilityResponse
-	3,  // 55: larder.product.v1.ProductService.PlanPrice:output_type -> larder.product.v1.PlannedPrice
-	5,  // 56: larder.product.v1.ProductService.ListPrices:output_type -> larder.product.v1.ListPricesResponse
-	7,  // 57: larder.product.v1.ProductService.ActivatePrices:output_type -> larder.product.v1.ActivatePricesResponse
-	10, // 58: larder.product.v1.ProductService.UpdatePopularity:output_type -> larder.product.v1.UpdatePopularityResponse
-	12, // 59: larder.product.v1.ProductService.AuditIndex:output_type -> larder.product.v1.AuditIndexResponse
-	43, // [43:60] is the sub-list for method output_type
-	26, // [26:43] is the sub-list for method input_type
+	39, // 43: larder.product.v1.ProductService.ListChanges:input_type -> larder.product.v1.ListChangesRequest
+	14, // 44: larder.product.v1.ProductService.GetProduct:output_type -> larder.product.v1.Product
+	17, // 45: larder.product.v1.ProductService.ListProducts:output_type -> larder.product.v1.ListProductsResponse
+	19, // 46: larder.product.v1.ProductService.BatchGetOffers:output_type -> larder.product.v1.BatchGetOffersResponse
+	14, // 47: larder.product.v1.ProductService.CreateProduct:output_type -> larder.product.v1.Product
+	14, // 48: larder.product.v1.ProductService.UpdateProduct:output_type -> larder.product.v1.Product
+	40, // 49: larder.product.v1.ProductService.DeleteProduct:output_type -> google.protobuf.Empty
+	41, // 50: larder.product.v1.ProductService.ImportProducts:output_type -> larder.product.v1.Import
+	41, // 51: larder.product.v1.ProductService.ImportPart:output_type -> larder.product.v1.Import
+	41, // 52: larder.product.v1.ProductService.GetImport:output_type -> larder.product.v1.Import
+	26, // 53: larder.product.v1.ProductService.ListCategories:output_type -> larder.product.v1.ListCategoriesResponse
+	29, // 54: larder.product.v1.ProductService.ListStores:output_type -> larder.product.v1.ListStoresResponse
+	32, // 55: larder.product.v1.ProductService.UpdateAvailability:output_type -> larder.product.v1.UpdateAvailabilityResponse
+	3,  // 56: larder.product.v1.ProductService.PlanPrice:output_type -> larder.product.v1.PlannedPrice
+	5,  // 57: larder.product.v1.ProductService.ListPrices:output_type -> larder.product.v1.ListPricesResponse
+	7,  // 58: larder.product.v1.ProductService.ActivatePrices:output_type -> larder.product.v1.ActivatePricesResponse
+	10, // 59: larder.product.v1.ProductService.UpdatePopularity:output_type -> larder.product.v1.UpdatePopularityResponse
+	12, // 60: larder.product.v1.ProductService.AuditIndex:output_type -> larder.product.v1.AuditIndexResponse
+	42, // 61: larder.product.v1.ProductService.ListChanges:output_type -> larder.product.v1.ListChangesResponse
+	44, // [44:62] is the sub-list for method output_type
+	26, // [26:44] is the sub-list for method input_type
 	26, // [26:26] is the sub-list for extension type_name
 	26, // [26:26] is the sub-list for extension extendee
 	0,  // [0:26] is the sub-list for field type_name
@@ -2388,6 +2394,7 @@ func file_product_v1_product_proto_init() {
 	if File_product_v1_product_proto != nil {
 		return
 	}
+	file_product_v1_change_proto_init()
 	file_product_v1_import_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -39,6 +39,7 @@ const (
 	ProductService_ActivatePrices_FullMethodName     = "/larder.product.v1.ProductService/ActivatePrices"
 	ProductService_UpdatePopularity_FullMethodName   = "/larder.product.v1.ProductService/UpdatePopularity"
 	ProductService_AuditIndex_FullMethodName         = "/larder.product.v1.ProductService/AuditIndex"
+	ProductService_ListChanges_FullMethodName        = "/larder.product.v1.ProductService/ListChanges"
 )
 
 // ProductServiceClient is the client API for ProductService service.
@@ -81,6 +82,8 @@ type ProductServiceClient interface {
 	// Compares documents, recomputed from the catalogue's tables, with those in the search index: one range of product ids. What is
 	// missing, stale or extra is sent to the index again by touching its row, if repair is set.
 	AuditIndex(ctx context.Context, in *AuditIndexRequest, opts ...grpc.CallOption) (*AuditIndexResponse, error)
+	// The audit trail, newest first: who changed what and when, with the values before and after. Never what a product costs.
+	ListChanges(ctx context.Context, in *ListChangesRequest, opts ...grpc.CallOption) (*ListChangesResponse, error)
 }
 
 type productServiceClient struct {
@@ -261,6 +264,16 @@ func (c *productServiceClient) AuditIndex(ctx context.Context, in *AuditIndexReq
 	return out, nil
 }
 
+func (c *productServiceClient) ListChanges(ctx context.Context, in *ListChangesRequest, opts ...grpc.CallOption) (*ListChangesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListChangesResponse)
+	err := c.cc.Invoke(ctx, ProductService_ListChanges_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ProductServiceServer is the server API for ProductService service.
 // All implementations must embed UnimplementedProductServiceServer
 // for forward compatibility.
@@ -301,6 +314,8 @@ type ProductServiceServer interface {
 	// Compares documents, recomputed from the catalogue's tables, with those in the search index: one range of product ids. What is
 	// missing, stale or extra is sent to the index again by touching its row, if repair is set.
 	AuditIndex(context.Context, *AuditIndexRequest) (*AuditIndexResponse, error)
+	// The audit trail, newest first: who changed what and when, with the values before and after. Never what a product costs.
+	ListChanges(context.Context, *ListChangesRequest) (*ListChangesResponse, error)
 	mustEmbedUnimplementedProductServiceServer()
 }
 
@@ -361,6 +376,9 @@ func (UnimplementedProductServiceServer) UpdatePopularity(context.Context, *Upda
 }
 func (UnimplementedProductServiceServer) AuditIndex(context.Context, *AuditIndexRequest) (*AuditIndexResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method AuditIndex not implemented")
+}
+func (UnimplementedProductServiceServer) ListChanges(context.Context, *ListChangesRequest) (*ListChangesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListChanges not implemented")
 }
 func (UnimplementedProductServiceServer) mustEmbedUnimplementedProductServiceServer() {}
 func (UnimplementedProductServiceServer) testEmbeddedByValue()                        {}
@@ -689,6 +707,24 @@ func _ProductService_AuditIndex_Handler(srv interface{}, ctx context.Context, de
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ProductService_ListChanges_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListChangesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ProductServiceServer).ListChanges(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ProductService_ListChanges_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ProductServiceServer).ListChanges(ctx, req.(*ListChangesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // ProductService_ServiceDesc is the grpc.ServiceDesc for ProductService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -763,6 +799,10 @@ var ProductService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "AuditIndex",
 			Handler:    _ProductService_AuditIndex_Handler,
+		},
+		{
+			MethodName: "ListChanges",
+			Handler:    _ProductService_ListChanges_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
