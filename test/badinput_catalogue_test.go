@@ -129,7 +129,7 @@ func (w *world) productRows() []row {
 		stores("NUL", "SW1%00"),
 		stores("broken UTF-8", "%ff"),
 		{rpc: "ProductService.ListCategories", what: "a page", request: "GET /v1/categories?page_size=1", want: "400 INVALID_ARGUMENT page_size"},
-		{rpc: "ProductService.ListCategories", what: "a category", request: "GET /v1/categories/fruit", want: "404 ROUTE_NOT_FOUND"},
+		{rpc: "ProductService.ListCategories", what: "a category's products", request: "GET /v1/categories/fruit/products", want: "404 ROUTE_NOT_FOUND"},
 		{rpc: "ProductService.DeleteProduct", what: "an old etag", as: "merchandiser", request: "DELETE /v1/products/" + w.sold + "?etag=1", want: "412 ETAG_MISMATCH"},
 	}
 	for rpc, request := range map[string]row{

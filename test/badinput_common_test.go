@@ -38,6 +38,19 @@ func (w *world) calls() map[string]call {
 		"ProductService.ListPrices":     {"merchandiser", "GET /v1/products/" + w.sold + "/prices", ""},
 		"ProductService.AuditIndex":     {"operator", "POST /v1/products:audit", `{}`},
 		"ProductService.ListChanges":    {"operator", "GET /v1/changes", ""},
+		"ProductService.ListBrands":     {"", "GET /v1/brands", ""},
+		"ProductService.GetBrand":       {"", "GET /v1/brands/larder-market", ""},
+		"ProductService.CreateBrand":    {"merchandiser", "POST /v1/brands", spoiltBrand},
+		"ProductService.UpdateBrand":    {"merchandiser", "PATCH /v1/brands/larder-market", `{"name":"Spoilt"}`},
+		"ProductService.DeleteBrand":    {"merchandiser", "DELETE /v1/brands/larder-market", ""},
+		"ProductService.GetCategory":    {"", "GET /v1/categories/fruit", ""},
+		"ProductService.CreateCategory": {"merchandiser", "POST /v1/categories", spoiltCategory},
+		"ProductService.UpdateCategory": {"merchandiser", "PATCH /v1/categories/fruit", `{"name":"Spoilt"}`},
+		"ProductService.DeleteCategory": {"merchandiser", "DELETE /v1/categories/fruit", ""},
+		"ProductService.GetStore":       {"", "GET /v1/stores/soho", ""},
+		"ProductService.CreateStore":    {"operator", "POST /v1/stores", spoiltStore},
+		"ProductService.UpdateStore":    {"operator", "PATCH /v1/stores/soho", `{"name":"Spoilt"}`},
+		"ProductService.DeleteStore":    {"operator", "DELETE /v1/stores/soho", ""},
 		"ProductService.ImportProducts": {"merchandiser", "POST /v1/products:import", `{}`},
 		"ProductService.GetImport":      {"merchandiser", "GET /v1/imports/spoilt-import", ""},
 
@@ -93,7 +106,7 @@ func (w *world) rows(t *testing.T) []row {
 		}
 	}
 	for _, rows := range [][]row{
-		w.userRows(), w.addressRows(), w.productRows(), w.searchRows(), w.cartRows(), w.checkoutRows(), w.staleRows(t), w.stockRows(), w.orderRows(), w.fulfilmentRows(), w.edgeRows(),
+		w.userRows(), w.addressRows(), w.productRows(), w.rangeRows(), w.searchRows(), w.cartRows(), w.checkoutRows(), w.staleRows(t), w.stockRows(), w.orderRows(), w.fulfilmentRows(), w.edgeRows(),
 	} {
 		all = append(all, rows...)
 	}

@@ -96,6 +96,10 @@ var (
 		"There is no such category.")
 	BrandNotFound = define("BRAND_NOT_FOUND", codes.NotFound, http.StatusNotFound,
 		"There is no such brand.")
+	CategoryCycle = define("CATEGORY_CYCLE", codes.FailedPrecondition, http.StatusConflict,
+		"The category would be below itself. Choose another parent, or move that one first.")
+	InUse = define("IN_USE", codes.FailedPrecondition, http.StatusConflict,
+		"Something still refers to the resource; the message says what. Move or delete that first.")
 
 	ImportNotFound = define("IMPORT_NOT_FOUND", codes.NotFound, http.StatusNotFound,
 		"There is no such import, or it ended more than 30 days ago.")

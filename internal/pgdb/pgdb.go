@@ -83,6 +83,7 @@ func traceparent(ctx context.Context) string {
 const (
 	uniqueViolation      = "23505"
 	foreignKeyViolation  = "23503"
+	checkViolation       = "23514"
 	serializationFailure = "40001"
 	deadlockDetected     = "40P01"
 )
@@ -92,11 +93,13 @@ func Deadlocked(err error) bool { return codeOf(err) == deadlockDetected }
 
 func retryable(err error) bool { return Deadlocked(err) || codeOf(err) == serializationFailure }
 
-// Violates tells whether an error is the violation of this unique or foreign key constraint.
+// Violates tells whether an error is the violation of this unique, foreign key or check constraint.
 func Violates(err error, constraint string) bool {
 	var refused *pgconn.PgError
-	return errors.As(err, &refused) && (refused.Code == uniqueViolation || refused.Code == foreignKeyViolation) &&
-		refused.ConstraintName == constraint
+	if !errors.As(err, &refused) || refused.ConstraintName != constraint {
+		return false
+	}
+	return refused.Code == uniqueViolation || refused.Code == foreignKeyViolation || refused.Code == checkViolation
 }
 
 func codeOf(err error) string {

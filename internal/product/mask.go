@@ -4,64 +4,83 @@ import (
 	"slices"
 	"strings"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
-	productpb "larder.dev/api/product/v1"
 	"larder.dev/internal/fault"
 )
 
-// changeable are the fields that UpdateProduct can change.
-var changeable = []string{
-	"name", "brand_id", "category_id", "description", "size", "gtin", "tags", "image_uri", "status", "price", "tax_rate_bps",
-	"cost", "store_ids", "max_per_shopper",
+// fields are those of a resource that an update's mask may name.
+type fields struct {
+	changeable []string
+	// ignored have no effect: on REST the mask is made of the body's fields, and a client that sends back what it has read sends these
+	// too (AIP-203, output only).
+	ignored []string
+	// unread are changeable, and never answered: nobody can send them back.
+	unread []string
 }
 
-// ignored are fields that a mask may name without effect: on REST the mask is made of the body's fields, and a client that
-// sends back what it has read sends these too (AIP-203, output only).
-var ignored = []string{"product_id", "etag", "brand", "create_time", "update_time"}
+var (
+	productFields = fields{
+		changeable: []string{
+			"name", "brand_id", "category_id", "description", "size", "gtin", "tags", "image_uri", "status", "price", "tax_rate_bps",
+			"cost", "store_ids", "max_per_shopper",
+		},
+		ignored: []string{"product_id", "etag", "brand", "create_time", "update_time"},
+		unread:  []string{"cost"},
+	}
+	brandFields    = fields{changeable: []string{"name"}, ignored: []string{"brand_id", "etag"}}
+	categoryFields = fields{changeable: []string{"name", "parent_id", "position"}, ignored: []string{"category_id", "etag"}}
+	storeFields    = fields{
+		changeable: []string{
+			"name", "currency", "delivery_fee", "free_delivery_from", "postcodes", "address_line1", "city", "postcode",
+		},
+		ignored: []string{"store_id", "etag"},
+	}
+)
 
-// changedPaths returns the fields to change: those of the mask, for "*" all, without a mask those that are set (AIP-134).
-// Errors: INVALID_ARGUMENT.
-func changedPaths(given *productpb.Product, mask *fieldmaskpb.FieldMask) ([]string, error) {
-	if slices.Equal(mask.GetPaths(), []string{"*"}) {
-		// A cost is never read, so nobody can send back all fields.
-		return slices.DeleteFunc(slices.Clone(changeable), func(f string) bool { return f == "cost" && given.GetCost() == nil }), nil
+// changed returns the paths to change: those of the mask, for "*" all, without a mask those that are set (AIP-134). Errors:
+// INVALID_ARGUMENT.
+func (f fields) changed(given proto.Message, mask *fieldmaskpb.FieldMask) ([]string, error) {
+	var set []string
+	given.ProtoReflect().Range(func(field protoreflect.FieldDescriptor, _ protoreflect.Value) bool {
+		if slices.Contains(f.changeable, string(field.Name())) {
+			set = append(set, string(field.Name()))
+		}
+		return true
+	})
+	switch {
+	case len(mask.GetPaths()) == 0:
+		return set, nil
+	case slices.Equal(mask.GetPaths(), []string{"*"}):
+		return slices.DeleteFunc(slices.Clone(f.changeable), func(name string) bool {
+			return slices.Contains(f.unread, name) && !slices.Contains(set, name)
+		}), nil
 	}
 	var paths []string
-	if len(mask.GetPaths()) == 0 {
-		given.ProtoReflect().Range(func(f protoreflect.FieldDescriptor, _ protoreflect.Value) bool {
-			if slices.Contains(changeable, string(f.Name())) {
-				paths = append(paths, string(f.Name()))
-			}
-			return true
-		})
-		return paths, nil
-	}
 	for _, path := range mask.GetPaths() {
 		top, _, _ := strings.Cut(path, ".")
 		switch {
-		case slices.Contains(ignored, top):
-		case slices.Contains(changeable, top) && validPath(path):
+		case slices.Contains(f.ignored, top):
+		case slices.Contains(f.changeable, top) && validPath(given, path):
 			paths = append(paths, path)
 		default:
-			return nil, fault.Invalid("update_mask", "a product has no field %q that can be changed", path)
+			kind := strings.ToLower(string(given.ProtoReflect().Descriptor().Name()))
+			return nil, fault.Invalid("update_mask", "a %s has no field %q that can be changed", kind, path)
 		}
 	}
 	return paths, nil
 }
 
-func validPath(path string) bool {
-	_, err := fieldmaskpb.New(&productpb.Product{}, path)
+func validPath(of proto.Message, path string) bool {
+	_, err := fieldmaskpb.New(of, path)
 	return err == nil
 }
 
 // layOver copies the fields at these paths. A nested path ("price.minor_units") leaves its neighbours as they are.
-func layOver(onto, from *productpb.Product, paths []string) error {
+func layOver(onto, from proto.Message, paths []string) {
 	for _, path := range paths {
-		if path == "cost" && from.GetCost() == nil {
-			return fault.Invalid("product.cost", "must be given: a cost can be changed, not removed")
-		}
 		to, source := onto.ProtoReflect(), from.ProtoReflect()
 		names := strings.Split(path, ".")
 		for _, name := range names[:len(names)-1] {
@@ -75,5 +94,4 @@ func layOver(onto, from *productpb.Product, paths []string) error {
 			to.Clear(field)
 		}
 	}
-	return nil
 }

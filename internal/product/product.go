@@ -9,6 +9,8 @@
 //     as soon as somebody calls Activate.
 //   - A store sells a product that is active, in the store's assortment, and has a price.
 //   - A product may have a limit for each shopper and day. It is told to everybody, and kept by checkout.
+//   - A brand, a category and a store stay as long as a product that isn't deleted refers to them, and a category as long as others
+//     are below it. No category is below itself.
 //   - Drafts are seen by merchandisers and services only. What a product costs the grocer is seen by nobody.
 //   - Stock is not the catalogue's: availability is hearsay, ordered by (epoch, sequence), and an older word never wins.
 //   - Popularity is counted, not decided: it is part of the document for search, and of nothing that people read or change.
@@ -94,19 +96,6 @@ type Offer struct {
 	MaxPerShopper int32
 }
 
-// Shop is a store. Amounts are minor units of Currency.
-type Shop struct {
-	ID               string
-	Name             string
-	Currency         string
-	DeliveryFee      int64
-	FreeDeliveryFrom *int64 // nil: no order is delivered free
-	Postcodes        []string
-}
-
-// Category is a node of the tree; ParentID is empty at the top.
-type Category struct{ ID, Name, ParentID string }
-
 // Availability is one word of the stock on one product.
 type Availability struct {
 	ProductID string
@@ -124,9 +113,13 @@ type Filter struct {
 }
 
 // Catalogue keeps the room's data. Its errors are coded: PRODUCT_NOT_FOUND, STORE_NOT_FOUND, CATEGORY_NOT_FOUND,
-// BRAND_NOT_FOUND, ALREADY_EXISTS, and UNAVAILABLE while the database is away.
+// BRAND_NOT_FOUND, ALREADY_EXISTS, IN_USE, CATEGORY_CYCLE, and UNAVAILABLE while the database is away.
 type Catalogue interface {
+	Brands
+	Categories
+	Stores
 	Trail
+
 	// Product finds one that isn't deleted.
 	Product(ctx context.Context, id string) (Product, error)
 	// List returns products by id, after an id, at most limit.
@@ -139,10 +132,6 @@ type Catalogue interface {
 	Update(ctx context.Context, id string, change func(*Product) error) (Product, error)
 	// Delete locks the product and marks it deleted unless check fails.
 	Delete(ctx context.Context, id string, check func(Product) error) error
-	// Categories returns the tree in display order, parents first.
-	Categories(ctx context.Context) ([]Category, error)
-	// Shops returns the stores that deliver to an outward code, all for an empty one.
-	Shops(ctx context.Context, outward string) ([]Shop, error)
 	// SetAvailability returns how many of the words were later than what was known.
 	SetAvailability(ctx context.Context, storeID string, epoch int64, changes []Availability) (int, error)
 	// Plan adds a price unless it is there. PRICE_NOT_PLANNABLE: another one is; INVALID_ARGUMENT: it would begin longer ago than late.
@@ -252,7 +241,7 @@ func (s *Service) Create(ctx context.Context, p Product) (Product, error) {
 // refuse them. Errors: as Create; PRODUCT_NOT_FOUND, ETAG_MISMATCH.
 func (s *Service) Update(ctx context.Context, id, etag string, change func(*Product) error) (Product, error) {
 	return s.catalogue.Update(ctx, id, func(p *Product) error {
-		if err := matches(*p, etag); err != nil {
+		if err := unchanged("product", id, p.Etag(), etag); err != nil {
 			return err
 		}
 		if err := change(p); err != nil {
@@ -264,24 +253,7 @@ func (s *Service) Update(ctx context.Context, id, etag string, change func(*Prod
 
 // Delete marks a product deleted. Errors: PRODUCT_NOT_FOUND, ETAG_MISMATCH.
 func (s *Service) Delete(ctx context.Context, id, etag string) error {
-	return s.catalogue.Delete(ctx, id, func(p Product) error { return matches(p, etag) })
-}
-
-// Categories returns the tree in display order, parents first.
-func (s *Service) Categories(ctx context.Context) ([]Category, error) {
-	return s.catalogue.Categories(ctx)
-}
-
-// Shops returns the stores that deliver to a postcode, whole or its outward code; all for an empty one. Errors: INVALID_ARGUMENT.
-func (s *Service) Shops(ctx context.Context, postcode string) ([]Shop, error) {
-	if postcode == "" {
-		return s.catalogue.Shops(ctx, "")
-	}
-	code, err := outward(postcode)
-	if err != nil {
-		return nil, err
-	}
-	return s.catalogue.Shops(ctx, code)
+	return s.catalogue.Delete(ctx, id, func(p Product) error { return unchanged("product", id, p.Etag(), etag) })
 }
 
 // SetAvailability takes over what the stock of a store tells under an epoch, and returns how much of it was news. Errors:
@@ -299,11 +271,18 @@ func (s *Service) SetPopularity(ctx context.Context, popularity map[string]int) 
 // NotFound is PRODUCT_NOT_FOUND.
 func NotFound(id string) error { return fault.ProductNotFound.New("there is no product %q", id) }
 
-func matches(p Product, etag string) error {
-	if etag != "" && etag != p.Etag() {
-		return fault.EtagMismatch.New("the product %q has changed since it was read", p.ID)
+// unchanged is ETAG_MISMATCH, unless the etag of a kind of thing is the given one or none is given.
+func unchanged(kind, id, etag, given string) error {
+	if given != "" && given != etag {
+		return fault.EtagMismatch.New("the %s %q has changed since it was read", kind, id)
 	}
 	return nil
+}
+
+// contentEtag is the etag of what has no version: the same texts and numbers, the same etag.
+func contentEtag(content ...any) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%#v", content))
+	return `"` + hex.EncodeToString(sum[:8]) + `"`
 }
 
 // check holds a product against the rules that its proto can't state.
@@ -345,21 +324,3 @@ var slug = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,62}$`)
 
 // imageURI keeps out schemes that a browser would run, and whitespace.
 var imageURI = regexp.MustCompile(`^((https?:/)?/\S*)?$`)
-
-// Postcodes of the United Kingdom without their space (BS 7666, as far as an outward code needs it).
-var (
-	wholePostcode = regexp.MustCompile(`^([A-Z]{1,2}[0-9][0-9A-Z]?)[0-9][A-Z]{2}$`)
-	outwardCode   = regexp.MustCompile(`^[A-Z]{1,2}[0-9][0-9A-Z]?$`)
-)
-
-// outward finds the outward code in a postcode, whole ("sw9 9xe") or outward ("SW9").
-func outward(postcode string) (string, error) {
-	plain := strings.ToUpper(strings.ReplaceAll(postcode, " ", ""))
-	if whole := wholePostcode.FindStringSubmatch(plain); whole != nil {
-		return whole[1], nil
-	}
-	if outwardCode.MatchString(plain) {
-		return plain, nil
-	}
-	return "", fault.Invalid("postcode", "must be a postcode of the United Kingdom or its outward code")
-}

@@ -2,6 +2,7 @@ package product
 
 import (
 	"context"
+	"slices"
 
 	"buf.build/go/protovalidate"
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
@@ -61,7 +62,7 @@ func (s *Server) BatchGetOffers(ctx context.Context, req *productpb.BatchGetOffe
 	if err != nil {
 		return nil, err
 	}
-	batch := &productpb.BatchGetOffersResponse{Store: shopProto(shop)}
+	batch := &productpb.BatchGetOffersResponse{Store: shop.proto()}
 	for _, o := range offers {
 		batch.Offers = append(batch.Offers, &productpb.Offer{
 			ProductId: o.ProductID, Name: o.Name, Size: o.Size, ImageUri: o.ImageURI,
@@ -83,15 +84,16 @@ func (s *Server) UpdateProduct(ctx context.Context, req *productpb.UpdateProduct
 	if err := serve.Validate(s.validator, &productpb.GetProductRequest{ProductId: given.GetProductId()}); err != nil {
 		return nil, err
 	}
-	paths, err := changedPaths(given, req.GetUpdateMask())
+	paths, err := productFields.changed(given, req.GetUpdateMask())
 	if err != nil {
 		return nil, err
 	}
 	return answer(s.service.Update(ctx, given.GetProductId(), given.GetEtag(), func(p *Product) error {
-		merged := toProto(*p)
-		if err := layOver(merged, given, paths); err != nil {
-			return err
+		if slices.Contains(paths, "cost") && given.GetCost() == nil {
+			return fault.Invalid("product.cost", "must be given: a cost can be changed, not removed")
 		}
+		merged := toProto(*p)
+		layOver(merged, given, paths)
 		// As a creation's: the violations are then named the same.
 		if err := serve.Validate(s.validator, &productpb.CreateProductRequest{Product: merged}); err != nil {
 			return err
@@ -109,32 +111,6 @@ func (s *Server) DeleteProduct(ctx context.Context, req *productpb.DeleteProduct
 		return nil, err
 	}
 	return &emptypb.Empty{}, nil
-}
-
-// ListCategories implements ProductServiceServer.
-func (s *Server) ListCategories(ctx context.Context, _ *productpb.ListCategoriesRequest) (*productpb.ListCategoriesResponse, error) {
-	tree, err := s.service.Categories(ctx)
-	if err != nil {
-		return nil, err
-	}
-	list := &productpb.ListCategoriesResponse{}
-	for _, c := range tree {
-		list.Categories = append(list.Categories, &productpb.Category{CategoryId: c.ID, Name: c.Name, ParentId: c.ParentID})
-	}
-	return list, nil
-}
-
-// ListStores implements ProductServiceServer.
-func (s *Server) ListStores(ctx context.Context, req *productpb.ListStoresRequest) (*productpb.ListStoresResponse, error) {
-	shops, err := s.service.Shops(ctx, req.GetPostcode())
-	if err != nil {
-		return nil, err
-	}
-	list := &productpb.ListStoresResponse{}
-	for _, shop := range shops {
-		list.Stores = append(list.Stores, shopProto(shop))
-	}
-	return list, nil
 }
 
 // UpdateAvailability implements ProductServiceServer.
@@ -282,17 +258,6 @@ func (p PlannedPrice) proto() *productpb.PlannedPrice {
 	answered := &productpb.PlannedPrice{StoreId: p.StoreID, Price: p.Price.Proto(), StartTime: timestamppb.New(p.Start)}
 	if !p.End.IsZero() {
 		answered.EndTime = timestamppb.New(p.End)
-	}
-	return answered
-}
-
-func shopProto(s Shop) *productpb.Store {
-	answered := &productpb.Store{
-		StoreId: s.ID, Name: s.Name, Currency: s.Currency, Postcodes: s.Postcodes,
-		DeliveryFee: money.Of(s.DeliveryFee, s.Currency).Proto(),
-	}
-	if s.FreeDeliveryFrom != nil {
-		answered.FreeDeliveryFrom = money.Of(*s.FreeDeliveryFrom, s.Currency).Proto()
 	}
 	return answered
 }

@@ -1561,323 +1561,6 @@ func (x *DeleteProductRequest) GetEtag() string {
 	return ""
 }
 
-type Category struct {
-	state      protoimpl.MessageState `protogen:"open.v1"`
-	CategoryId string                 `protobuf:"bytes,1,opt,name=category_id,json=categoryId,proto3" json:"category_id,omitempty"`
-	Name       string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	// Empty at the top.
-	ParentId      string `protobuf:"bytes,3,opt,name=parent_id,json=parentId,proto3" json:"parent_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Category) Reset() {
-	*x = Category{}
-	mi := &file_product_v1_product_proto_msgTypes[22]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Category) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Category) ProtoMessage() {}
-
-func (x *Category) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[22]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Category.ProtoReflect.Descriptor instead.
-func (*Category) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{22}
-}
-
-func (x *Category) GetCategoryId() string {
-	if x != nil {
-		return x.CategoryId
-	}
-	return ""
-}
-
-func (x *Category) GetName() string {
-	if x != nil {
-		return x.Name
-	}
-	return ""
-}
-
-func (x *Category) GetParentId() string {
-	if x != nil {
-		return x.ParentId
-	}
-	return ""
-}
-
-type ListCategoriesRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ListCategoriesRequest) Reset() {
-	*x = ListCategoriesRequest{}
-	mi := &file_product_v1_product_proto_msgTypes[23]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ListCategoriesRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ListCategoriesRequest) ProtoMessage() {}
-
-func (x *ListCategoriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[23]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ListCategoriesRequest.ProtoReflect.Descriptor instead.
-func (*ListCategoriesRequest) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{23}
-}
-
-// The whole tree, parents before children, in display order; at most 2,000.
-type ListCategoriesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Categories    []*Category            `protobuf:"bytes,1,rep,name=categories,proto3" json:"categories,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ListCategoriesResponse) Reset() {
-	*x = ListCategoriesResponse{}
-	mi := &file_product_v1_product_proto_msgTypes[24]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ListCategoriesResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ListCategoriesResponse) ProtoMessage() {}
-
-func (x *ListCategoriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[24]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ListCategoriesResponse.ProtoReflect.Descriptor instead.
-func (*ListCategoriesResponse) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{24}
-}
-
-func (x *ListCategoriesResponse) GetCategories() []*Category {
-	if x != nil {
-		return x.Categories
-	}
-	return nil
-}
-
-type Store struct {
-	state   protoimpl.MessageState `protogen:"open.v1"`
-	StoreId string                 `protobuf:"bytes,1,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
-	Name    string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	// ISO 4217 code of its prices.
-	Currency    string    `protobuf:"bytes,3,opt,name=currency,proto3" json:"currency,omitempty"`
-	DeliveryFee *v1.Money `protobuf:"bytes,4,opt,name=delivery_fee,json=deliveryFee,proto3" json:"delivery_fee,omitempty"`
-	// Orders whose lines reach this are delivered free; absent: none are.
-	FreeDeliveryFrom *v1.Money `protobuf:"bytes,5,opt,name=free_delivery_from,json=freeDeliveryFrom,proto3" json:"free_delivery_from,omitempty"`
-	// Outward codes that it delivers to.
-	Postcodes     []string `protobuf:"bytes,6,rep,name=postcodes,proto3" json:"postcodes,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Store) Reset() {
-	*x = Store{}
-	mi := &file_product_v1_product_proto_msgTypes[25]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Store) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Store) ProtoMessage() {}
-
-func (x *Store) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[25]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Store.ProtoReflect.Descriptor instead.
-func (*Store) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{25}
-}
-
-func (x *Store) GetStoreId() string {
-	if x != nil {
-		return x.StoreId
-	}
-	return ""
-}
-
-func (x *Store) GetName() string {
-	if x != nil {
-		return x.Name
-	}
-	return ""
-}
-
-func (x *Store) GetCurrency() string {
-	if x != nil {
-		return x.Currency
-	}
-	return ""
-}
-
-func (x *Store) GetDeliveryFee() *v1.Money {
-	if x != nil {
-		return x.DeliveryFee
-	}
-	return nil
-}
-
-func (x *Store) GetFreeDeliveryFrom() *v1.Money {
-	if x != nil {
-		return x.FreeDeliveryFrom
-	}
-	return nil
-}
-
-func (x *Store) GetPostcodes() []string {
-	if x != nil {
-		return x.Postcodes
-	}
-	return nil
-}
-
-type ListStoresRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Postcode      string                 `protobuf:"bytes,1,opt,name=postcode,proto3" json:"postcode,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ListStoresRequest) Reset() {
-	*x = ListStoresRequest{}
-	mi := &file_product_v1_product_proto_msgTypes[26]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ListStoresRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ListStoresRequest) ProtoMessage() {}
-
-func (x *ListStoresRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[26]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ListStoresRequest.ProtoReflect.Descriptor instead.
-func (*ListStoresRequest) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{26}
-}
-
-func (x *ListStoresRequest) GetPostcode() string {
-	if x != nil {
-		return x.Postcode
-	}
-	return ""
-}
-
-type ListStoresResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Stores        []*Store               `protobuf:"bytes,1,rep,name=stores,proto3" json:"stores,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ListStoresResponse) Reset() {
-	*x = ListStoresResponse{}
-	mi := &file_product_v1_product_proto_msgTypes[27]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ListStoresResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ListStoresResponse) ProtoMessage() {}
-
-func (x *ListStoresResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[27]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ListStoresResponse.ProtoReflect.Descriptor instead.
-func (*ListStoresResponse) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{27}
-}
-
-func (x *ListStoresResponse) GetStores() []*Store {
-	if x != nil {
-		return x.Stores
-	}
-	return nil
-}
-
 type UpdateAvailabilityRequest struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	StoreId string                 `protobuf:"bytes,1,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
@@ -1890,7 +1573,7 @@ type UpdateAvailabilityRequest struct {
 
 func (x *UpdateAvailabilityRequest) Reset() {
 	*x = UpdateAvailabilityRequest{}
-	mi := &file_product_v1_product_proto_msgTypes[28]
+	mi := &file_product_v1_product_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1902,7 +1585,7 @@ func (x *UpdateAvailabilityRequest) String() string {
 func (*UpdateAvailabilityRequest) ProtoMessage() {}
 
 func (x *UpdateAvailabilityRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[28]
+	mi := &file_product_v1_product_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1915,7 +1598,7 @@ func (x *UpdateAvailabilityRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateAvailabilityRequest.ProtoReflect.Descriptor instead.
 func (*UpdateAvailabilityRequest) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{28}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *UpdateAvailabilityRequest) GetStoreId() string {
@@ -1951,7 +1634,7 @@ type Availability struct {
 
 func (x *Availability) Reset() {
 	*x = Availability{}
-	mi := &file_product_v1_product_proto_msgTypes[29]
+	mi := &file_product_v1_product_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1963,7 +1646,7 @@ func (x *Availability) String() string {
 func (*Availability) ProtoMessage() {}
 
 func (x *Availability) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[29]
+	mi := &file_product_v1_product_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1976,7 +1659,7 @@ func (x *Availability) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Availability.ProtoReflect.Descriptor instead.
 func (*Availability) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{29}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Availability) GetProductId() string {
@@ -2010,7 +1693,7 @@ type UpdateAvailabilityResponse struct {
 
 func (x *UpdateAvailabilityResponse) Reset() {
 	*x = UpdateAvailabilityResponse{}
-	mi := &file_product_v1_product_proto_msgTypes[30]
+	mi := &file_product_v1_product_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2022,7 +1705,7 @@ func (x *UpdateAvailabilityResponse) String() string {
 func (*UpdateAvailabilityResponse) ProtoMessage() {}
 
 func (x *UpdateAvailabilityResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[30]
+	mi := &file_product_v1_product_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2035,7 +1718,7 @@ func (x *UpdateAvailabilityResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateAvailabilityResponse.ProtoReflect.Descriptor instead.
 func (*UpdateAvailabilityResponse) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{30}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *UpdateAvailabilityResponse) GetChanged() int32 {
@@ -2049,7 +1732,7 @@ var File_product_v1_product_proto protoreflect.FileDescriptor
 
 const file_product_v1_product_proto_rawDesc = "" +
 	"\n" +
-	"\x18product/v1/product.proto\x12\x11larder.product.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17product/v1/change.proto\x1a\x17product/v1/import.proto\x1a\x12type/v1/type.proto\"\x92\x01\n" +
+	"\x18product/v1/product.proto\x12\x11larder.product.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16product/v1/brand.proto\x1a\x19product/v1/category.proto\x1a\x17product/v1/change.proto\x1a\x17product/v1/import.proto\x1a\x16product/v1/store.proto\x1a\x12type/v1/type.proto\"\x92\x01\n" +
 	"\x10PlanPriceRequest\x12?\n" +
 	"\n" +
 	"product_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\tproductId\x12=\n" +
@@ -2186,28 +1869,7 @@ const file_product_v1_product_proto_rawDesc = "" +
 	"\x14DeleteProductRequest\x12?\n" +
 	"\n" +
 	"product_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\tproductId\x12\x1b\n" +
-	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18dR\x04etag\"\\\n" +
-	"\bCategory\x12\x1f\n" +
-	"\vcategory_id\x18\x01 \x01(\tR\n" +
-	"categoryId\x12\x12\n" +
-	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1b\n" +
-	"\tparent_id\x18\x03 \x01(\tR\bparentId\"\x17\n" +
-	"\x15ListCategoriesRequest\"U\n" +
-	"\x16ListCategoriesResponse\x12;\n" +
-	"\n" +
-	"categories\x18\x01 \x03(\v2\x1b.larder.product.v1.CategoryR\n" +
-	"categories\"\xef\x01\n" +
-	"\x05Store\x12\x19\n" +
-	"\bstore_id\x18\x01 \x01(\tR\astoreId\x12\x12\n" +
-	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1a\n" +
-	"\bcurrency\x18\x03 \x01(\tR\bcurrency\x128\n" +
-	"\fdelivery_fee\x18\x04 \x01(\v2\x15.larder.type.v1.MoneyR\vdeliveryFee\x12C\n" +
-	"\x12free_delivery_from\x18\x05 \x01(\v2\x15.larder.type.v1.MoneyR\x10freeDeliveryFrom\x12\x1c\n" +
-	"\tpostcodes\x18\x06 \x03(\tR\tpostcodes\"8\n" +
-	"\x11ListStoresRequest\x12#\n" +
-	"\bpostcode\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18\fR\bpostcode\"F\n" +
-	"\x12ListStoresResponse\x120\n" +
-	"\x06stores\x18\x01 \x03(\v2\x18.larder.product.v1.StoreR\x06stores\"\xbd\x01\n" +
+	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18dR\x04etag\"\xbd\x01\n" +
 	"\x19UpdateAvailabilityRequest\x12;\n" +
 	"\bstore_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\astoreId\x12\x1d\n" +
 	"\x05epoch\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x05epoch\x12D\n" +
@@ -2218,7 +1880,7 @@ const file_product_v1_product_proto_rawDesc = "" +
 	"\tavailable\x18\x02 \x01(\bR\tavailable\x12\x1a\n" +
 	"\bsequence\x18\x03 \x01(\x03R\bsequence\"6\n" +
 	"\x1aUpdateAvailabilityResponse\x12\x18\n" +
-	"\achanged\x18\x01 \x01(\x05R\achanged2\x8e\x12\n" +
+	"\achanged\x18\x01 \x01(\x05R\achanged2\xd9\x1e\n" +
 	"\x0eProductService\x12x\n" +
 	"\n" +
 	"GetProduct\x12$.larder.product.v1.GetProductRequest\x1a\x1a.larder.product.v1.Product\"(\xaa\xd4\x18\x03\n" +
@@ -2238,13 +1900,43 @@ const file_product_v1_product_proto_rawDesc = "" +
 	"ImportPart\x12$.larder.product.v1.ImportPartRequest\x1a\x19.larder.product.v1.Import\"\a\xaa\xd4\x18\x03\n" +
 	"\x01\x03\x12s\n" +
 	"\tGetImport\x12#.larder.product.v1.GetImportRequest\x1a\x19.larder.product.v1.Import\"&\xaa\xd4\x18\x03\n" +
-	"\x01\x03\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/imports/{import_id}\x12\x84\x01\n" +
+	"\x01\x03\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/imports/{import_id}\x12t\n" +
+	"\n" +
+	"ListBrands\x12$.larder.product.v1.ListBrandsRequest\x1a%.larder.product.v1.ListBrandsResponse\"\x19\xaa\xd4\x18\x03\n" +
+	"\x01\x01\x82\xd3\xe4\x93\x02\f\x12\n" +
+	"/v1/brands\x12n\n" +
+	"\bGetBrand\x12\".larder.product.v1.GetBrandRequest\x1a\x18.larder.product.v1.Brand\"$\xaa\xd4\x18\x03\n" +
+	"\x01\x01\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/brands/{brand_id}\x12p\n" +
+	"\vCreateBrand\x12%.larder.product.v1.CreateBrandRequest\x1a\x18.larder.product.v1.Brand\" \xaa\xd4\x18\x03\n" +
+	"\x01\x03\x82\xd3\xe4\x93\x02\x13:\x05brand\"\n" +
+	"/v1/brands\x12\x81\x01\n" +
+	"\vUpdateBrand\x12%.larder.product.v1.UpdateBrandRequest\x1a\x18.larder.product.v1.Brand\"1\xaa\xd4\x18\x03\n" +
+	"\x01\x03\x82\xd3\xe4\x93\x02$:\x05brand2\x1b/v1/brands/{brand.brand_id}\x12r\n" +
+	"\vDeleteBrand\x12%.larder.product.v1.DeleteBrandRequest\x1a\x16.google.protobuf.Empty\"$\xaa\xd4\x18\x03\n" +
+	"\x01\x03\x82\xd3\xe4\x93\x02\x17*\x15/v1/brands/{brand_id}\x12\x84\x01\n" +
 	"\x0eListCategories\x12(.larder.product.v1.ListCategoriesRequest\x1a).larder.product.v1.ListCategoriesResponse\"\x1d\xaa\xd4\x18\x03\n" +
-	"\x01\x01\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/categories\x12t\n" +
+	"\x01\x01\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/categories\x12~\n" +
+	"\vGetCategory\x12%.larder.product.v1.GetCategoryRequest\x1a\x1b.larder.product.v1.Category\"+\xaa\xd4\x18\x03\n" +
+	"\x01\x01\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/categories/{category_id}\x12\x80\x01\n" +
+	"\x0eCreateCategory\x12(.larder.product.v1.CreateCategoryRequest\x1a\x1b.larder.product.v1.Category\"'\xaa\xd4\x18\x03\n" +
+	"\x01\x03\x82\xd3\xe4\x93\x02\x1a:\bcategory\"\x0e/v1/categories\x12\x97\x01\n" +
+	"\x0eUpdateCategory\x12(.larder.product.v1.UpdateCategoryRequest\x1a\x1b.larder.product.v1.Category\">\xaa\xd4\x18\x03\n" +
+	"\x01\x03\x82\xd3\xe4\x93\x021:\bcategory2%/v1/categories/{category.category_id}\x12\x7f\n" +
+	"\x0eDeleteCategory\x12(.larder.product.v1.DeleteCategoryRequest\x1a\x16.google.protobuf.Empty\"+\xaa\xd4\x18\x03\n" +
+	"\x01\x03\x82\xd3\xe4\x93\x02\x1e*\x1c/v1/categories/{category_id}\x12t\n" +
 	"\n" +
 	"ListStores\x12$.larder.product.v1.ListStoresRequest\x1a%.larder.product.v1.ListStoresResponse\"\x19\xaa\xd4\x18\x03\n" +
 	"\x01\x01\x82\xd3\xe4\x93\x02\f\x12\n" +
-	"/v1/stores\x12\x8b\x01\n" +
+	"/v1/stores\x12n\n" +
+	"\bGetStore\x12\".larder.product.v1.GetStoreRequest\x1a\x18.larder.product.v1.Store\"$\xaa\xd4\x18\x03\n" +
+	"\x01\x01\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/stores/{store_id}\x12q\n" +
+	"\vCreateStore\x12%.larder.product.v1.CreateStoreRequest\x1a\x18.larder.product.v1.Store\"!\xaa\xd4\x18\x04\n" +
+	"\x02\x03\x04\x82\xd3\xe4\x93\x02\x13:\x05store\"\n" +
+	"/v1/stores\x12\x82\x01\n" +
+	"\vUpdateStore\x12%.larder.product.v1.UpdateStoreRequest\x1a\x18.larder.product.v1.Store\"2\xaa\xd4\x18\x04\n" +
+	"\x02\x03\x04\x82\xd3\xe4\x93\x02$:\x05store2\x1b/v1/stores/{store.store_id}\x12s\n" +
+	"\vDeleteStore\x12%.larder.product.v1.DeleteStoreRequest\x1a\x16.google.protobuf.Empty\"%\xaa\xd4\x18\x04\n" +
+	"\x02\x03\x04\x82\xd3\xe4\x93\x02\x17*\x15/v1/stores/{store_id}\x12\x8b\x01\n" +
 	"\x12UpdateAvailability\x12,.larder.product.v1.UpdateAvailabilityRequest\x1a-.larder.product.v1.UpdateAvailabilityResponse\"\x18\xaa\xd4\x18\x14\x12\x12updateavailability\x12\x89\x01\n" +
 	"\tPlanPrice\x12#.larder.product.v1.PlanPriceRequest\x1a\x1f.larder.product.v1.PlannedPrice\"6\xaa\xd4\x18\x03\n" +
 	"\x01\x03\x82\xd3\xe4\x93\x02):\x05price\" /v1/products/{product_id}/prices\x12\x8a\x01\n" +
@@ -2273,7 +1965,7 @@ func file_product_v1_product_proto_rawDescGZIP() []byte {
 }
 
 var file_product_v1_product_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_product_v1_product_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
+var file_product_v1_product_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_product_v1_product_proto_goTypes = []any{
 	(IndexFinding_Kind)(0),             // 0: larder.product.v1.IndexFinding.Kind
 	(Product_Status)(0),                // 1: larder.product.v1.Product.Status
@@ -2299,94 +1991,131 @@ var file_product_v1_product_proto_goTypes = []any{
 	(*CreateProductRequest)(nil),       // 21: larder.product.v1.CreateProductRequest
 	(*UpdateProductRequest)(nil),       // 22: larder.product.v1.UpdateProductRequest
 	(*DeleteProductRequest)(nil),       // 23: larder.product.v1.DeleteProductRequest
-	(*Category)(nil),                   // 24: larder.product.v1.Category
-	(*ListCategoriesRequest)(nil),      // 25: larder.product.v1.ListCategoriesRequest
-	(*ListCategoriesResponse)(nil),     // 26: larder.product.v1.ListCategoriesResponse
-	(*Store)(nil),                      // 27: larder.product.v1.Store
-	(*ListStoresRequest)(nil),          // 28: larder.product.v1.ListStoresRequest
-	(*ListStoresResponse)(nil),         // 29: larder.product.v1.ListStoresResponse
-	(*UpdateAvailabilityRequest)(nil),  // 30: larder.product.v1.UpdateAvailabilityRequest
-	(*Availability)(nil),               // 31: larder.product.v1.Availability
-	(*UpdateAvailabilityResponse)(nil), // 32: larder.product.v1.UpdateAvailabilityResponse
-	(*v1.Money)(nil),                   // 33: larder.type.v1.Money
-	(*timestamppb.Timestamp)(nil),      // 34: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil),      // 35: google.protobuf.FieldMask
-	(*ImportProductsRequest)(nil),      // 36: larder.product.v1.ImportProductsRequest
-	(*ImportPartRequest)(nil),          // 37: larder.product.v1.ImportPartRequest
-	(*GetImportRequest)(nil),           // 38: larder.product.v1.GetImportRequest
-	(*ListChangesRequest)(nil),         // 39: larder.product.v1.ListChangesRequest
-	(*emptypb.Empty)(nil),              // 40: google.protobuf.Empty
-	(*Import)(nil),                     // 41: larder.product.v1.Import
-	(*ListChangesResponse)(nil),        // 42: larder.product.v1.ListChangesResponse
+	(*UpdateAvailabilityRequest)(nil),  // 24: larder.product.v1.UpdateAvailabilityRequest
+	(*Availability)(nil),               // 25: larder.product.v1.Availability
+	(*UpdateAvailabilityResponse)(nil), // 26: larder.product.v1.UpdateAvailabilityResponse
+	(*v1.Money)(nil),                   // 27: larder.type.v1.Money
+	(*timestamppb.Timestamp)(nil),      // 28: google.protobuf.Timestamp
+	(*Store)(nil),                      // 29: larder.product.v1.Store
+	(*fieldmaskpb.FieldMask)(nil),      // 30: google.protobuf.FieldMask
+	(*ImportProductsRequest)(nil),      // 31: larder.product.v1.ImportProductsRequest
+	(*ImportPartRequest)(nil),          // 32: larder.product.v1.ImportPartRequest
+	(*GetImportRequest)(nil),           // 33: larder.product.v1.GetImportRequest
+	(*ListBrandsRequest)(nil),          // 34: larder.product.v1.ListBrandsRequest
+	(*GetBrandRequest)(nil),            // 35: larder.product.v1.GetBrandRequest
+	(*CreateBrandRequest)(nil),         // 36: larder.product.v1.CreateBrandRequest
+	(*UpdateBrandRequest)(nil),         // 37: larder.product.v1.UpdateBrandRequest
+	(*DeleteBrandRequest)(nil),         // 38: larder.product.v1.DeleteBrandRequest
+	(*ListCategoriesRequest)(nil),      // 39: larder.product.v1.ListCategoriesRequest
+	(*GetCategoryRequest)(nil),         // 40: larder.product.v1.GetCategoryRequest
+	(*CreateCategoryRequest)(nil),      // 41: larder.product.v1.CreateCategoryRequest
+	(*UpdateCategoryRequest)(nil),      // 42: larder.product.v1.UpdateCategoryRequest
+	(*DeleteCategoryRequest)(nil),      // 43: larder.product.v1.DeleteCategoryRequest
+	(*ListStoresRequest)(nil),          // 44: larder.product.v1.ListStoresRequest
+	(*GetStoreRequest)(nil),            // 45: larder.product.v1.GetStoreRequest
+	(*CreateStoreRequest)(nil),         // 46: larder.product.v1.CreateStoreRequest
+	(*UpdateStoreRequest)(nil),         // 47: larder.product.v1.UpdateStoreRequest
+	(*DeleteStoreRequest)(nil),         // 48: larder.product.v1.DeleteStoreRequest
+	(*ListChangesRequest)(nil),         // 49: larder.product.v1.ListChangesRequest
+	(*emptypb.Empty)(nil),              // 50: google.protobuf.Empty
+	(*Import)(nil),                     // 51: larder.product.v1.Import
+	(*ListBrandsResponse)(nil),         // 52: larder.product.v1.ListBrandsResponse
+	(*Brand)(nil),                      // 53: larder.product.v1.Brand
+	(*ListCategoriesResponse)(nil),     // 54: larder.product.v1.ListCategoriesResponse
+	(*Category)(nil),                   // 55: larder.product.v1.Category
+	(*ListStoresResponse)(nil),         // 56: larder.product.v1.ListStoresResponse
+	(*ListChangesResponse)(nil),        // 57: larder.product.v1.ListChangesResponse
 }
 var file_product_v1_product_proto_depIdxs = []int32{
 	3,  // 0: larder.product.v1.PlanPriceRequest.price:type_name -> larder.product.v1.PlannedPrice
-	33, // 1: larder.product.v1.PlannedPrice.price:type_name -> larder.type.v1.Money
-	34, // 2: larder.product.v1.PlannedPrice.start_time:type_name -> google.protobuf.Timestamp
-	34, // 3: larder.product.v1.PlannedPrice.end_time:type_name -> google.protobuf.Timestamp
+	27, // 1: larder.product.v1.PlannedPrice.price:type_name -> larder.type.v1.Money
+	28, // 2: larder.product.v1.PlannedPrice.start_time:type_name -> google.protobuf.Timestamp
+	28, // 3: larder.product.v1.PlannedPrice.end_time:type_name -> google.protobuf.Timestamp
 	3,  // 4: larder.product.v1.ListPricesResponse.prices:type_name -> larder.product.v1.PlannedPrice
 	9,  // 5: larder.product.v1.UpdatePopularityRequest.products:type_name -> larder.product.v1.Popularity
 	13, // 6: larder.product.v1.AuditIndexResponse.findings:type_name -> larder.product.v1.IndexFinding
 	0,  // 7: larder.product.v1.IndexFinding.kind:type_name -> larder.product.v1.IndexFinding.Kind
 	1,  // 8: larder.product.v1.Product.status:type_name -> larder.product.v1.Product.Status
-	33, // 9: larder.product.v1.Product.price:type_name -> larder.type.v1.Money
-	33, // 10: larder.product.v1.Product.cost:type_name -> larder.type.v1.Money
-	34, // 11: larder.product.v1.Product.create_time:type_name -> google.protobuf.Timestamp
-	34, // 12: larder.product.v1.Product.update_time:type_name -> google.protobuf.Timestamp
+	27, // 9: larder.product.v1.Product.price:type_name -> larder.type.v1.Money
+	27, // 10: larder.product.v1.Product.cost:type_name -> larder.type.v1.Money
+	28, // 11: larder.product.v1.Product.create_time:type_name -> google.protobuf.Timestamp
+	28, // 12: larder.product.v1.Product.update_time:type_name -> google.protobuf.Timestamp
 	1,  // 13: larder.product.v1.ListProductsRequest.status:type_name -> larder.product.v1.Product.Status
 	14, // 14: larder.product.v1.ListProductsResponse.products:type_name -> larder.product.v1.Product
-	27, // 15: larder.product.v1.BatchGetOffersResponse.store:type_name -> larder.product.v1.Store
+	29, // 15: larder.product.v1.BatchGetOffersResponse.store:type_name -> larder.product.v1.Store
 	20, // 16: larder.product.v1.BatchGetOffersResponse.offers:type_name -> larder.product.v1.Offer
-	33, // 17: larder.product.v1.Offer.price:type_name -> larder.type.v1.Money
+	27, // 17: larder.product.v1.Offer.price:type_name -> larder.type.v1.Money
 	14, // 18: larder.product.v1.CreateProductRequest.product:type_name -> larder.product.v1.Product
 	14, // 19: larder.product.v1.UpdateProductRequest.product:type_name -> larder.product.v1.Product
-	35, // 20: larder.product.v1.UpdateProductRequest.update_mask:type_name -> google.protobuf.FieldMask
-	24, // 21: larder.product.v1.ListCategoriesResponse.categories:type_name -> larder.product.v1.Category
-	33, // 22: larder.product.v1.Store.delivery_fee:type_name -> larder.type.v1.Money
-	33, // 23: larder.product.v1.Store.free_delivery_from:type_name -> larder.type.v1.Money
-	27, // 24: larder.product.v1.ListStoresResponse.stores:type_name -> larder.product.v1.Store
-	31, // 25: larder.product.v1.UpdateAvailabilityRequest.changes:type_name -> larder.product.v1.Availability
-	15, // 26: larder.product.v1.ProductService.GetProduct:input_type -> larder.product.v1.GetProductRequest
-	16, // 27: larder.product.v1.ProductService.ListProducts:input_type -> larder.product.v1.ListProductsRequest
-	18, // 28: larder.product.v1.ProductService.BatchGetOffers:input_type -> larder.product.v1.BatchGetOffersRequest
-	21, // 29: larder.product.v1.ProductService.CreateProduct:input_type -> larder.product.v1.CreateProductRequest
-	22, // 30: larder.product.v1.ProductService.UpdateProduct:input_type -> larder.product.v1.UpdateProductRequest
-	23, // 31: larder.product.v1.ProductService.DeleteProduct:input_type -> larder.product.v1.DeleteProductRequest
-	36, // 32: larder.product.v1.ProductService.ImportProducts:input_type -> larder.product.v1.ImportProductsRequest
-	37, // 33: larder.product.v1.ProductService.ImportPart:input_type -> larder.product.v1.ImportPartRequest
-	38, // 34: larder.product.v1.ProductService.GetImport:input_type -> larder.product.v1.GetImportRequest
-	25, // 35: larder.product.v1.ProductService.ListCategories:input_type -> larder.product.v1.ListCategoriesRequest
-	28, // 36: larder.product.v1.ProductService.ListStores:input_type -> larder.product.v1.ListStoresRequest
-	30, // 37: larder.product.v1.ProductService.UpdateAvailability:input_type -> larder.product.v1.UpdateAvailabilityRequest
-	2,  // 38: larder.product.v1.ProductService.PlanPrice:input_type -> larder.product.v1.PlanPriceRequest
-	4,  // 39: larder.product.v1.ProductService.ListPrices:input_type -> larder.product.v1.ListPricesRequest
-	6,  // 40: larder.product.v1.ProductService.ActivatePrices:input_type -> larder.product.v1.ActivatePricesRequest
-	8,  // 41: larder.product.v1.ProductService.UpdatePopularity:input_type -> larder.product.v1.UpdatePopularityRequest
-	11, // 42: larder.product.v1.ProductService.AuditIndex:input_type -> larder.product.v1.AuditIndexRequest
-	39, // 43: larder.product.v1.ProductService.ListChanges:input_type -> larder.product.v1.ListChangesRequest
-	14, // 44: larder.product.v1.ProductService.GetProduct:output_type -> larder.product.v1.Product
-	17, // 45: larder.product.v1.ProductService.ListProducts:output_type -> larder.product.v1.ListProductsResponse
-	19, // 46: larder.product.v1.ProductService.BatchGetOffers:output_type -> larder.product.v1.BatchGetOffersResponse
-	14, // 47: larder.product.v1.ProductService.CreateProduct:output_type -> larder.product.v1.Product
-	14, // 48: larder.product.v1.ProductService.UpdateProduct:output_type -> larder.product.v1.Product
-	40, // 49: larder.product.v1.ProductService.DeleteProduct:output_type -> google.protobuf.Empty
-	41, // 50: larder.product.v1.ProductService.ImportProducts:output_type -> larder.product.v1.Import
-	41, // 51: larder.product.v1.ProductService.ImportPart:output_type -> larder.product.v1.Import
-	41, // 52: larder.product.v1.ProductService.GetImport:output_type -> larder.product.v1.Import
-	26, // 53: larder.product.v1.ProductService.ListCategories:output_type -> larder.product.v1.ListCategoriesResponse
-	29, // 54: larder.product.v1.ProductService.ListStores:output_type -> larder.product.v1.ListStoresResponse
-	32, // 55: larder.product.v1.ProductService.UpdateAvailability:output_type -> larder.product.v1.UpdateAvailabilityResponse
-	3,  // 56: larder.product.v1.ProductService.PlanPrice:output_type -> larder.product.v1.PlannedPrice
-	5,  // 57: larder.product.v1.ProductService.ListPrices:output_type -> larder.product.v1.ListPricesResponse
-	7,  // 58: larder.product.v1.ProductService.ActivatePrices:output_type -> larder.product.v1.ActivatePricesResponse
-	10, // 59: larder.product.v1.ProductService.UpdatePopularity:output_type -> larder.product.v1.UpdatePopularityResponse
-	12, // 60: larder.product.v1.ProductService.AuditIndex:output_type -> larder.product.v1.AuditIndexResponse
-	42, // 61: larder.product.v1.ProductService.ListChanges:output_type -> larder.product.v1.ListChangesResponse
-	44, // [44:62] is the sub-list for method output_type
-	26, // [26:44] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	30, // 20: larder.product.v1.UpdateProductRequest.update_mask:type_name -> google.protobuf.FieldMask
+	25, // 21: larder.product.v1.UpdateAvailabilityRequest.changes:type_name -> larder.product.v1.Availability
+	15, // 22: larder.product.v1.ProductService.GetProduct:input_type -> larder.product.v1.GetProductRequest
+	16, // 23: larder.product.v1.ProductService.ListProducts:input_type -> larder.product.v1.ListProductsRequest
+	18, // 24: larder.product.v1.ProductService.BatchGetOffers:input_type -> larder.product.v1.BatchGetOffersRequest
+	21, // 25: larder.product.v1.ProductService.CreateProduct:input_type -> larder.product.v1.CreateProductRequest
+	22, // 26: larder.product.v1.ProductService.UpdateProduct:input_type -> larder.product.v1.UpdateProductRequest
+	23, // 27: larder.product.v1.ProductService.DeleteProduct:input_type -> larder.product.v1.DeleteProductRequest
+	31, // 28: larder.product.v1.ProductService.ImportProducts:input_type -> larder.product.v1.ImportProductsRequest
+	32, // 29: larder.product.v1.ProductService.ImportPart:input_type -> larder.product.v1.ImportPartRequest
+	33, // 30: larder.product.v1.ProductService.GetImport:input_type -> larder.product.v1.GetImportRequest
+	34, // 31: larder.product.v1.ProductService.ListBrands:input_type -> larder.product.v1.ListBrandsRequest
+	35, // 32: larder.product.v1.ProductService.GetBrand:input_type -> larder.product.v1.GetBrandRequest
+	36, // 33: larder.product.v1.ProductService.CreateBrand:input_type -> larder.product.v1.CreateBrandRequest
+	37, // 34: larder.product.v1.ProductService.UpdateBrand:input_type -> larder.product.v1.UpdateBrandRequest
+	38, // 35: larder.product.v1.ProductService.DeleteBrand:input_type -> larder.product.v1.DeleteBrandRequest
+	39, // 36: larder.product.v1.ProductService.ListCategories:input_type -> larder.product.v1.ListCategoriesRequest
+	40, // 37: larder.product.v1.ProductService.GetCategory:input_type -> larder.product.v1.GetCategoryRequest
+	41, // 38: larder.product.v1.ProductService.CreateCategory:input_type -> larder.product.v1.CreateCategoryRequest
+	42, // 39: larder.product.v1.ProductService.UpdateCategory:input_type -> larder.product.v1.UpdateCategoryRequest
+	43, // 40: larder.product.v1.ProductService.DeleteCategory:input_type -> larder.product.v1.DeleteCategoryRequest
+	44, // 41: larder.product.v1.ProductService.ListStores:input_type -> larder.product.v1.ListStoresRequest
+	45, // 42: larder.product.v1.ProductService.GetStore:input_type -> larder.product.v1.GetStoreRequest
+	46, // 43: larder.product.v1.ProductService.CreateStore:input_type -> larder.product.v1.CreateStoreRequest
+	47, // 44: larder.product.v1.ProductService.UpdateStore:input_type -> larder.product.v1.UpdateStoreRequest
+	48, // 45: larder.product.v1.ProductService.DeleteStore:input_type -> larder.product.v1.DeleteStoreRequest
+	24, // 46: larder.product.v1.ProductService.UpdateAvailability:input_type -> larder.product.v1.UpdateAvailabilityRequest
+	2,  // 47: larder.product.v1.ProductService.PlanPrice:input_type -> larder.product.v1.PlanPriceRequest
+	4,  // 48: larder.product.v1.ProductService.ListPrices:input_type -> larder.product.v1.ListPricesRequest
+	6,  // 49: larder.product.v1.ProductService.ActivatePrices:input_type -> larder.product.v1.ActivatePricesRequest
+	8,  // 50: larder.product.v1.ProductService.UpdatePopularity:input_type -> larder.product.v1.UpdatePopularityRequest
+	11, // 51: larder.product.v1.ProductService.AuditIndex:input_type -> larder.product.v1.AuditIndexRequest
+	49, // 52: larder.product.v1.ProductService.ListChanges:input_type -> larder.product.v1.ListChangesRequest
+	14, // 53: larder.product.v1.ProductService.GetProduct:output_type -> larder.product.v1.Product
+	17, // 54: larder.product.v1.ProductService.ListProducts:output_type -> larder.product.v1.ListProductsResponse
+	19, // 55: larder.product.v1.ProductService.BatchGetOffers:output_type -> larder.product.v1.BatchGetOffersResponse
+	14, // 56: larder.product.v1.ProductService.CreateProduct:output_type -> larder.product.v1.Product
+	14, // 57: larder.product.v1.ProductService.UpdateProduct:output_type -> larder.product.v1.Product
+	50, // 58: larder.product.v1.ProductService.DeleteProduct:output_type -> google.protobuf.Empty
+	51, // 59: larder.product.v1.ProductService.ImportProducts:output_type -> larder.product.v1.Import
+	51, // 60: larder.product.v1.ProductService.ImportPart:output_type -> larder.product.v1.Import
+	51, // 61: larder.product.v1.ProductService.GetImport:output_type -> larder.product.v1.Import
+	52, // 62: larder.product.v1.ProductService.ListBrands:output_type -> larder.product.v1.ListBrandsResponse
+	53, // 63: larder.product.v1.ProductService.GetBrand:output_type -> larder.product.v1.Brand
+	53, // 64: larder.product.v1.ProductService.CreateBrand:output_type -> larder.product.v1.Brand
+	53, // 65: larder.product.v1.ProductService.UpdateBrand:output_type -> larder.product.v1.Brand
+	50, // 66: larder.product.v1.ProductService.DeleteBrand:output_type -> google.protobuf.Empty
+	54, // 67: larder.product.v1.ProductService.ListCategories:output_type -> larder.product.v1.ListCategoriesResponse
+	55, // 68: larder.product.v1.ProductService.GetCategory:output_type -> larder.product.v1.Category
+	55, // 69: larder.product.v1.ProductService.CreateCategory:output_type -> larder.product.v1.Category
+	55, // 70: larder.product.v1.ProductService.UpdateCategory:output_type -> larder.product.v1.Category
+	50, // 71: larder.product.v1.ProductService.DeleteCategory:output_type -> google.protobuf.Empty
+	56, // 72: larder.product.v1.ProductService.ListStores:output_type -> larder.product.v1.ListStoresResponse
+	29, // 73: larder.product.v1.ProductService.GetStore:output_type -> larder.product.v1.Store
+	29, // 74: larder.product.v1.ProductService.CreateStore:output_type -> larder.product.v1.Store
+	29, // 75: larder.product.v1.ProductService.UpdateStore:output_type -> larder.product.v1.Store
+	50, // 76: larder.product.v1.ProductService.DeleteStore:output_type -> google.protobuf.Empty
+	26, // 77: larder.product.v1.ProductService.UpdateAvailability:output_type -> larder.product.v1.UpdateAvailabilityResponse
+	3,  // 78: larder.product.v1.ProductService.PlanPrice:output_type -> larder.product.v1.PlannedPrice
+	5,  // 79: larder.product.v1.ProductService.ListPrices:output_type -> larder.product.v1.ListPricesResponse
+	7,  // 80: larder.product.v1.ProductService.ActivatePrices:output_type -> larder.product.v1.ActivatePricesResponse
+	10, // 81: larder.product.v1.ProductService.UpdatePopularity:output_type -> larder.product.v1.UpdatePopularityResponse
+	12, // 82: larder.product.v1.ProductService.AuditIndex:output_type -> larder.product.v1.AuditIndexResponse
+	57, // 83: larder.product.v1.ProductService.ListChanges:output_type -> larder.product.v1.ListChangesResponse
+	53, // [53:84] is the sub-list for method output_type
+	22, // [22:53] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_product_v1_product_proto_init() }
@@ -2394,15 +2123,18 @@ func file_product_v1_product_proto_init() {
 	if File_product_v1_product_proto != nil {
 		return
 	}
+	file_product_v1_brand_proto_init()
+	file_product_v1_category_proto_init()
 	file_product_v1_change_proto_init()
 	file_product_v1_import_proto_init()
+	file_product_v1_store_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_product_v1_product_proto_rawDesc), len(file_product_v1_product_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   31,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

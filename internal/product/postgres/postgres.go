@@ -11,7 +11,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"larder.dev/internal/fault"
 	"larder.dev/internal/money"
 	"larder.dev/internal/pgdb"
 	"larder.dev/internal/product"
@@ -24,12 +23,6 @@ var (
 	listProducts string
 	//go:embed sql/offers.sql
 	offersOf string
-	//go:embed sql/store.sql
-	storeByID string
-	//go:embed sql/stores.sql
-	listStores string
-	//go:embed sql/categories.sql
-	listCategories string
 )
 
 // Store implements product.Catalogue.
@@ -81,7 +74,7 @@ func (s *Store) List(ctx context.Context, f product.Filter, after string, limit 
 	var known bool
 	err = s.pool.QueryRow(ctx, `select exists (select from products.categories where category_id = $1)`, f.CategoryID).Scan(&known)
 	if err == nil && !known {
-		return nil, fault.CategoryNotFound.New("there is no category %q", f.CategoryID)
+		return nil, categoryNotFound(f.CategoryID)
 	}
 	return nil, wrap(err, "find a category")
 }
@@ -118,26 +111,6 @@ func scanOffer(row pgx.Row) (product.Offer, error) {
 	return o, err
 }
 
-// Categories implements product.Catalogue.
-func (s *Store) Categories(ctx context.Context) ([]product.Category, error) {
-	tree, err := collect(ctx, s.pool, func(row pgx.Row) (c product.Category, err error) {
-		return c, row.Scan(&c.ID, &c.Name, &c.ParentID)
-	}, listCategories)
-	return tree, wrap(err, "list categories")
-}
-
-// Shops implements product.Catalogue.
-func (s *Store) Shops(ctx context.Context, outward string) ([]product.Shop, error) {
-	shops, err := collect(ctx, s.pool, scanShop, listStores, outward)
-	return shops, wrap(err, "list stores")
-}
-
-func scanShop(row pgx.Row) (product.Shop, error) {
-	var s product.Shop
-	err := row.Scan(&s.ID, &s.Name, &s.Currency, &s.DeliveryFee, &s.FreeDeliveryFrom, &s.Postcodes)
-	return s, err
-}
-
 func collect[T any](ctx context.Context, q querier, scan func(pgx.Row) (T, error), sql string, args ...any) ([]T, error) {
 	rows, err := q.Query(ctx, sql, args...)
 	if err != nil {
@@ -149,8 +122,6 @@ func collect[T any](ctx context.Context, q querier, scan func(pgx.Row) (T, error
 func each[T any](scan func(pgx.Row) (T, error)) pgx.RowToFunc[T] {
 	return func(row pgx.CollectableRow) (T, error) { return scan(row) }
 }
-
-func storeNotFound(id string) error { return fault.StoreNotFound.New("there is no store %q", id) }
 
 // wrap says what was being done; a server that is away becomes UNAVAILABLE.
 func wrap(err error, doing string) error {

@@ -42,6 +42,8 @@ func (s *Store) Plan(ctx context.Context, id string, p product.PlannedPrice, lat
 		switch {
 		case pgdb.Violates(err, "prices_product_id_store_id_valid_from_key"): // by somebody who doesn't lock the product
 			return notPlannable(p)
+		case pgdb.Violates(err, "prices_store_id_fkey"): // it was removed since we looked
+			return storeNotFound(p.StoreID)
 		case err != nil:
 			return wrap(err, "plan a price")
 		case added.RowsAffected() == 0:

@@ -118,6 +118,9 @@ func (s *Store) SetAvailability(ctx context.Context, storeID string, epoch int64
 		}
 		result, err := tx.Exec(ctx, setAvailability, storeID, epoch, ids, available, sequences)
 		news = int(result.RowsAffected())
+		if pgdb.Violates(err, "availability_store_id_fkey") { // it was removed since we looked
+			return storeNotFound(storeID)
+		}
 		return wrap(err, "set availability")
 	})
 	return news, err
@@ -167,6 +170,8 @@ func refused(err error, p product.Product) error {
 		return fault.CategoryNotFound.New("there is no category %q", p.CategoryID).WithViolation("product.category_id", "no such category")
 	case pgdb.Violates(err, "products_brand_id_fkey"):
 		return fault.BrandNotFound.New("there is no brand %q", p.BrandID).WithViolation("product.brand_id", "no such brand")
+	case pgdb.Violates(err, "store_products_store_id_fkey"): // it was removed since we looked
+		return fault.StoreNotFound.New("a store is gone").WithViolation("product.store_ids", "no such store")
 	default:
 		return wrap(err, "write a product")
 	}

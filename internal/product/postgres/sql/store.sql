@@ -1,4 +1,5 @@
 select s.store_id, s.name, s.currency, s.delivery_fee, s.free_delivery_from,
-    array(select c.outward from products.store_postcodes c where c.store_id = s.store_id order by 1)
+    array(select c.outward from products.store_postcodes c where c.store_id = s.store_id order by 1),
+    s.address_line1, s.city, s.postcode
 from products.stores s
 where s.store_id = $1

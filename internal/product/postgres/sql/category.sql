@@ -1,0 +1,1 @@
+select category_id, name, coalesce(parent_id, ''), position from products.categories where category_id = $1
