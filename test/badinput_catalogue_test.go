@@ -113,6 +113,9 @@ func (w *world) productRows() []row {
 		list("a token of a category's list", "page_token="+w.page["fruit"], "400 INVALID_PAGE_TOKEN page_token"),
 		list("a token of the search", "page_token="+w.page["search"], "400 INVALID_PAGE_TOKEN page_token"),
 		list("an unknown category", "category_id=nonsense", "404 CATEGORY_NOT_FOUND"),
+		list("an unknown order", "order_by=price", "400 INVALID_ARGUMENT order_by"),
+		list("SQL for an order", "order_by=name%3B%20drop%20table%20products.products", "400 INVALID_ARGUMENT order_by"),
+		list("a token of another order", "order_by=name&page_token="+w.page["products"], "400 INVALID_PAGE_TOKEN page_token"),
 		list("SQL for a category", "category_id=%27%3B%20drop%20table%20products.products%3B--", "400 INVALID_ARGUMENT category_id"),
 		list("NUL in a category", "category_id=fruit%00", "400 INVALID_ARGUMENT category_id"),
 

@@ -112,6 +112,24 @@ type Filter struct {
 	Status     Status // empty: Active
 }
 
+// Order of a list of products. Those that are equal in it are ordered by their ids.
+type Order string
+
+// Orders: by id, by name, the latest change first.
+const (
+	ByID   Order = "product_id"
+	ByName Order = "name"
+	Latest Order = "update_time desc"
+)
+
+// Place is where a product stands in an order: what its order goes by and the id are set.
+type Place struct {
+	Order      Order
+	ID         string
+	Name       string
+	UpdateTime time.Time
+}
+
 // Catalogue keeps the room's data. Its errors are coded: PRODUCT_NOT_FOUND, STORE_NOT_FOUND, CATEGORY_NOT_FOUND,
 // BRAND_NOT_FOUND, ALREADY_EXISTS, IN_USE, CATEGORY_CYCLE, and UNAVAILABLE while the database is away.
 type Catalogue interface {
@@ -122,8 +140,8 @@ type Catalogue interface {
 
 	// Product finds one that isn't deleted.
 	Product(ctx context.Context, id string) (Product, error)
-	// List returns products by id, after an id, at most limit.
-	List(ctx context.Context, f Filter, after string, limit int) ([]Product, error)
+	// List returns the products that come after a place in its order, at most limit.
+	List(ctx context.Context, f Filter, after Place, limit int) ([]Product, error)
 	// Offers leaves out products that are unknown or deleted.
 	Offers(ctx context.Context, storeID string, productIDs []string) (Shop, []Offer, error)
 	// Create adds a product. No StoreIDs: all stores sell it.
@@ -169,9 +187,10 @@ type Page struct {
 	Next     string
 }
 
-// List pages through products by id, so a page is the same whatever is added or removed before it. Size: 1 to 100, 0 means 50. Errors:
-// CATEGORY_NOT_FOUND, INVALID_PAGE_TOKEN; PERMISSION_DENIED for drafts, which merchandisers and services see.
-func (s *Service) List(ctx context.Context, f Filter, size int, token string) (Page, error) {
+// List pages through products in an order, ByID unless it says another. A page begins behind the last product of the one before, so it is
+// the same whatever is added or removed before it. Size: 1 to 100, 0 means 50. Errors: CATEGORY_NOT_FOUND, INVALID_PAGE_TOKEN;
+// PERMISSION_DENIED for drafts, which merchandisers and services see.
+func (s *Service) List(ctx context.Context, f Filter, order Order, size int, token string) (Page, error) {
 	if size == 0 {
 		size = 50
 	}
@@ -185,7 +204,10 @@ func (s *Service) List(ctx context.Context, f Filter, size int, token string) (P
 	if f != (Filter{CategoryID: f.CategoryID, Status: Active}) {
 		query = fmt.Sprintf("%q", f)
 	}
-	after, err := afterToken(token, query)
+	if order == "" {
+		order = ByID
+	}
+	after, err := placeOf(token, query, order)
 	if err != nil {
 		return Page{}, err
 	}
@@ -197,7 +219,7 @@ func (s *Service) List(ctx context.Context, f Filter, size int, token string) (P
 		return Page{Products: found}, nil
 	}
 	found = found[:size]
-	return Page{Products: found, Next: tokenAfter(found[size-1].ID, query)}, nil
+	return Page{Products: found, Next: found[size-1].token(query, order)}, nil
 }
 
 func seesDrafts(ctx context.Context) bool {

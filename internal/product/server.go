@@ -45,7 +45,7 @@ func (s *Server) ListProducts(ctx context.Context, req *productpb.ListProductsRe
 	filter := Filter{
 		CategoryID: req.GetCategoryId(), BrandID: req.GetBrandId(), Tag: req.GetTag(), StoreID: req.GetStoreId(), Status: statusOf(req.GetStatus()),
 	}
-	page, err := s.service.List(ctx, filter, int(req.GetPageSize()), req.GetPageToken())
+	page, err := s.service.List(ctx, filter, Order(req.GetOrderBy()), int(req.GetPageSize()), req.GetPageToken())
 	if err != nil {
 		return nil, err
 	}

@@ -258,18 +258,7 @@ func TestListPages(t *testing.T) {
 	r.create(t, "p-deleted", "")
 	r.must(t, "DELETE", "/v1/products/p-deleted", r.merchandiser, "")
 
-	all := func(query string, between func()) (ids []string) {
-		for token := ""; ; {
-			page := r.must(t, "GET", "/v1/products?"+query+"&page_token="+token, "", "")
-			for _, p := range page["products"].([]any) {
-				ids = append(ids, p.(map[string]any)["product_id"].(string))
-			}
-			if token = page["next_page_token"].(string); token == "" {
-				return ids
-			}
-			between()
-		}
-	}
+	all := func(query string, between func()) []string { return r.listed(t, query, between) }
 	nothing := func() {}
 	for query, want := range map[string]string{
 		"page_size=3":                       "p-0 p-1 p-2 p-3 p-4 p-5 p-6",

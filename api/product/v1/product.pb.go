@@ -1058,7 +1058,10 @@ type ListProductsRequest struct {
 	// Products that the store's assortment has.
 	StoreId string `protobuf:"bytes,6,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
 	// STATUS_UNSPECIFIED means ACTIVE.
-	Status        Product_Status `protobuf:"varint,7,opt,name=status,proto3,enum=larder.product.v1.Product_Status" json:"status,omitempty"`
+	Status Product_Status `protobuf:"varint,7,opt,name=status,proto3,enum=larder.product.v1.Product_Status" json:"status,omitempty"`
+	// "product_id", the default, "name", or "update_time desc". A product that stays as it is comes once, whatever is written between two
+	// pages; one that is changed moves to its new place in the order. Prices and stores have no part in update_time.
+	OrderBy       string `protobuf:"bytes,8,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1140,6 +1143,13 @@ func (x *ListProductsRequest) GetStatus() Product_Status {
 		return x.Status
 	}
 	return Product_STATUS_UNSPECIFIED
+}
+
+func (x *ListProductsRequest) GetOrderBy() string {
+	if x != nil {
+		return x.OrderBy
+	}
+	return ""
 }
 
 type ListProductsResponse struct {
@@ -1826,7 +1836,7 @@ const file_product_v1_product_proto_rawDesc = "" +
 	"\aRETIRED\x10\x03\"T\n" +
 	"\x11GetProductRequest\x12?\n" +
 	"\n" +
-	"product_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\tproductId\"\xa8\x03\n" +
+	"product_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\tproductId\"\xf0\x03\n" +
 	"\x13ListProductsRequest\x12D\n" +
 	"\vcategory_id\x18\x01 \x01(\tB#\xbaH r\x1e2\x1c^([a-z0-9][a-z0-9-]{1,62})?$R\n" +
 	"categoryId\x12&\n" +
@@ -1836,7 +1846,9 @@ const file_product_v1_product_proto_rawDesc = "" +
 	"\bbrand_id\x18\x04 \x01(\tB#\xbaH r\x1e2\x1c^([a-z0-9][a-z0-9-]{1,62})?$R\abrandId\x125\n" +
 	"\x03tag\x18\x05 \x01(\tB#\xbaH r\x1e2\x1c^([a-z0-9][a-z0-9-]{0,40})?$R\x03tag\x12>\n" +
 	"\bstore_id\x18\x06 \x01(\tB#\xbaH r\x1e2\x1c^([a-z0-9][a-z0-9-]{1,62})?$R\astoreId\x12C\n" +
-	"\x06status\x18\a \x01(\x0e2!.larder.product.v1.Product.StatusB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06status\"v\n" +
+	"\x06status\x18\a \x01(\x0e2!.larder.product.v1.Product.StatusB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06status\x12F\n" +
+	"\border_by\x18\b \x01(\tB+\xbaH(r&R\x00R\n" +
+	"product_idR\x04nameR\x10update_time descR\aorderBy\"v\n" +
 	"\x14ListProductsResponse\x126\n" +
 	"\bproducts\x18\x01 \x03(\v2\x1a.larder.product.v1.ProductR\bproducts\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x81\x01\n" +

@@ -60,8 +60,8 @@ const (
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 type ProductServiceClient interface {
 	GetProduct(ctx context.Context, in *GetProductRequest, opts ...grpc.CallOption) (*Product, error)
-	// Active products, or those of another status, by id; a category's products with those of its sub-categories. Drafts are for
-	// merchandisers and services.
+	// Active products, or those of another status, by id or as order_by says; a category's products with those of its sub-categories.
+	// Drafts are for merchandisers and services.
 	ListProducts(ctx context.Context, in *ListProductsRequest, opts ...grpc.CallOption) (*ListProductsResponse, error)
 	// The offers of up to 100 products in one store, as carts and checkouts need them: the price in force now, whether the
 	// store sells the product. Unknown products are left out.
@@ -445,8 +445,8 @@ func (c *productServiceClient) ListChanges(ctx context.Context, in *ListChangesR
 // for forward compatibility.
 type ProductServiceServer interface {
 	GetProduct(context.Context, *GetProductRequest) (*Product, error)
-	// Active products, or those of another status, by id; a category's products with those of its sub-categories. Drafts are for
-	// merchandisers and services.
+	// Active products, or those of another status, by id or as order_by says; a category's products with those of its sub-categories.
+	// Drafts are for merchandisers and services.
 	ListProducts(context.Context, *ListProductsRequest) (*ListProductsResponse, error)
 	// The offers of up to 100 products in one store, as carts and checkouts need them: the price in force now, whether the
 	// store sells the product. Unknown products are left out.

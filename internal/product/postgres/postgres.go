@@ -65,9 +65,23 @@ func scanProduct(row pgx.Row) (product.Product, error) {
 	return p, err
 }
 
+// orders are what list_products.sql leaves open. Row comparisons, so that an index is entered where the last page ended.
+var orders = map[product.Order]string{
+	product.ByID:   ` and product_id > $7 order by product_id limit $2`,
+	product.ByName: ` and (name, product_id) > ($8, $7) order by name, product_id limit $2`,
+	product.Latest: ` and (update_time, product_id) < ($8, $7) order by update_time desc, product_id desc limit $2`,
+}
+
 // List implements product.Catalogue.
-func (s *Store) List(ctx context.Context, f product.Filter, after string, limit int) ([]product.Product, error) {
-	found, err := collect(ctx, s.pool, scanProduct, listProducts, f.CategoryID, after, limit, f.Status, f.BrandID, f.Tag, f.StoreID)
+func (s *Store) List(ctx context.Context, f product.Filter, after product.Place, limit int) ([]product.Product, error) {
+	args := []any{f.CategoryID, limit, f.Status, f.BrandID, f.Tag, f.StoreID, after.ID}
+	switch after.Order {
+	case product.ByName:
+		args = append(args, after.Name)
+	case product.Latest:
+		args = append(args, after.UpdateTime)
+	}
+	found, err := collect(ctx, s.pool, scanProduct, listProducts+orders[after.Order], args...)
 	if err != nil || len(found) > 0 || f.CategoryID == "" {
 		return found, wrap(err, "list products")
 	}
