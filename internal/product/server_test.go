@@ -60,6 +60,30 @@ func TestProductsLife(t *testing.T) {
 	}
 }
 
+func TestUpdateWithoutAChange(t *testing.T) {
+	r := newRig(t)
+	created := r.create(t, "lemons", `{"tags": ["vegan"], "size": "4 pack", "max_per_shopper": 3}`)
+	before := r.traces(t)
+	for _, body := range []string{
+		`{}`, `{"name": "Name of lemons"}`, `{"price": {"minor_units": 120}}`, `{"store_ids": ["soho", "camden"]}`,
+		`{"cost": {"currency": "GBP", "minor_units": ` + cost + `}}`, `{"brand_id": "greenlatch", "tags": ["vegan"], "size": "4 pack", "max_per_shopper": 3}`,
+	} {
+		got := r.must(t, "PATCH", "/v1/products/lemons", r.merchandiser, body)
+		if got["etag"] != created["etag"] || got["update_time"] != created["update_time"] || r.traces(t) != before {
+			t.Errorf("%s changes something: %v", body, got)
+		}
+	}
+	if got := r.must(t, "PATCH", "/v1/products/lemons", r.merchandiser, `{"size": "5 pack"}`); got["etag"] == created["etag"] {
+		t.Error("a change keeps the etag")
+	}
+	r.must(t, "PATCH", "/v1/products/lemons?update_mask=brand_id", r.merchandiser, `{}`)
+	before = r.traces(t)
+	r.must(t, "PATCH", "/v1/products/lemons?update_mask=brand_id", r.merchandiser, `{}`)
+	if got := r.traces(t); got != before {
+		t.Errorf("no brand again: %s, was %s", got, before)
+	}
+}
+
 func TestEtagSeesPriceAndAssortment(t *testing.T) {
 	r := newRig(t)
 	etag := r.create(t, "lemons", "")["etag"]
