@@ -36,6 +36,7 @@ func (w *world) calls() map[string]call {
 		"ProductService.ListStores":     {"", "GET /v1/stores", ""},
 		"ProductService.PlanPrice":      {"merchandiser", "POST /v1/products/" + w.sold + "/prices", w.planned("100", soon())},
 		"ProductService.ListPrices":     {"merchandiser", "GET /v1/products/" + w.sold + "/prices", ""},
+		"ProductService.DeletePrice":    {"merchandiser", "DELETE /v1/products/" + w.sold + "/prices?start_time=" + soon(), ""},
 		"ProductService.AuditIndex":     {"operator", "POST /v1/products:audit", `{}`},
 		"ProductService.ListChanges":    {"operator", "GET /v1/changes", ""},
 		"ProductService.ListBrands":     {"", "GET /v1/brands", ""},

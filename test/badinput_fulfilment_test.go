@@ -86,6 +86,9 @@ func (w *world) slotRows() []row {
 	price := func(what, product, body, want string) row {
 		return row{rpc: "ProductService.PlanPrice", what: what, as: "merchandiser", request: "POST /v1/products/" + product + "/prices", body: body, want: want}
 	}
+	withdraw := func(what, path, want string) row {
+		return row{rpc: "ProductService.DeletePrice", what: what, as: "merchandiser", request: "DELETE /v1/products/" + path, want: want}
+	}
 	return []row{
 		put("nothing", "spoilt-slot", `{}`, "400 INVALID_ARGUMENT end_time,start_time"),
 		put("an odd slot", "SLOT", w.slot(start, end, "1"), "400 INVALID_ARGUMENT slot_id"),
@@ -112,6 +115,11 @@ func (w *world) slotRows() []row {
 		price("for nothing", w.sold, w.planned("0", start), "400 INVALID_ARGUMENT price.price.minor_units"),
 		price("10^9", w.sold, w.planned("1000000000", start), "400 INVALID_ARGUMENT price.price.minor_units"),
 		price("an unknown store", w.sold, strings.TrimSuffix(w.planned("100", start), "}")+`,"store_id":"nonsense"}`, "404 STORE_NOT_FOUND price.store_id"),
+		withdraw("no time", w.sold+"/prices", "400 INVALID_ARGUMENT start_time"),
+		withdraw("a time that is none", w.sold+"/prices?start_time=soon", "400 INVALID_ARGUMENT start_time"),
+		withdraw("no such price", w.sold+"/prices?start_time="+start, "404 PRICE_NOT_FOUND"),
+		withdraw("an odd store", w.sold+"/prices?store_id=SOHO&start_time="+start, "400 INVALID_ARGUMENT store_id"),
+		withdraw("an unknown product", "nonsense/prices?start_time="+start, "404 PRODUCT_NOT_FOUND"),
 		{rpc: "ProductService.ListPrices", what: "an unknown product", as: "merchandiser", request: "GET /v1/products/nonsense/prices", want: "404 PRODUCT_NOT_FOUND"},
 		{rpc: "ProductService.AuditIndex", what: "a page too large", as: "operator", request: "POST /v1/products:audit", body: `{"page_size":1001}`, want: "400 INVALID_ARGUMENT page_size"},
 		{rpc: "ProductService.AuditIndex", what: "a rubbish token", as: "operator", request: "POST /v1/products:audit", body: `{"page_token":"!!"}`, want: "400 INVALID_PAGE_TOKEN page_token"},

@@ -154,6 +154,10 @@ var (
 		"The payment provider refused the refund for good; no money went back. Look at the payment there; a new try takes a new key.")
 	PriceNotPlannable = define("PRICE_NOT_PLANNABLE", codes.FailedPrecondition, http.StatusConflict,
 		"Another price of the product begins at the same time. Choose another time, or the same price.")
+	PriceNotFound = define("PRICE_NOT_FOUND", codes.NotFound, http.StatusNotFound,
+		"No price of the product begins then in that store.")
+	PriceBegun = define("PRICE_BEGUN", codes.FailedPrecondition, http.StatusConflict,
+		"The price has begun, and stays on record. Change the product's price, or plan another one.")
 	PaymentProcessing = define("PAYMENT_PROCESSING", codes.FailedPrecondition, http.StatusConflict,
 		"The provider is still at work on the payment. Try again later.")
 	IntentNotFound = define("INTENT_NOT_FOUND", codes.NotFound, http.StatusNotFound,

@@ -32,6 +32,12 @@ func (s *Service) Plan(ctx context.Context, id string, p PlannedPrice) (PlannedP
 	return p, s.catalogue.Plan(ctx, id, p, late)
 }
 
+// Withdraw takes a planned price back that hasn't begun: a store's, or for an empty one an everyday price. Errors: PRODUCT_NOT_FOUND,
+// PRICE_NOT_FOUND, PRICE_BEGUN.
+func (s *Service) Withdraw(ctx context.Context, id, storeID string, start time.Time) error {
+	return s.catalogue.Withdraw(ctx, id, storeID, start.Truncate(time.Microsecond))
+}
+
 // Prices returns the prices of a product that are in force now or will be: the everyday ones first, then by store and time. Errors:
 // PRODUCT_NOT_FOUND.
 func (s *Service) Prices(ctx context.Context, id string) ([]PlannedPrice, error) {

@@ -3,6 +3,7 @@ package product_test
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -202,6 +203,56 @@ func TestFunctionsInputIsChecked(t *testing.T) {
 		if err := c.call(); !fault.Is(err, c.want) {
 			t.Errorf("%s: %v, want %s", name, err, c.want.Name)
 		}
+	}
+}
+
+func TestPlannedPricesTakenBack(t *testing.T) {
+	r := newRig(t)
+	r.create(t, "lemons", "")
+	soon := time.Now().Add(time.Hour)
+	at := func(store string, start time.Time) string {
+		return "/v1/products/lemons/prices?" + url.Values{"store_id": {store}, "start_time": {start.UTC().Format(time.RFC3339Nano)}}.Encode()
+	}
+	for _, store := range []string{"", "soho"} {
+		r.must(t, "POST", "/v1/products/lemons/prices", r.merchandiser, planned(store, soon, "", 99))
+	}
+	document := r.text(t, `select document::text from products.catalog_documents`)
+	r.must(t, "DELETE", at("soho", soon), r.merchandiser, "")
+	if n := r.count(t, `select count(*) from products.prices where valid_from > now() and store_id is null`); n != 1 {
+		t.Errorf("%d everyday prices are planned", n)
+	}
+	if n := r.count(t, `select count(*) from products.prices where store_id = 'soho'`); n != 0 {
+		t.Errorf("%d prices of the store are left", n)
+	}
+	r.must(t, "DELETE", at("", soon), r.merchandiser, "")
+	if got := r.text(t, `select document::text from products.catalog_documents`); got != document {
+		t.Errorf("the document was\n %s, and is\n %s", document, got)
+	}
+	if got := r.changes(t, "product_id=lemons")[0]; !strings.HasPrefix(got, "merchandiser delete prices minor_units:99><nil>") {
+		t.Errorf("the last change is %s", got)
+	}
+
+	begun, err := time.Parse(time.RFC3339Nano, r.text(t, `select to_char(valid_from, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') from products.prices`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ path, token, want string }{
+		{at("soho", soon), r.merchandiser, "PRICE_NOT_FOUND"},
+		{at("", begun), r.merchandiser, "PRICE_BEGUN"},
+		{at("soho", begun), r.merchandiser, "PRICE_NOT_FOUND"},
+		{strings.Replace(at("", soon), "lemons", "unknown", 1), r.merchandiser, "PRODUCT_NOT_FOUND"},
+		{"/v1/products/lemons/prices", r.merchandiser, "INVALID_ARGUMENT start_time"},
+		{"/v1/products/lemons/prices?start_time=soon", r.merchandiser, "INVALID_ARGUMENT start_time"},
+		{at("So ho", soon), r.merchandiser, "INVALID_ARGUMENT store_id"},
+		{at("", begun), r.operator, "PERMISSION_DENIED"},
+		{at("", begun), "", "UNAUTHENTICATED"},
+	} {
+		if got := r.call(t, http.MethodDelete, c.path, c.token, ""); got.refusal(t) != c.want {
+			t.Errorf("%s: %d %s, want %s", c.path, got.status, got.text, c.want)
+		}
+	}
+	if n := r.count(t, `select count(*) from products.prices`); n != 1 {
+		t.Errorf("%d prices are left, want the one in force", n)
 	}
 }
 

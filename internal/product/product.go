@@ -6,7 +6,7 @@
 //   - A price is the everyday one or a store's own, and holds for a period. In force is the store's own before the everyday
 //     one, and then the one that began last. Changing a product's price begins a new everyday price now.
 //   - A price can be planned, from a time on that isn't past. When it begins or ends, offers follow at once, and the search index
-//     as soon as somebody calls Activate.
+//     as soon as somebody calls Activate. It can be taken back before it begins, and stays once it has.
 //   - A store sells a product that is active, in the store's assortment, and has a price.
 //   - A product may have a limit for each shopper and day. It is told to everybody, and kept by checkout.
 //   - A brand, a category and a store stay as long as a product that isn't deleted refers to them, and a category as long as others
@@ -154,6 +154,8 @@ type Catalogue interface {
 	SetAvailability(ctx context.Context, storeID string, epoch int64, changes []Availability) (int, error)
 	// Plan adds a price unless it is there. PRICE_NOT_PLANNABLE: another one is; INVALID_ARGUMENT: it would begin longer ago than late.
 	Plan(ctx context.Context, id string, p PlannedPrice, late time.Duration) error
+	// Withdraw removes a price that begins later than now. PRICE_NOT_FOUND: there is none; PRICE_BEGUN: it has begun.
+	Withdraw(ctx context.Context, id, storeID string, start time.Time) error
 	// Prices returns those that are in force now or will be, at most 1,000, everyday ones first, then by store and time.
 	Prices(ctx context.Context, id string) ([]PlannedPrice, error)
 	// Activate brings the documents up to date of products whose prices have begun or ended, at most limit, and returns of how many, and

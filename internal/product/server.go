@@ -159,6 +159,17 @@ func (s *Server) ListPrices(ctx context.Context, req *productpb.ListPricesReques
 	return list, nil
 }
 
+// DeletePrice implements ProductServiceServer.
+func (s *Server) DeletePrice(ctx context.Context, req *productpb.DeletePriceRequest) (*emptypb.Empty, error) {
+	if req.GetStartTime().CheckValid() != nil {
+		return nil, fault.Invalid("start_time", "must be a time in the years 1 to 9999")
+	}
+	if err := s.service.Withdraw(ctx, req.GetProductId(), req.GetStoreId(), req.GetStartTime().AsTime()); err != nil {
+		return nil, err
+	}
+	return &emptypb.Empty{}, nil
+}
+
 // ActivatePrices implements ProductServiceServer.
 func (s *Server) ActivatePrices(ctx context.Context, req *productpb.ActivatePricesRequest) (*productpb.ActivatePricesResponse, error) {
 	products, more, err := s.service.Activate(ctx, int(req.GetLimit()))

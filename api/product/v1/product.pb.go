@@ -86,7 +86,7 @@ func (x IndexFinding_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use IndexFinding_Kind.Descriptor instead.
 func (IndexFinding_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{11, 0}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{12, 0}
 }
 
 type Product_Status int32
@@ -140,7 +140,7 @@ func (x Product_Status) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Product_Status.Descriptor instead.
 func (Product_Status) EnumDescriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{12, 0}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{13, 0}
 }
 
 type PlanPriceRequest struct {
@@ -355,6 +355,68 @@ func (x *ListPricesResponse) GetPrices() []*PlannedPrice {
 	return nil
 }
 
+type DeletePriceRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	ProductId string                 `protobuf:"bytes,1,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
+	// Empty: an everyday price.
+	StoreId string `protobuf:"bytes,2,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
+	// When it would have begun.
+	StartTime     *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeletePriceRequest) Reset() {
+	*x = DeletePriceRequest{}
+	mi := &file_product_v1_product_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeletePriceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeletePriceRequest) ProtoMessage() {}
+
+func (x *DeletePriceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_product_v1_product_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeletePriceRequest.ProtoReflect.Descriptor instead.
+func (*DeletePriceRequest) Descriptor() ([]byte, []int) {
+	return file_product_v1_product_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *DeletePriceRequest) GetProductId() string {
+	if x != nil {
+		return x.ProductId
+	}
+	return ""
+}
+
+func (x *DeletePriceRequest) GetStoreId() string {
+	if x != nil {
+		return x.StoreId
+	}
+	return ""
+}
+
+func (x *DeletePriceRequest) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
 type ActivatePricesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How many products at most; 0 means 500.
@@ -365,7 +427,7 @@ type ActivatePricesRequest struct {
 
 func (x *ActivatePricesRequest) Reset() {
 	*x = ActivatePricesRequest{}
-	mi := &file_product_v1_product_proto_msgTypes[4]
+	mi := &file_product_v1_product_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -377,7 +439,7 @@ func (x *ActivatePricesRequest) String() string {
 func (*ActivatePricesRequest) ProtoMessage() {}
 
 func (x *ActivatePricesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[4]
+	mi := &file_product_v1_product_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -390,7 +452,7 @@ func (x *ActivatePricesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivatePricesRequest.ProtoReflect.Descriptor instead.
 func (*ActivatePricesRequest) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{4}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ActivatePricesRequest) GetLimit() int32 {
@@ -411,7 +473,7 @@ type ActivatePricesResponse struct {
 
 func (x *ActivatePricesResponse) Reset() {
 	*x = ActivatePricesResponse{}
-	mi := &file_product_v1_product_proto_msgTypes[5]
+	mi := &file_product_v1_product_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -423,7 +485,7 @@ func (x *ActivatePricesResponse) String() string {
 func (*ActivatePricesResponse) ProtoMessage() {}
 
 func (x *ActivatePricesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[5]
+	mi := &file_product_v1_product_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -436,7 +498,7 @@ func (x *ActivatePricesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivatePricesResponse.ProtoReflect.Descriptor instead.
 func (*ActivatePricesResponse) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{5}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ActivatePricesResponse) GetProducts() int32 {
@@ -462,7 +524,7 @@ type UpdatePopularityRequest struct {
 
 func (x *UpdatePopularityRequest) Reset() {
 	*x = UpdatePopularityRequest{}
-	mi := &file_product_v1_product_proto_msgTypes[6]
+	mi := &file_product_v1_product_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -474,7 +536,7 @@ func (x *UpdatePopularityRequest) String() string {
 func (*UpdatePopularityRequest) ProtoMessage() {}
 
 func (x *UpdatePopularityRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[6]
+	mi := &file_product_v1_product_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -487,7 +549,7 @@ func (x *UpdatePopularityRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdatePopularityRequest.ProtoReflect.Descriptor instead.
 func (*UpdatePopularityRequest) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{6}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *UpdatePopularityRequest) GetProducts() []*Popularity {
@@ -508,7 +570,7 @@ type Popularity struct {
 
 func (x *Popularity) Reset() {
 	*x = Popularity{}
-	mi := &file_product_v1_product_proto_msgTypes[7]
+	mi := &file_product_v1_product_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -520,7 +582,7 @@ func (x *Popularity) String() string {
 func (*Popularity) ProtoMessage() {}
 
 func (x *Popularity) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[7]
+	mi := &file_product_v1_product_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -533,7 +595,7 @@ func (x *Popularity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Popularity.ProtoReflect.Descriptor instead.
 func (*Popularity) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{7}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Popularity) GetProductId() string {
@@ -560,7 +622,7 @@ type UpdatePopularityResponse struct {
 
 func (x *UpdatePopularityResponse) Reset() {
 	*x = UpdatePopularityResponse{}
-	mi := &file_product_v1_product_proto_msgTypes[8]
+	mi := &file_product_v1_product_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -572,7 +634,7 @@ func (x *UpdatePopularityResponse) String() string {
 func (*UpdatePopularityResponse) ProtoMessage() {}
 
 func (x *UpdatePopularityResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[8]
+	mi := &file_product_v1_product_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -585,7 +647,7 @@ func (x *UpdatePopularityResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdatePopularityResponse.ProtoReflect.Descriptor instead.
 func (*UpdatePopularityResponse) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{8}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *UpdatePopularityResponse) GetChanged() int32 {
@@ -607,7 +669,7 @@ type AuditIndexRequest struct {
 
 func (x *AuditIndexRequest) Reset() {
 	*x = AuditIndexRequest{}
-	mi := &file_product_v1_product_proto_msgTypes[9]
+	mi := &file_product_v1_product_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -619,7 +681,7 @@ func (x *AuditIndexRequest) String() string {
 func (*AuditIndexRequest) ProtoMessage() {}
 
 func (x *AuditIndexRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[9]
+	mi := &file_product_v1_product_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -632,7 +694,7 @@ func (x *AuditIndexRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditIndexRequest.ProtoReflect.Descriptor instead.
 func (*AuditIndexRequest) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{9}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *AuditIndexRequest) GetPageSize() int32 {
@@ -673,7 +735,7 @@ type AuditIndexResponse struct {
 
 func (x *AuditIndexResponse) Reset() {
 	*x = AuditIndexResponse{}
-	mi := &file_product_v1_product_proto_msgTypes[10]
+	mi := &file_product_v1_product_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -685,7 +747,7 @@ func (x *AuditIndexResponse) String() string {
 func (*AuditIndexResponse) ProtoMessage() {}
 
 func (x *AuditIndexResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[10]
+	mi := &file_product_v1_product_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -698,7 +760,7 @@ func (x *AuditIndexResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditIndexResponse.ProtoReflect.Descriptor instead.
 func (*AuditIndexResponse) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{10}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *AuditIndexResponse) GetChecked() int32 {
@@ -749,7 +811,7 @@ type IndexFinding struct {
 
 func (x *IndexFinding) Reset() {
 	*x = IndexFinding{}
-	mi := &file_product_v1_product_proto_msgTypes[11]
+	mi := &file_product_v1_product_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -761,7 +823,7 @@ func (x *IndexFinding) String() string {
 func (*IndexFinding) ProtoMessage() {}
 
 func (x *IndexFinding) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[11]
+	mi := &file_product_v1_product_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -774,7 +836,7 @@ func (x *IndexFinding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IndexFinding.ProtoReflect.Descriptor instead.
 func (*IndexFinding) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{11}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *IndexFinding) GetKind() IndexFinding_Kind {
@@ -841,7 +903,7 @@ type Product struct {
 
 func (x *Product) Reset() {
 	*x = Product{}
-	mi := &file_product_v1_product_proto_msgTypes[12]
+	mi := &file_product_v1_product_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -853,7 +915,7 @@ func (x *Product) String() string {
 func (*Product) ProtoMessage() {}
 
 func (x *Product) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[12]
+	mi := &file_product_v1_product_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -866,7 +928,7 @@ func (x *Product) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Product.ProtoReflect.Descriptor instead.
 func (*Product) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{12}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Product) GetProductId() string {
@@ -1011,7 +1073,7 @@ type GetProductRequest struct {
 
 func (x *GetProductRequest) Reset() {
 	*x = GetProductRequest{}
-	mi := &file_product_v1_product_proto_msgTypes[13]
+	mi := &file_product_v1_product_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1023,7 +1085,7 @@ func (x *GetProductRequest) String() string {
 func (*GetProductRequest) ProtoMessage() {}
 
 func (x *GetProductRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[13]
+	mi := &file_product_v1_product_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1036,7 +1098,7 @@ func (x *GetProductRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetProductRequest.ProtoReflect.Descriptor instead.
 func (*GetProductRequest) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{13}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *GetProductRequest) GetProductId() string {
@@ -1068,7 +1130,7 @@ type ListProductsRequest struct {
 
 func (x *ListProductsRequest) Reset() {
 	*x = ListProductsRequest{}
-	mi := &file_product_v1_product_proto_msgTypes[14]
+	mi := &file_product_v1_product_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1080,7 +1142,7 @@ func (x *ListProductsRequest) String() string {
 func (*ListProductsRequest) ProtoMessage() {}
 
 func (x *ListProductsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[14]
+	mi := &file_product_v1_product_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1093,7 +1155,7 @@ func (x *ListProductsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProductsRequest.ProtoReflect.Descriptor instead.
 func (*ListProductsRequest) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{14}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListProductsRequest) GetCategoryId() string {
@@ -1162,7 +1224,7 @@ type ListProductsResponse struct {
 
 func (x *ListProductsResponse) Reset() {
 	*x = ListProductsResponse{}
-	mi := &file_product_v1_product_proto_msgTypes[15]
+	mi := &file_product_v1_product_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1174,7 +1236,7 @@ func (x *ListProductsResponse) String() string {
 func (*ListProductsResponse) ProtoMessage() {}
 
 func (x *ListProductsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[15]
+	mi := &file_product_v1_product_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1187,7 +1249,7 @@ func (x *ListProductsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProductsResponse.ProtoReflect.Descriptor instead.
 func (*ListProductsResponse) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{15}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ListProductsResponse) GetProducts() []*Product {
@@ -1214,7 +1276,7 @@ type BatchGetOffersRequest struct {
 
 func (x *BatchGetOffersRequest) Reset() {
 	*x = BatchGetOffersRequest{}
-	mi := &file_product_v1_product_proto_msgTypes[16]
+	mi := &file_product_v1_product_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1226,7 +1288,7 @@ func (x *BatchGetOffersRequest) String() string {
 func (*BatchGetOffersRequest) ProtoMessage() {}
 
 func (x *BatchGetOffersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[16]
+	mi := &file_product_v1_product_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1239,7 +1301,7 @@ func (x *BatchGetOffersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchGetOffersRequest.ProtoReflect.Descriptor instead.
 func (*BatchGetOffersRequest) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{16}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *BatchGetOffersRequest) GetStoreId() string {
@@ -1266,7 +1328,7 @@ type BatchGetOffersResponse struct {
 
 func (x *BatchGetOffersResponse) Reset() {
 	*x = BatchGetOffersResponse{}
-	mi := &file_product_v1_product_proto_msgTypes[17]
+	mi := &file_product_v1_product_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1278,7 +1340,7 @@ func (x *BatchGetOffersResponse) String() string {
 func (*BatchGetOffersResponse) ProtoMessage() {}
 
 func (x *BatchGetOffersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[17]
+	mi := &file_product_v1_product_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1291,7 +1353,7 @@ func (x *BatchGetOffersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchGetOffersResponse.ProtoReflect.Descriptor instead.
 func (*BatchGetOffersResponse) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{17}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *BatchGetOffersResponse) GetStore() *Store {
@@ -1330,7 +1392,7 @@ type Offer struct {
 
 func (x *Offer) Reset() {
 	*x = Offer{}
-	mi := &file_product_v1_product_proto_msgTypes[18]
+	mi := &file_product_v1_product_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1342,7 +1404,7 @@ func (x *Offer) String() string {
 func (*Offer) ProtoMessage() {}
 
 func (x *Offer) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[18]
+	mi := &file_product_v1_product_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1355,7 +1417,7 @@ func (x *Offer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Offer.ProtoReflect.Descriptor instead.
 func (*Offer) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{18}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Offer) GetProductId() string {
@@ -1430,7 +1492,7 @@ type CreateProductRequest struct {
 
 func (x *CreateProductRequest) Reset() {
 	*x = CreateProductRequest{}
-	mi := &file_product_v1_product_proto_msgTypes[19]
+	mi := &file_product_v1_product_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1442,7 +1504,7 @@ func (x *CreateProductRequest) String() string {
 func (*CreateProductRequest) ProtoMessage() {}
 
 func (x *CreateProductRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[19]
+	mi := &file_product_v1_product_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1455,7 +1517,7 @@ func (x *CreateProductRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateProductRequest.ProtoReflect.Descriptor instead.
 func (*CreateProductRequest) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{19}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *CreateProductRequest) GetProduct() *Product {
@@ -1477,7 +1539,7 @@ type UpdateProductRequest struct {
 
 func (x *UpdateProductRequest) Reset() {
 	*x = UpdateProductRequest{}
-	mi := &file_product_v1_product_proto_msgTypes[20]
+	mi := &file_product_v1_product_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1489,7 +1551,7 @@ func (x *UpdateProductRequest) String() string {
 func (*UpdateProductRequest) ProtoMessage() {}
 
 func (x *UpdateProductRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[20]
+	mi := &file_product_v1_product_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1502,7 +1564,7 @@ func (x *UpdateProductRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateProductRequest.ProtoReflect.Descriptor instead.
 func (*UpdateProductRequest) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{20}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *UpdateProductRequest) GetProduct() *Product {
@@ -1529,7 +1591,7 @@ type DeleteProductRequest struct {
 
 func (x *DeleteProductRequest) Reset() {
 	*x = DeleteProductRequest{}
-	mi := &file_product_v1_product_proto_msgTypes[21]
+	mi := &file_product_v1_product_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1541,7 +1603,7 @@ func (x *DeleteProductRequest) String() string {
 func (*DeleteProductRequest) ProtoMessage() {}
 
 func (x *DeleteProductRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[21]
+	mi := &file_product_v1_product_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1554,7 +1616,7 @@ func (x *DeleteProductRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteProductRequest.ProtoReflect.Descriptor instead.
 func (*DeleteProductRequest) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{21}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *DeleteProductRequest) GetProductId() string {
@@ -1583,7 +1645,7 @@ type UpdateAvailabilityRequest struct {
 
 func (x *UpdateAvailabilityRequest) Reset() {
 	*x = UpdateAvailabilityRequest{}
-	mi := &file_product_v1_product_proto_msgTypes[22]
+	mi := &file_product_v1_product_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1595,7 +1657,7 @@ func (x *UpdateAvailabilityRequest) String() string {
 func (*UpdateAvailabilityRequest) ProtoMessage() {}
 
 func (x *UpdateAvailabilityRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[22]
+	mi := &file_product_v1_product_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1608,7 +1670,7 @@ func (x *UpdateAvailabilityRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateAvailabilityRequest.ProtoReflect.Descriptor instead.
 func (*UpdateAvailabilityRequest) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{22}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *UpdateAvailabilityRequest) GetStoreId() string {
@@ -1644,7 +1706,7 @@ type Availability struct {
 
 func (x *Availability) Reset() {
 	*x = Availability{}
-	mi := &file_product_v1_product_proto_msgTypes[23]
+	mi := &file_product_v1_product_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1656,7 +1718,7 @@ func (x *Availability) String() string {
 func (*Availability) ProtoMessage() {}
 
 func (x *Availability) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[23]
+	mi := &file_product_v1_product_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1669,7 +1731,7 @@ func (x *Availability) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Availability.ProtoReflect.Descriptor instead.
 func (*Availability) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{23}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Availability) GetProductId() string {
@@ -1703,7 +1765,7 @@ type UpdateAvailabilityResponse struct {
 
 func (x *UpdateAvailabilityResponse) Reset() {
 	*x = UpdateAvailabilityResponse{}
-	mi := &file_product_v1_product_proto_msgTypes[24]
+	mi := &file_product_v1_product_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1715,7 +1777,7 @@ func (x *UpdateAvailabilityResponse) String() string {
 func (*UpdateAvailabilityResponse) ProtoMessage() {}
 
 func (x *UpdateAvailabilityResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[24]
+	mi := &file_product_v1_product_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1728,7 +1790,7 @@ func (x *UpdateAvailabilityResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateAvailabilityResponse.ProtoReflect.Descriptor instead.
 func (*UpdateAvailabilityResponse) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{24}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *UpdateAvailabilityResponse) GetChanged() int32 {
@@ -1757,7 +1819,13 @@ const file_product_v1_product_proto_rawDesc = "" +
 	"\n" +
 	"product_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\tproductId\"M\n" +
 	"\x12ListPricesResponse\x127\n" +
-	"\x06prices\x18\x01 \x03(\v2\x1f.larder.product.v1.PlannedPriceR\x06prices\"9\n" +
+	"\x06prices\x18\x01 \x03(\v2\x1f.larder.product.v1.PlannedPriceR\x06prices\"\xd8\x01\n" +
+	"\x12DeletePriceRequest\x12?\n" +
+	"\n" +
+	"product_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\tproductId\x12>\n" +
+	"\bstore_id\x18\x02 \x01(\tB#\xbaH r\x1e2\x1c^([a-z0-9][a-z0-9-]{1,62})?$R\astoreId\x12A\n" +
+	"\n" +
+	"start_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\tstartTime\"9\n" +
 	"\x15ActivatePricesRequest\x12 \n" +
 	"\x05limit\x18\x01 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\x88'(\x00R\x05limit\"H\n" +
@@ -1892,7 +1960,7 @@ const file_product_v1_product_proto_rawDesc = "" +
 	"\tavailable\x18\x02 \x01(\bR\tavailable\x12\x1a\n" +
 	"\bsequence\x18\x03 \x01(\x03R\bsequence\"6\n" +
 	"\x1aUpdateAvailabilityResponse\x12\x18\n" +
-	"\achanged\x18\x01 \x01(\x05R\achanged2\xd9\x1e\n" +
+	"\achanged\x18\x01 \x01(\x05R\achanged2\xd8\x1f\n" +
 	"\x0eProductService\x12x\n" +
 	"\n" +
 	"GetProduct\x12$.larder.product.v1.GetProductRequest\x1a\x1a.larder.product.v1.Product\"(\xaa\xd4\x18\x03\n" +
@@ -1954,7 +2022,9 @@ const file_product_v1_product_proto_rawDesc = "" +
 	"\x01\x03\x82\xd3\xe4\x93\x02):\x05price\" /v1/products/{product_id}/prices\x12\x8a\x01\n" +
 	"\n" +
 	"ListPrices\x12$.larder.product.v1.ListPricesRequest\x1a%.larder.product.v1.ListPricesResponse\"/\xaa\xd4\x18\x03\n" +
-	"\x01\x03\x82\xd3\xe4\x93\x02\"\x12 /v1/products/{product_id}/prices\x12{\n" +
+	"\x01\x03\x82\xd3\xe4\x93\x02\"\x12 /v1/products/{product_id}/prices\x12}\n" +
+	"\vDeletePrice\x12%.larder.product.v1.DeletePriceRequest\x1a\x16.google.protobuf.Empty\"/\xaa\xd4\x18\x03\n" +
+	"\x01\x03\x82\xd3\xe4\x93\x02\"* /v1/products/{product_id}/prices\x12{\n" +
 	"\x0eActivatePrices\x12(.larder.product.v1.ActivatePricesRequest\x1a).larder.product.v1.ActivatePricesResponse\"\x14\xaa\xd4\x18\x10\x12\x0eactivateprices\x12\x83\x01\n" +
 	"\x10UpdatePopularity\x12*.larder.product.v1.UpdatePopularityRequest\x1a+.larder.product.v1.UpdatePopularityResponse\"\x16\xaa\xd4\x18\x12\x12\x10updatepopularity\x12\x8c\x01\n" +
 	"\n" +
@@ -1977,7 +2047,7 @@ func file_product_v1_product_proto_rawDescGZIP() []byte {
 }
 
 var file_product_v1_product_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_product_v1_product_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_product_v1_product_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_product_v1_product_proto_goTypes = []any{
 	(IndexFinding_Kind)(0),             // 0: larder.product.v1.IndexFinding.Kind
 	(Product_Status)(0),                // 1: larder.product.v1.Product.Status
@@ -1985,149 +2055,153 @@ var file_product_v1_product_proto_goTypes = []any{
 	(*PlannedPrice)(nil),               // 3: larder.product.v1.PlannedPrice
 	(*ListPricesRequest)(nil),          // 4: larder.product.v1.ListPricesRequest
 	(*ListPricesResponse)(nil),         // 5: larder.product.v1.ListPricesResponse
-	(*ActivatePricesRequest)(nil),      // 6: larder.product.v1.ActivatePricesRequest
-	(*ActivatePricesResponse)(nil),     // 7: larder.product.v1.ActivatePricesResponse
-	(*UpdatePopularityRequest)(nil),    // 8: larder.product.v1.UpdatePopularityRequest
-	(*Popularity)(nil),                 // 9: larder.product.v1.Popularity
-	(*UpdatePopularityResponse)(nil),   // 10: larder.product.v1.UpdatePopularityResponse
-	(*AuditIndexRequest)(nil),          // 11: larder.product.v1.AuditIndexRequest
-	(*AuditIndexResponse)(nil),         // 12: larder.product.v1.AuditIndexResponse
-	(*IndexFinding)(nil),               // 13: larder.product.v1.IndexFinding
-	(*Product)(nil),                    // 14: larder.product.v1.Product
-	(*GetProductRequest)(nil),          // 15: larder.product.v1.GetProductRequest
-	(*ListProductsRequest)(nil),        // 16: larder.product.v1.ListProductsRequest
-	(*ListProductsResponse)(nil),       // 17: larder.product.v1.ListProductsResponse
-	(*BatchGetOffersRequest)(nil),      // 18: larder.product.v1.BatchGetOffersRequest
-	(*BatchGetOffersResponse)(nil),     // 19: larder.product.v1.BatchGetOffersResponse
-	(*Offer)(nil),                      // 20: larder.product.v1.Offer
-	(*CreateProductRequest)(nil),       // 21: larder.product.v1.CreateProductRequest
-	(*UpdateProductRequest)(nil),       // 22: larder.product.v1.UpdateProductRequest
-	(*DeleteProductRequest)(nil),       // 23: larder.product.v1.DeleteProductRequest
-	(*UpdateAvailabilityRequest)(nil),  // 24: larder.product.v1.UpdateAvailabilityRequest
-	(*Availability)(nil),               // 25: larder.product.v1.Availability
-	(*UpdateAvailabilityResponse)(nil), // 26: larder.product.v1.UpdateAvailabilityResponse
-	(*v1.Money)(nil),                   // 27: larder.type.v1.Money
-	(*timestamppb.Timestamp)(nil),      // 28: google.protobuf.Timestamp
-	(*Store)(nil),                      // 29: larder.product.v1.Store
-	(*fieldmaskpb.FieldMask)(nil),      // 30: google.protobuf.FieldMask
-	(*ImportProductsRequest)(nil),      // 31: larder.product.v1.ImportProductsRequest
-	(*ImportPartRequest)(nil),          // 32: larder.product.v1.ImportPartRequest
-	(*GetImportRequest)(nil),           // 33: larder.product.v1.GetImportRequest
-	(*ListBrandsRequest)(nil),          // 34: larder.product.v1.ListBrandsRequest
-	(*GetBrandRequest)(nil),            // 35: larder.product.v1.GetBrandRequest
-	(*CreateBrandRequest)(nil),         // 36: larder.product.v1.CreateBrandRequest
-	(*UpdateBrandRequest)(nil),         // 37: larder.product.v1.UpdateBrandRequest
-	(*DeleteBrandRequest)(nil),         // 38: larder.product.v1.DeleteBrandRequest
-	(*ListCategoriesRequest)(nil),      // 39: larder.product.v1.ListCategoriesRequest
-	(*GetCategoryRequest)(nil),         // 40: larder.product.v1.GetCategoryRequest
-	(*CreateCategoryRequest)(nil),      // 41: larder.product.v1.CreateCategoryRequest
-	(*UpdateCategoryRequest)(nil),      // 42: larder.product.v1.UpdateCategoryRequest
-	(*DeleteCategoryRequest)(nil),      // 43: larder.product.v1.DeleteCategoryRequest
-	(*ListStoresRequest)(nil),          // 44: larder.product.v1.ListStoresRequest
-	(*GetStoreRequest)(nil),            // 45: larder.product.v1.GetStoreRequest
-	(*CreateStoreRequest)(nil),         // 46: larder.product.v1.CreateStoreRequest
-	(*UpdateStoreRequest)(nil),         // 47: larder.product.v1.UpdateStoreRequest
-	(*DeleteStoreRequest)(nil),         // 48: larder.product.v1.DeleteStoreRequest
-	(*ListChangesRequest)(nil),         // 49: larder.product.v1.ListChangesRequest
-	(*emptypb.Empty)(nil),              // 50: google.protobuf.Empty
-	(*Import)(nil),                     // 51: larder.product.v1.Import
-	(*ListBrandsResponse)(nil),         // 52: larder.product.v1.ListBrandsResponse
-	(*Brand)(nil),                      // 53: larder.product.v1.Brand
-	(*ListCategoriesResponse)(nil),     // 54: larder.product.v1.ListCategoriesResponse
-	(*Category)(nil),                   // 55: larder.product.v1.Category
-	(*ListStoresResponse)(nil),         // 56: larder.product.v1.ListStoresResponse
-	(*ListChangesResponse)(nil),        // 57: larder.product.v1.ListChangesResponse
+	(*DeletePriceRequest)(nil),         // 6: larder.product.v1.DeletePriceRequest
+	(*ActivatePricesRequest)(nil),      // 7: larder.product.v1.ActivatePricesRequest
+	(*ActivatePricesResponse)(nil),     // 8: larder.product.v1.ActivatePricesResponse
+	(*UpdatePopularityRequest)(nil),    // 9: larder.product.v1.UpdatePopularityRequest
+	(*Popularity)(nil),                 // 10: larder.product.v1.Popularity
+	(*UpdatePopularityResponse)(nil),   // 11: larder.product.v1.UpdatePopularityResponse
+	(*AuditIndexRequest)(nil),          // 12: larder.product.v1.AuditIndexRequest
+	(*AuditIndexResponse)(nil),         // 13: larder.product.v1.AuditIndexResponse
+	(*IndexFinding)(nil),               // 14: larder.product.v1.IndexFinding
+	(*Product)(nil),                    // 15: larder.product.v1.Product
+	(*GetProductRequest)(nil),          // 16: larder.product.v1.GetProductRequest
+	(*ListProductsRequest)(nil),        // 17: larder.product.v1.ListProductsRequest
+	(*ListProductsResponse)(nil),       // 18: larder.product.v1.ListProductsResponse
+	(*BatchGetOffersRequest)(nil),      // 19: larder.product.v1.BatchGetOffersRequest
+	(*BatchGetOffersResponse)(nil),     // 20: larder.product.v1.BatchGetOffersResponse
+	(*Offer)(nil),                      // 21: larder.product.v1.Offer
+	(*CreateProductRequest)(nil),       // 22: larder.product.v1.CreateProductRequest
+	(*UpdateProductRequest)(nil),       // 23: larder.product.v1.UpdateProductRequest
+	(*DeleteProductRequest)(nil),       // 24: larder.product.v1.DeleteProductRequest
+	(*UpdateAvailabilityRequest)(nil),  // 25: larder.product.v1.UpdateAvailabilityRequest
+	(*Availability)(nil),               // 26: larder.product.v1.Availability
+	(*UpdateAvailabilityResponse)(nil), // 27: larder.product.v1.UpdateAvailabilityResponse
+	(*v1.Money)(nil),                   // 28: larder.type.v1.Money
+	(*timestamppb.Timestamp)(nil),      // 29: google.protobuf.Timestamp
+	(*Store)(nil),                      // 30: larder.product.v1.Store
+	(*fieldmaskpb.FieldMask)(nil),      // 31: google.protobuf.FieldMask
+	(*ImportProductsRequest)(nil),      // 32: larder.product.v1.ImportProductsRequest
+	(*ImportPartRequest)(nil),          // 33: larder.product.v1.ImportPartRequest
+	(*GetImportRequest)(nil),           // 34: larder.product.v1.GetImportRequest
+	(*ListBrandsRequest)(nil),          // 35: larder.product.v1.ListBrandsRequest
+	(*GetBrandRequest)(nil),            // 36: larder.product.v1.GetBrandRequest
+	(*CreateBrandRequest)(nil),         // 37: larder.product.v1.CreateBrandRequest
+	(*UpdateBrandRequest)(nil),         // 38: larder.product.v1.UpdateBrandRequest
+	(*DeleteBrandRequest)(nil),         // 39: larder.product.v1.DeleteBrandRequest
+	(*ListCategoriesRequest)(nil),      // 40: larder.product.v1.ListCategoriesRequest
+	(*GetCategoryRequest)(nil),         // 41: larder.product.v1.GetCategoryRequest
+	(*CreateCategoryRequest)(nil),      // 42: larder.product.v1.CreateCategoryRequest
+	(*UpdateCategoryRequest)(nil),      // 43: larder.product.v1.UpdateCategoryRequest
+	(*DeleteCategoryRequest)(nil),      // 44: larder.product.v1.DeleteCategoryRequest
+	(*ListStoresRequest)(nil),          // 45: larder.product.v1.ListStoresRequest
+	(*GetStoreRequest)(nil),            // 46: larder.product.v1.GetStoreRequest
+	(*CreateStoreRequest)(nil),         // 47: larder.product.v1.CreateStoreRequest
+	(*UpdateStoreRequest)(nil),         // 48: larder.product.v1.UpdateStoreRequest
+	(*DeleteStoreRequest)(nil),         // 49: larder.product.v1.DeleteStoreRequest
+	(*ListChangesRequest)(nil),         // 50: larder.product.v1.ListChangesRequest
+	(*emptypb.Empty)(nil),              // 51: google.protobuf.Empty
+	(*Import)(nil),                     // 52: larder.product.v1.Import
+	(*ListBrandsResponse)(nil),         // 53: larder.product.v1.ListBrandsResponse
+	(*Brand)(nil),                      // 54: larder.product.v1.Brand
+	(*ListCategoriesResponse)(nil),     // 55: larder.product.v1.ListCategoriesResponse
+	(*Category)(nil),                   // 56: larder.product.v1.Category
+	(*ListStoresResponse)(nil),         // 57: larder.product.v1.ListStoresResponse
+	(*ListChangesResponse)(nil),        // 58: larder.product.v1.ListChangesResponse
 }
 var file_product_v1_product_proto_depIdxs = []int32{
 	3,  // 0: larder.product.v1.PlanPriceRequest.price:type_name -> larder.product.v1.PlannedPrice
-	27, // 1: larder.product.v1.PlannedPrice.price:type_name -> larder.type.v1.Money
-	28, // 2: larder.product.v1.PlannedPrice.start_time:type_name -> google.protobuf.Timestamp
-	28, // 3: larder.product.v1.PlannedPrice.end_time:type_name -> google.protobuf.Timestamp
+	28, // 1: larder.product.v1.PlannedPrice.price:type_name -> larder.type.v1.Money
+	29, // 2: larder.product.v1.PlannedPrice.start_time:type_name -> google.protobuf.Timestamp
+	29, // 3: larder.product.v1.PlannedPrice.end_time:type_name -> google.protobuf.Timestamp
 	3,  // 4: larder.product.v1.ListPricesResponse.prices:type_name -> larder.product.v1.PlannedPrice
-	9,  // 5: larder.product.v1.UpdatePopularityRequest.products:type_name -> larder.product.v1.Popularity
-	13, // 6: larder.product.v1.AuditIndexResponse.findings:type_name -> larder.product.v1.IndexFinding
-	0,  // 7: larder.product.v1.IndexFinding.kind:type_name -> larder.product.v1.IndexFinding.Kind
-	1,  // 8: larder.product.v1.Product.status:type_name -> larder.product.v1.Product.Status
-	27, // 9: larder.product.v1.Product.price:type_name -> larder.type.v1.Money
-	27, // 10: larder.product.v1.Product.cost:type_name -> larder.type.v1.Money
-	28, // 11: larder.product.v1.Product.create_time:type_name -> google.protobuf.Timestamp
-	28, // 12: larder.product.v1.Product.update_time:type_name -> google.protobuf.Timestamp
-	1,  // 13: larder.product.v1.ListProductsRequest.status:type_name -> larder.product.v1.Product.Status
-	14, // 14: larder.product.v1.ListProductsResponse.products:type_name -> larder.product.v1.Product
-	29, // 15: larder.product.v1.BatchGetOffersResponse.store:type_name -> larder.product.v1.Store
-	20, // 16: larder.product.v1.BatchGetOffersResponse.offers:type_name -> larder.product.v1.Offer
-	27, // 17: larder.product.v1.Offer.price:type_name -> larder.type.v1.Money
-	14, // 18: larder.product.v1.CreateProductRequest.product:type_name -> larder.product.v1.Product
-	14, // 19: larder.product.v1.UpdateProductRequest.product:type_name -> larder.product.v1.Product
-	30, // 20: larder.product.v1.UpdateProductRequest.update_mask:type_name -> google.protobuf.FieldMask
-	25, // 21: larder.product.v1.UpdateAvailabilityRequest.changes:type_name -> larder.product.v1.Availability
-	15, // 22: larder.product.v1.ProductService.GetProduct:input_type -> larder.product.v1.GetProductRequest
-	16, // 23: larder.product.v1.ProductService.ListProducts:input_type -> larder.product.v1.ListProductsRequest
-	18, // 24: larder.product.v1.ProductService.BatchGetOffers:input_type -> larder.product.v1.BatchGetOffersRequest
-	21, // 25: larder.product.v1.ProductService.CreateProduct:input_type -> larder.product.v1.CreateProductRequest
-	22, // 26: larder.product.v1.ProductService.UpdateProduct:input_type -> larder.product.v1.UpdateProductRequest
-	23, // 27: larder.product.v1.ProductService.DeleteProduct:input_type -> larder.product.v1.DeleteProductRequest
-	31, // 28: larder.product.v1.ProductService.ImportProducts:input_type -> larder.product.v1.ImportProductsRequest
-	32, // 29: larder.product.v1.ProductService.ImportPart:input_type -> larder.product.v1.ImportPartRequest
-	33, // 30: larder.product.v1.ProductService.GetImport:input_type -> larder.product.v1.GetImportRequest
-	34, // 31: larder.product.v1.ProductService.ListBrands:input_type -> larder.product.v1.ListBrandsRequest
-	35, // 32: larder.product.v1.ProductService.GetBrand:input_type -> larder.product.v1.GetBrandRequest
-	36, // 33: larder.product.v1.ProductService.CreateBrand:input_type -> larder.product.v1.CreateBrandRequest
-	37, // 34: larder.product.v1.ProductService.UpdateBrand:input_type -> larder.product.v1.UpdateBrandRequest
-	38, // 35: larder.product.v1.ProductService.DeleteBrand:input_type -> larder.product.v1.DeleteBrandRequest
-	39, // 36: larder.product.v1.ProductService.ListCategories:input_type -> larder.product.v1.ListCategoriesRequest
-	40, // 37: larder.product.v1.ProductService.GetCategory:input_type -> larder.product.v1.GetCategoryRequest
-	41, // 38: larder.product.v1.ProductService.CreateCategory:input_type -> larder.product.v1.CreateCategoryRequest
-	42, // 39: larder.product.v1.ProductService.UpdateCategory:input_type -> larder.product.v1.UpdateCategoryRequest
-	43, // 40: larder.product.v1.ProductService.DeleteCategory:input_type -> larder.product.v1.DeleteCategoryRequest
-	44, // 41: larder.product.v1.ProductService.ListStores:input_type -> larder.product.v1.ListStoresRequest
-	45, // 42: larder.product.v1.ProductService.GetStore:input_type -> larder.product.v1.GetStoreRequest
-	46, // 43: larder.product.v1.ProductService.CreateStore:input_type -> larder.product.v1.CreateStoreRequest
-	47, // 44: larder.product.v1.ProductService.UpdateStore:input_type -> larder.product.v1.UpdateStoreRequest
-	48, // 45: larder.product.v1.ProductService.DeleteStore:input_type -> larder.product.v1.DeleteStoreRequest
-	24, // 46: larder.product.v1.ProductService.UpdateAvailability:input_type -> larder.product.v1.UpdateAvailabilityRequest
-	2,  // 47: larder.product.v1.ProductService.PlanPrice:input_type -> larder.product.v1.PlanPriceRequest
-	4,  // 48: larder.product.v1.ProductService.ListPrices:input_type -> larder.product.v1.ListPricesRequest
-	6,  // 49: larder.product.v1.ProductService.ActivatePrices:input_type -> larder.product.v1.ActivatePricesRequest
-	8,  // 50: larder.product.v1.ProductService.UpdatePopularity:input_type -> larder.product.v1.UpdatePopularityRequest
-	11, // 51: larder.product.v1.ProductService.AuditIndex:input_type -> larder.product.v1.AuditIndexRequest
-	49, // 52: larder.product.v1.ProductService.ListChanges:input_type -> larder.product.v1.ListChangesRequest
-	14, // 53: larder.product.v1.ProductService.GetProduct:output_type -> larder.product.v1.Product
-	17, // 54: larder.product.v1.ProductService.ListProducts:output_type -> larder.product.v1.ListProductsResponse
-	19, // 55: larder.product.v1.ProductService.BatchGetOffers:output_type -> larder.product.v1.BatchGetOffersResponse
-	14, // 56: larder.product.v1.ProductService.CreateProduct:output_type -> larder.product.v1.Product
-	14, // 57: larder.product.v1.ProductService.UpdateProduct:output_type -> larder.product.v1.Product
-	50, // 58: larder.product.v1.ProductService.DeleteProduct:output_type -> google.protobuf.Empty
-	51, // 59: larder.product.v1.ProductService.ImportProducts:output_type -> larder.product.v1.Import
-	51, // 60: larder.product.v1.ProductService.ImportPart:output_type -> larder.product.v1.Import
-	51, // 61: larder.product.v1.ProductService.GetImport:output_type -> larder.product.v1.Import
-	52, // 62: larder.product.v1.ProductService.ListBrands:output_type -> larder.product.v1.ListBrandsResponse
-	53, // 63: larder.product.v1.ProductService.GetBrand:output_type -> larder.product.v1.Brand
-	53, // 64: larder.product.v1.ProductService.CreateBrand:output_type -> larder.product.v1.Brand
-	53, // 65: larder.product.v1.ProductService.UpdateBrand:output_type -> larder.product.v1.Brand
-	50, // 66: larder.product.v1.ProductService.DeleteBrand:output_type -> google.protobuf.Empty
-	54, // 67: larder.product.v1.ProductService.ListCategories:output_type -> larder.product.v1.ListCategoriesResponse
-	55, // 68: larder.product.v1.ProductService.GetCategory:output_type -> larder.product.v1.Category
-	55, // 69: larder.product.v1.ProductService.CreateCategory:output_type -> larder.product.v1.Category
-	55, // 70: larder.product.v1.ProductService.UpdateCategory:output_type -> larder.product.v1.Category
-	50, // 71: larder.product.v1.ProductService.DeleteCategory:output_type -> google.protobuf.Empty
-	56, // 72: larder.product.v1.ProductService.ListStores:output_type -> larder.product.v1.ListStoresResponse
-	29, // 73: larder.product.v1.ProductService.GetStore:output_type -> larder.product.v1.Store
-	29, // 74: larder.product.v1.ProductService.CreateStore:output_type -> larder.product.v1.Store
-	29, // 75: larder.product.v1.ProductService.UpdateStore:output_type -> larder.product.v1.Store
-	50, // 76: larder.product.v1.ProductService.DeleteStore:output_type -> google.protobuf.Empty
-	26, // 77: larder.product.v1.ProductService.UpdateAvailability:output_type -> larder.product.v1.UpdateAvailabilityResponse
-	3,  // 78: larder.product.v1.ProductService.PlanPrice:output_type -> larder.product.v1.PlannedPrice
-	5,  // 79: larder.product.v1.ProductService.ListPrices:output_type -> larder.product.v1.ListPricesResponse
-	7,  // 80: larder.product.v1.ProductService.ActivatePrices:output_type -> larder.product.v1.ActivatePricesResponse
-	10, // 81: larder.product.v1.ProductService.UpdatePopularity:output_type -> larder.product.v1.UpdatePopularityResponse
-	12, // 82: larder.product.v1.ProductService.AuditIndex:output_type -> larder.product.v1.AuditIndexResponse
-	57, // 83: larder.product.v1.ProductService.ListChanges:output_type -> larder.product.v1.ListChangesResponse
-	53, // [53:84] is the sub-list for method output_type
-	22, // [22:53] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	29, // 5: larder.product.v1.DeletePriceRequest.start_time:type_name -> google.protobuf.Timestamp
+	10, // 6: larder.product.v1.UpdatePopularityRequest.products:type_name -> larder.product.v1.Popularity
+	14, // 7: larder.product.v1.AuditIndexResponse.findings:type_name -> larder.product.v1.IndexFinding
+	0,  // 8: larder.product.v1.IndexFinding.kind:type_name -> larder.product.v1.IndexFinding.Kind
+	1,  // 9: larder.product.v1.Product.status:type_name -> larder.product.v1.Product.Status
+	28, // 10: larder.product.v1.Product.price:type_name -> larder.type.v1.Money
+	28, // 11: larder.product.v1.Product.cost:type_name -> larder.type.v1.Money
+	29, // 12: larder.product.v1.Product.create_time:type_name -> google.protobuf.Timestamp
+	29, // 13: larder.product.v1.Product.update_time:type_name -> google.protobuf.Timestamp
+	1,  // 14: larder.product.v1.ListProductsRequest.status:type_name -> larder.product.v1.Product.Status
+	15, // 15: larder.product.v1.ListProductsResponse.products:type_name -> larder.product.v1.Product
+	30, // 16: larder.product.v1.BatchGetOffersResponse.store:type_name -> larder.product.v1.Store
+	21, // 17: larder.product.v1.BatchGetOffersResponse.offers:type_name -> larder.product.v1.Offer
+	28, // 18: larder.product.v1.Offer.price:type_name -> larder.type.v1.Money
+	15, // 19: larder.product.v1.CreateProductRequest.product:type_name -> larder.product.v1.Product
+	15, // 20: larder.product.v1.UpdateProductRequest.product:type_name -> larder.product.v1.Product
+	31, // 21: larder.product.v1.UpdateProductRequest.update_mask:type_name -> google.protobuf.FieldMask
+	26, // 22: larder.product.v1.UpdateAvailabilityRequest.changes:type_name -> larder.product.v1.Availability
+	16, // 23: larder.product.v1.ProductService.GetProduct:input_type -> larder.product.v1.GetProductRequest
+	17, // 24: larder.product.v1.ProductService.ListProducts:input_type -> larder.product.v1.ListProductsRequest
+	19, // 25: larder.product.v1.ProductService.BatchGetOffers:input_type -> larder.product.v1.BatchGetOffersRequest
+	22, // 26: larder.product.v1.ProductService.CreateProduct:input_type -> larder.product.v1.CreateProductRequest
+	23, // 27: larder.product.v1.ProductService.UpdateProduct:input_type -> larder.product.v1.UpdateProductRequest
+	24, // 28: larder.product.v1.ProductService.DeleteProduct:input_type -> larder.product.v1.DeleteProductRequest
+	32, // 29: larder.product.v1.ProductService.ImportProducts:input_type -> larder.product.v1.ImportProductsRequest
+	33, // 30: larder.product.v1.ProductService.ImportPart:input_type -> larder.product.v1.ImportPartRequest
+	34, // 31: larder.product.v1.ProductService.GetImport:input_type -> larder.product.v1.GetImportRequest
+	35, // 32: larder.product.v1.ProductService.ListBrands:input_type -> larder.product.v1.ListBrandsRequest
+	36, // 33: larder.product.v1.ProductService.GetBrand:input_type -> larder.product.v1.GetBrandRequest
+	37, // 34: larder.product.v1.ProductService.CreateBrand:input_type -> larder.product.v1.CreateBrandRequest
+	38, // 35: larder.product.v1.ProductService.UpdateBrand:input_type -> larder.product.v1.UpdateBrandRequest
+	39, // 36: larder.product.v1.ProductService.DeleteBrand:input_type -> larder.product.v1.DeleteBrandRequest
+	40, // 37: larder.product.v1.ProductService.ListCategories:input_type -> larder.product.v1.ListCategoriesRequest
+	41, // 38: larder.product.v1.ProductService.GetCategory:input_type -> larder.product.v1.GetCategoryRequest
+	42, // 39: larder.product.v1.ProductService.CreateCategory:input_type -> larder.product.v1.CreateCategoryRequest
+	43, // 40: larder.product.v1.ProductService.UpdateCategory:input_type -> larder.product.v1.UpdateCategoryRequest
+	44, // 41: larder.product.v1.ProductService.DeleteCategory:input_type -> larder.product.v1.DeleteCategoryRequest
+	45, // 42: larder.product.v1.ProductService.ListStores:input_type -> larder.product.v1.ListStoresRequest
+	46, // 43: larder.product.v1.ProductService.GetStore:input_type -> larder.product.v1.GetStoreRequest
+	47, // 44: larder.product.v1.ProductService.CreateStore:input_type -> larder.product.v1.CreateStoreRequest
+	48, // 45: larder.product.v1.ProductService.UpdateStore:input_type -> larder.product.v1.UpdateStoreRequest
+	49, // 46: larder.product.v1.ProductService.DeleteStore:input_type -> larder.product.v1.DeleteStoreRequest
+	25, // 47: larder.product.v1.ProductService.UpdateAvailability:input_type -> larder.product.v1.UpdateAvailabilityRequest
+	2,  // 48: larder.product.v1.ProductService.PlanPrice:input_type -> larder.product.v1.PlanPriceRequest
+	4,  // 49: larder.product.v1.ProductService.ListPrices:input_type -> larder.product.v1.ListPricesRequest
+	6,  // 50: larder.product.v1.ProductService.DeletePrice:input_type -> larder.product.v1.DeletePriceRequest
+	7,  // 51: larder.product.v1.ProductService.ActivatePrices:input_type -> larder.product.v1.ActivatePricesRequest
+	9,  // 52: larder.product.v1.ProductService.UpdatePopularity:input_type -> larder.product.v1.UpdatePopularityRequest
+	12, // 53: larder.product.v1.ProductService.AuditIndex:input_type -> larder.product.v1.AuditIndexRequest
+	50, // 54: larder.product.v1.ProductService.ListChanges:input_type -> larder.product.v1.ListChangesRequest
+	15, // 55: larder.product.v1.ProductService.GetProduct:output_type -> larder.product.v1.Product
+	18, // 56: larder.product.v1.ProductService.ListProducts:output_type -> larder.product.v1.ListProductsResponse
+	20, // 57: larder.product.v1.ProductService.BatchGetOffers:output_type -> larder.product.v1.BatchGetOffersResponse
+	15, // 58: larder.product.v1.ProductService.CreateProduct:output_type -> larder.product.v1.Product
+	15, // 59: larder.product.v1.ProductService.UpdateProduct:output_type -> larder.product.v1.Product
+	51, // 60: larder.product.v1.ProductService.DeleteProduct:output_type -> google.protobuf.Empty
+	52, // 61: larder.product.v1.ProductService.ImportProducts:output_type -> larder.product.v1.Import
+	52, // 62: larder.product.v1.ProductService.ImportPart:output_type -> larder.product.v1.Import
+	52, // 63: larder.product.v1.ProductService.GetImport:output_type -> larder.product.v1.Import
+	53, // 64: larder.product.v1.ProductService.ListBrands:output_type -> larder.product.v1.ListBrandsResponse
+	54, // 65: larder.product.v1.ProductService.GetBrand:output_type -> larder.product.v1.Brand
+	54, // 66: larder.product.v1.ProductService.CreateBrand:output_type -> larder.product.v1.Brand
+	54, // 67: larder.product.v1.ProductService.UpdateBrand:output_type -> larder.product.v1.Brand
+	51, // 68: larder.product.v1.ProductService.DeleteBrand:output_type -> google.protobuf.Empty
+	55, // 69: larder.product.v1.ProductService.ListCategories:output_type -> larder.product.v1.ListCategoriesResponse
+	56, // 70: larder.product.v1.ProductService.GetCategory:output_type -> larder.product.v1.Category
+	56, // 71: larder.product.v1.ProductService.CreateCategory:output_type -> larder.product.v1.Category
+	56, // 72: larder.product.v1.ProductService.UpdateCategory:output_type -> larder.product.v1.Category
+	51, // 73: larder.product.v1.ProductService.DeleteCategory:output_type -> google.protobuf.Empty
+	57, // 74: larder.product.v1.ProductService.ListStores:output_type -> larder.product.v1.ListStoresResponse
+	30, // 75: larder.product.v1.ProductService.GetStore:output_type -> larder.product.v1.Store
+	30, // 76: larder.product.v1.ProductService.CreateStore:output_type -> larder.product.v1.Store
+	30, // 77: larder.product.v1.ProductService.UpdateStore:output_type -> larder.product.v1.Store
+	51, // 78: larder.product.v1.ProductService.DeleteStore:output_type -> google.protobuf.Empty
+	27, // 79: larder.product.v1.ProductService.UpdateAvailability:output_type -> larder.product.v1.UpdateAvailabilityResponse
+	3,  // 80: larder.product.v1.ProductService.PlanPrice:output_type -> larder.product.v1.PlannedPrice
+	5,  // 81: larder.product.v1.ProductService.ListPrices:output_type -> larder.product.v1.ListPricesResponse
+	51, // 82: larder.product.v1.ProductService.DeletePrice:output_type -> google.protobuf.Empty
+	8,  // 83: larder.product.v1.ProductService.ActivatePrices:output_type -> larder.product.v1.ActivatePricesResponse
+	11, // 84: larder.product.v1.ProductService.UpdatePopularity:output_type -> larder.product.v1.UpdatePopularityResponse
+	13, // 85: larder.product.v1.ProductService.AuditIndex:output_type -> larder.product.v1.AuditIndexResponse
+	58, // 86: larder.product.v1.ProductService.ListChanges:output_type -> larder.product.v1.ListChangesResponse
+	55, // [55:87] is the sub-list for method output_type
+	23, // [23:55] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_product_v1_product_proto_init() }
@@ -2146,7 +2220,7 @@ func file_product_v1_product_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_product_v1_product_proto_rawDesc), len(file_product_v1_product_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   25,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

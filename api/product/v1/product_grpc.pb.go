@@ -49,6 +49,7 @@ const (
 	ProductService_UpdateAvailability_FullMethodName = "/larder.product.v1.ProductService/UpdateAvailability"
 	ProductService_PlanPrice_FullMethodName          = "/larder.product.v1.ProductService/PlanPrice"
 	ProductService_ListPrices_FullMethodName         = "/larder.product.v1.ProductService/ListPrices"
+	ProductService_DeletePrice_FullMethodName        = "/larder.product.v1.ProductService/DeletePrice"
 	ProductService_ActivatePrices_FullMethodName     = "/larder.product.v1.ProductService/ActivatePrices"
 	ProductService_UpdatePopularity_FullMethodName   = "/larder.product.v1.ProductService/UpdatePopularity"
 	ProductService_AuditIndex_FullMethodName         = "/larder.product.v1.ProductService/AuditIndex"
@@ -111,6 +112,8 @@ type ProductServiceClient interface {
 	PlanPrice(ctx context.Context, in *PlanPriceRequest, opts ...grpc.CallOption) (*PlannedPrice, error)
 	// The prices of a product that are in force or planned, by store and time; at most 1,000.
 	ListPrices(ctx context.Context, in *ListPricesRequest, opts ...grpc.CallOption) (*ListPricesResponse, error)
+	// Takes a planned price back that hasn't begun. Refused with PRICE_BEGUN for one that has: what was charged stays on record.
+	DeletePrice(ctx context.Context, in *DeletePriceRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
 	// Brings the documents of products up to date whose prices began or ended since the last time; one batch.
 	ActivatePrices(ctx context.Context, in *ActivatePricesRequest, opts ...grpc.CallOption) (*ActivatePricesResponse, error)
 	// Sets how popular products are, for ranking. Unknown ones are left out.
@@ -400,6 +403,16 @@ func (c *productServiceClient) ListPrices(ctx context.Context, in *ListPricesReq
 	return out, nil
 }
 
+func (c *productServiceClient) DeletePrice(ctx context.Context, in *DeletePriceRequest, opts ...grpc.CallOption) (*emptypb.Empty, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(emptypb.Empty)
+	err := c.cc.Invoke(ctx, ProductService_DeletePrice_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *productServiceClient) ActivatePrices(ctx context.Context, in *ActivatePricesRequest, opts ...grpc.CallOption) (*ActivatePricesResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ActivatePricesResponse)
@@ -496,6 +509,8 @@ type ProductServiceServer interface {
 	PlanPrice(context.Context, *PlanPriceRequest) (*PlannedPrice, error)
 	// The prices of a product that are in force or planned, by store and time; at most 1,000.
 	ListPrices(context.Context, *ListPricesRequest) (*ListPricesResponse, error)
+	// Takes a planned price back that hasn't begun. Refused with PRICE_BEGUN for one that has: what was charged stays on record.
+	DeletePrice(context.Context, *DeletePriceRequest) (*emptypb.Empty, error)
 	// Brings the documents of products up to date whose prices began or ended since the last time; one batch.
 	ActivatePrices(context.Context, *ActivatePricesRequest) (*ActivatePricesResponse, error)
 	// Sets how popular products are, for ranking. Unknown ones are left out.
@@ -595,6 +610,9 @@ func (UnimplementedProductServiceServer) PlanPrice(context.Context, *PlanPriceRe
 }
 func (UnimplementedProductServiceServer) ListPrices(context.Context, *ListPricesRequest) (*ListPricesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListPrices not implemented")
+}
+func (UnimplementedProductServiceServer) DeletePrice(context.Context, *DeletePriceRequest) (*emptypb.Empty, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeletePrice not implemented")
 }
 func (UnimplementedProductServiceServer) ActivatePrices(context.Context, *ActivatePricesRequest) (*ActivatePricesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ActivatePrices not implemented")
@@ -1115,6 +1133,24 @@ func _ProductService_ListPrices_Handler(srv interface{}, ctx context.Context, de
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ProductService_DeletePrice_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeletePriceRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ProductServiceServer).DeletePrice(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ProductService_DeletePrice_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ProductServiceServer).DeletePrice(ctx, req.(*DeletePriceRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ProductService_ActivatePrices_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ActivatePricesRequest)
 	if err := dec(in); err != nil {
@@ -1301,6 +1337,10 @@ var ProductService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListPrices",
 			Handler:    _ProductService_ListPrices_Handler,
+		},
+		{
+			MethodName: "DeletePrice",
+			Handler:    _ProductService_DeletePrice_Handler,
 		},
 		{
 			MethodName: "ActivatePrices",

@@ -20,6 +20,8 @@ var (
 	plannedPrice string
 	//go:embed sql/plan_price.sql
 	planPrice string
+	//go:embed sql/withdraw_price.sql
+	withdrawPrice string
 	//go:embed sql/list_prices.sql
 	listPrices string
 	//go:embed sql/take_activations.sql
@@ -73,6 +75,26 @@ func planned(ctx context.Context, tx pgx.Tx, id string, p product.PlannedPrice) 
 func notPlannable(p product.PlannedPrice) error {
 	return fault.PriceNotPlannable.New("another price begins at %s", p.Start.UTC().Format(time.RFC3339Nano)).
 		WithViolation("price.start_time", "is another price's")
+}
+
+// Withdraw implements product.Catalogue.
+func (s *Store) Withdraw(ctx context.Context, id, storeID string, start time.Time) error {
+	return s.locked(ctx, id, func(tx pgx.Tx, _ product.Product) error {
+		removed, err := tx.Exec(ctx, withdrawPrice, id, storeID, start)
+		if err != nil || removed.RowsAffected() > 0 {
+			return wrap(err, "take a planned price back")
+		}
+		err = tx.QueryRow(ctx, plannedPrice, id, storeID, start).Scan(nil, nil)
+		begins := start.UTC().Format(time.RFC3339Nano)
+		switch {
+		case errors.Is(err, pgx.ErrNoRows):
+			return fault.PriceNotFound.New("no price of %q begins there at %s", id, begins)
+		case err != nil:
+			return wrap(err, "look for a planned price")
+		default:
+			return fault.PriceBegun.New("the price of %q has begun at %s", id, begins)
+		}
+	})
 }
 
 // Prices implements product.Catalogue.
