@@ -76,6 +76,7 @@ func (w *world) productRows() []row {
 		create("an unknown store", with("store_ids", `["nonsense"]`), "404 STORE_NOT_FOUND product.store_ids"),
 		create("a store twice", with("store_ids", `["soho","soho"]`), "400 INVALID_ARGUMENT product.store_ids"),
 		create("a description too long", with("description", `"`+strings.Repeat("x", 4001)+`"`), "400 INVALID_ARGUMENT product.description"),
+		create("SQL for a family", with("family_id", `"' or 1=1"`), "400 INVALID_ARGUMENT product.family_id"),
 		create("a GTIN of letters", with("gtin", `"abcdefgh"`), "400 INVALID_ARGUMENT product.gtin"),
 		create("HTML for a tag", with("tags", `["<b>"]`), "400 INVALID_ARGUMENT product.tags[0]"),
 		create("too many tags", with("tags", w.tags(31)), "400 INVALID_ARGUMENT product.tags"),

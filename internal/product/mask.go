@@ -25,9 +25,9 @@ var (
 	productFields = fields{
 		changeable: []string{
 			"name", "brand_id", "category_id", "description", "size", "gtin", "tags", "image_uri", "status", "price", "tax_rate_bps",
-			"cost", "store_ids", "max_per_shopper",
+			"cost", "store_ids", "max_per_shopper", "family_id",
 		},
-		ignored: []string{"product_id", "etag", "brand", "create_time", "update_time"},
+		ignored: []string{"product_id", "etag", "brand", "variants", "create_time", "update_time"},
 		unread:  []string{"cost"},
 	}
 	brandFields    = fields{changeable: []string{"name"}, ignored: []string{"brand_id", "etag"}}

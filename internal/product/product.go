@@ -9,6 +9,7 @@
 //     as soon as somebody calls Activate. It can be taken back before it begins, and stays once it has.
 //   - A store sells a product that is active, in the store's assortment, and has a price.
 //   - A product may have a limit for each shopper and day. It is told to everybody, and kept by checkout.
+//   - Products that share a family are one thing in several sizes.
 //   - A brand, a category and a store stay as long as a product that isn't deleted refers to them, and a category as long as others
 //     are below it. No category is below itself.
 //   - Drafts are seen by merchandisers and services only. What a product costs the grocer is seen by nobody.
@@ -67,12 +68,20 @@ type Product struct {
 	StoreIDs    []string    // the stores whose assortment has it, in order
 	// MaxPerShopper is how many units one shopper may buy in a store and a day, 0 to 99; 0: no limit. Checkout keeps it.
 	MaxPerShopper int32
+	FamilyID      string    // what it shares with its other sizes; empty: it has none
+	Variants      []Variant // the other active products of its family, the cheapest first; only of Service.Product
 	CreateTime    time.Time
 	UpdateTime    time.Time
 	Version       int64 // of the row, from 1
 
 	// Cost is only written: nil leaves it as it is, and it is nil in everything that is read.
 	Cost *money.Money
+}
+
+// Variant is another size of a product.
+type Variant struct {
+	ID, Name, Size string
+	Price          money.Money // as of Product
 }
 
 // Etag changes with everything about a product that can be changed by UpdateProduct. Prices and assortment have no part in
@@ -140,6 +149,8 @@ type Catalogue interface {
 
 	// Product finds one that isn't deleted.
 	Product(ctx context.Context, id string) (Product, error)
+	// Variants returns the active products of a family but for one, the cheapest first, at most 50.
+	Variants(ctx context.Context, familyID, but string) ([]Variant, error)
 	// List returns the products that come after a place in its order, at most limit.
 	List(ctx context.Context, f Filter, after Place, limit int) ([]Product, error)
 	// Offers leaves out products that are unknown or deleted.
@@ -171,7 +182,7 @@ type Service struct{ catalogue Catalogue }
 // NewService makes one.
 func NewService(c Catalogue) *Service { return &Service{catalogue: c} }
 
-// Product returns a product that the caller may see. Errors: PRODUCT_NOT_FOUND.
+// Product returns a product that the caller may see, with its other sizes. Errors: PRODUCT_NOT_FOUND.
 func (s *Service) Product(ctx context.Context, id string) (Product, error) {
 	p, err := s.catalogue.Product(ctx, id)
 	if err != nil {
@@ -180,7 +191,10 @@ func (s *Service) Product(ctx context.Context, id string) (Product, error) {
 	if p.Status == Draft && !seesDrafts(ctx) {
 		return Product{}, NotFound(id)
 	}
-	return p, nil
+	if p.FamilyID != "" {
+		p.Variants, err = s.catalogue.Variants(ctx, p.FamilyID, id)
+	}
+	return p, err
 }
 
 // Page is one page of a list; an empty Next: the last.

@@ -897,6 +897,10 @@ type Product struct {
 	Etag       string                 `protobuf:"bytes,18,opt,name=etag,proto3" json:"etag,omitempty"`
 	// How many units one shopper may buy in one store on one day, by UTC, over all orders; 0: no limit. Counted from when it is set.
 	MaxPerShopper int32 `protobuf:"varint,19,opt,name=max_per_shopper,json=maxPerShopper,proto3" json:"max_per_shopper,omitempty"`
+	// Products of one family are one thing in several sizes. A slug of the merchandiser's choice; empty: it stands alone.
+	FamilyId string `protobuf:"bytes,20,opt,name=family_id,json=familyId,proto3" json:"family_id,omitempty"`
+	// Output only: the other active products of the family by price, at most 50. Only GetProduct tells them.
+	Variants      []*Variant `protobuf:"bytes,21,rep,name=variants,proto3" json:"variants,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1064,6 +1068,90 @@ func (x *Product) GetMaxPerShopper() int32 {
 	return 0
 }
 
+func (x *Product) GetFamilyId() string {
+	if x != nil {
+		return x.FamilyId
+	}
+	return ""
+}
+
+func (x *Product) GetVariants() []*Variant {
+	if x != nil {
+		return x.Variants
+	}
+	return nil
+}
+
+// A product of the same family, as it is now.
+type Variant struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	ProductId string                 `protobuf:"bytes,1,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
+	Name      string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Size      string                 `protobuf:"bytes,3,opt,name=size,proto3" json:"size,omitempty"`
+	// The everyday price, tax included.
+	Price         *v1.Money `protobuf:"bytes,4,opt,name=price,proto3" json:"price,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Variant) Reset() {
+	*x = Variant{}
+	mi := &file_product_v1_product_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Variant) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Variant) ProtoMessage() {}
+
+func (x *Variant) ProtoReflect() protoreflect.Message {
+	mi := &file_product_v1_product_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Variant.ProtoReflect.Descriptor instead.
+func (*Variant) Descriptor() ([]byte, []int) {
+	return file_product_v1_product_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Variant) GetProductId() string {
+	if x != nil {
+		return x.ProductId
+	}
+	return ""
+}
+
+func (x *Variant) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Variant) GetSize() string {
+	if x != nil {
+		return x.Size
+	}
+	return ""
+}
+
+func (x *Variant) GetPrice() *v1.Money {
+	if x != nil {
+		return x.Price
+	}
+	return nil
+}
+
 type GetProductRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ProductId     string                 `protobuf:"bytes,1,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
@@ -1073,7 +1161,7 @@ type GetProductRequest struct {
 
 func (x *GetProductRequest) Reset() {
 	*x = GetProductRequest{}
-	mi := &file_product_v1_product_proto_msgTypes[14]
+	mi := &file_product_v1_product_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1085,7 +1173,7 @@ func (x *GetProductRequest) String() string {
 func (*GetProductRequest) ProtoMessage() {}
 
 func (x *GetProductRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[14]
+	mi := &file_product_v1_product_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1098,7 +1186,7 @@ func (x *GetProductRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetProductRequest.ProtoReflect.Descriptor instead.
 func (*GetProductRequest) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{14}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GetProductRequest) GetProductId() string {
@@ -1130,7 +1218,7 @@ type ListProductsRequest struct {
 
 func (x *ListProductsRequest) Reset() {
 	*x = ListProductsRequest{}
-	mi := &file_product_v1_product_proto_msgTypes[15]
+	mi := &file_product_v1_product_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1142,7 +1230,7 @@ func (x *ListProductsRequest) String() string {
 func (*ListProductsRequest) ProtoMessage() {}
 
 func (x *ListProductsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[15]
+	mi := &file_product_v1_product_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1155,7 +1243,7 @@ func (x *ListProductsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProductsRequest.ProtoReflect.Descriptor instead.
 func (*ListProductsRequest) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{15}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ListProductsRequest) GetCategoryId() string {
@@ -1224,7 +1312,7 @@ type ListProductsResponse struct {
 
 func (x *ListProductsResponse) Reset() {
 	*x = ListProductsResponse{}
-	mi := &file_product_v1_product_proto_msgTypes[16]
+	mi := &file_product_v1_product_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1236,7 +1324,7 @@ func (x *ListProductsResponse) String() string {
 func (*ListProductsResponse) ProtoMessage() {}
 
 func (x *ListProductsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[16]
+	mi := &file_product_v1_product_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1249,7 +1337,7 @@ func (x *ListProductsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProductsResponse.ProtoReflect.Descriptor instead.
 func (*ListProductsResponse) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{16}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ListProductsResponse) GetProducts() []*Product {
@@ -1276,7 +1364,7 @@ type BatchGetOffersRequest struct {
 
 func (x *BatchGetOffersRequest) Reset() {
 	*x = BatchGetOffersRequest{}
-	mi := &file_product_v1_product_proto_msgTypes[17]
+	mi := &file_product_v1_product_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1288,7 +1376,7 @@ func (x *BatchGetOffersRequest) String() string {
 func (*BatchGetOffersRequest) ProtoMessage() {}
 
 func (x *BatchGetOffersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[17]
+	mi := &file_product_v1_product_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1301,7 +1389,7 @@ func (x *BatchGetOffersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchGetOffersRequest.ProtoReflect.Descriptor instead.
 func (*BatchGetOffersRequest) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{17}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *BatchGetOffersRequest) GetStoreId() string {
@@ -1328,7 +1416,7 @@ type BatchGetOffersResponse struct {
 
 func (x *BatchGetOffersResponse) Reset() {
 	*x = BatchGetOffersResponse{}
-	mi := &file_product_v1_product_proto_msgTypes[18]
+	mi := &file_product_v1_product_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1340,7 +1428,7 @@ func (x *BatchGetOffersResponse) String() string {
 func (*BatchGetOffersResponse) ProtoMessage() {}
 
 func (x *BatchGetOffersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[18]
+	mi := &file_product_v1_product_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1353,7 +1441,7 @@ func (x *BatchGetOffersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchGetOffersResponse.ProtoReflect.Descriptor instead.
 func (*BatchGetOffersResponse) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{18}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *BatchGetOffersResponse) GetStore() *Store {
@@ -1392,7 +1480,7 @@ type Offer struct {
 
 func (x *Offer) Reset() {
 	*x = Offer{}
-	mi := &file_product_v1_product_proto_msgTypes[19]
+	mi := &file_product_v1_product_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1404,7 +1492,7 @@ func (x *Offer) String() string {
 func (*Offer) ProtoMessage() {}
 
 func (x *Offer) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[19]
+	mi := &file_product_v1_product_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1417,7 +1505,7 @@ func (x *Offer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Offer.ProtoReflect.Descriptor instead.
 func (*Offer) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{19}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Offer) GetProductId() string {
@@ -1492,7 +1580,7 @@ type CreateProductRequest struct {
 
 func (x *CreateProductRequest) Reset() {
 	*x = CreateProductRequest{}
-	mi := &file_product_v1_product_proto_msgTypes[20]
+	mi := &file_product_v1_product_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1504,7 +1592,7 @@ func (x *CreateProductRequest) String() string {
 func (*CreateProductRequest) ProtoMessage() {}
 
 func (x *CreateProductRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[20]
+	mi := &file_product_v1_product_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1517,7 +1605,7 @@ func (x *CreateProductRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateProductRequest.ProtoReflect.Descriptor instead.
 func (*CreateProductRequest) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{20}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *CreateProductRequest) GetProduct() *Product {
@@ -1539,7 +1627,7 @@ type UpdateProductRequest struct {
 
 func (x *UpdateProductRequest) Reset() {
 	*x = UpdateProductRequest{}
-	mi := &file_product_v1_product_proto_msgTypes[21]
+	mi := &file_product_v1_product_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1551,7 +1639,7 @@ func (x *UpdateProductRequest) String() string {
 func (*UpdateProductRequest) ProtoMessage() {}
 
 func (x *UpdateProductRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[21]
+	mi := &file_product_v1_product_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1564,7 +1652,7 @@ func (x *UpdateProductRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateProductRequest.ProtoReflect.Descriptor instead.
 func (*UpdateProductRequest) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{21}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *UpdateProductRequest) GetProduct() *Product {
@@ -1591,7 +1679,7 @@ type DeleteProductRequest struct {
 
 func (x *DeleteProductRequest) Reset() {
 	*x = DeleteProductRequest{}
-	mi := &file_product_v1_product_proto_msgTypes[22]
+	mi := &file_product_v1_product_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1603,7 +1691,7 @@ func (x *DeleteProductRequest) String() string {
 func (*DeleteProductRequest) ProtoMessage() {}
 
 func (x *DeleteProductRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[22]
+	mi := &file_product_v1_product_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1616,7 +1704,7 @@ func (x *DeleteProductRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteProductRequest.ProtoReflect.Descriptor instead.
 func (*DeleteProductRequest) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{22}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *DeleteProductRequest) GetProductId() string {
@@ -1645,7 +1733,7 @@ type UpdateAvailabilityRequest struct {
 
 func (x *UpdateAvailabilityRequest) Reset() {
 	*x = UpdateAvailabilityRequest{}
-	mi := &file_product_v1_product_proto_msgTypes[23]
+	mi := &file_product_v1_product_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1657,7 +1745,7 @@ func (x *UpdateAvailabilityRequest) String() string {
 func (*UpdateAvailabilityRequest) ProtoMessage() {}
 
 func (x *UpdateAvailabilityRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[23]
+	mi := &file_product_v1_product_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1670,7 +1758,7 @@ func (x *UpdateAvailabilityRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateAvailabilityRequest.ProtoReflect.Descriptor instead.
 func (*UpdateAvailabilityRequest) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{23}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *UpdateAvailabilityRequest) GetStoreId() string {
@@ -1706,7 +1794,7 @@ type Availability struct {
 
 func (x *Availability) Reset() {
 	*x = Availability{}
-	mi := &file_product_v1_product_proto_msgTypes[24]
+	mi := &file_product_v1_product_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1718,7 +1806,7 @@ func (x *Availability) String() string {
 func (*Availability) ProtoMessage() {}
 
 func (x *Availability) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[24]
+	mi := &file_product_v1_product_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1731,7 +1819,7 @@ func (x *Availability) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Availability.ProtoReflect.Descriptor instead.
 func (*Availability) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{24}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Availability) GetProductId() string {
@@ -1765,7 +1853,7 @@ type UpdateAvailabilityResponse struct {
 
 func (x *UpdateAvailabilityResponse) Reset() {
 	*x = UpdateAvailabilityResponse{}
-	mi := &file_product_v1_product_proto_msgTypes[25]
+	mi := &file_product_v1_product_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1777,7 +1865,7 @@ func (x *UpdateAvailabilityResponse) String() string {
 func (*UpdateAvailabilityResponse) ProtoMessage() {}
 
 func (x *UpdateAvailabilityResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[25]
+	mi := &file_product_v1_product_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1790,7 +1878,7 @@ func (x *UpdateAvailabilityResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateAvailabilityResponse.ProtoReflect.Descriptor instead.
 func (*UpdateAvailabilityResponse) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{25}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *UpdateAvailabilityResponse) GetChanged() int32 {
@@ -1867,7 +1955,7 @@ const file_product_v1_product_proto_rawDesc = "" +
 	"\aMISSING\x10\x01\x12\t\n" +
 	"\x05STALE\x10\x02\x12\t\n" +
 	"\x05EXTRA\x10\x03\x12\x0f\n" +
-	"\vMISCOMPUTED\x10\x04\"\x9f\b\n" +
+	"\vMISCOMPUTED\x10\x04\"\x99\t\n" +
 	"\aProduct\x12?\n" +
 	"\n" +
 	"product_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\tproductId\x12\x1e\n" +
@@ -1895,13 +1983,21 @@ const file_product_v1_product_proto_rawDesc = "" +
 	"\vupdate_time\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"updateTime\x12\x1b\n" +
 	"\x04etag\x18\x12 \x01(\tB\a\xbaH\x04r\x02\x18dR\x04etag\x121\n" +
-	"\x0fmax_per_shopper\x18\x13 \x01(\x05B\t\xbaH\x06\x1a\x04\x18c(\x00R\rmaxPerShopper\"D\n" +
+	"\x0fmax_per_shopper\x18\x13 \x01(\x05B\t\xbaH\x06\x1a\x04\x18c(\x00R\rmaxPerShopper\x12@\n" +
+	"\tfamily_id\x18\x14 \x01(\tB#\xbaH r\x1e2\x1c^([a-z0-9][a-z0-9-]{1,62})?$R\bfamilyId\x126\n" +
+	"\bvariants\x18\x15 \x03(\v2\x1a.larder.product.v1.VariantR\bvariants\"D\n" +
 	"\x06Status\x12\x16\n" +
 	"\x12STATUS_UNSPECIFIED\x10\x00\x12\t\n" +
 	"\x05DRAFT\x10\x01\x12\n" +
 	"\n" +
 	"\x06ACTIVE\x10\x02\x12\v\n" +
-	"\aRETIRED\x10\x03\"T\n" +
+	"\aRETIRED\x10\x03\"}\n" +
+	"\aVariant\x12\x1d\n" +
+	"\n" +
+	"product_id\x18\x01 \x01(\tR\tproductId\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
+	"\x04size\x18\x03 \x01(\tR\x04size\x12+\n" +
+	"\x05price\x18\x04 \x01(\v2\x15.larder.type.v1.MoneyR\x05price\"T\n" +
 	"\x11GetProductRequest\x12?\n" +
 	"\n" +
 	"product_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\tproductId\"\xf0\x03\n" +
@@ -2047,7 +2143,7 @@ func file_product_v1_product_proto_rawDescGZIP() []byte {
 }
 
 var file_product_v1_product_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_product_v1_product_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_product_v1_product_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_product_v1_product_proto_goTypes = []any{
 	(IndexFinding_Kind)(0),             // 0: larder.product.v1.IndexFinding.Kind
 	(Product_Status)(0),                // 1: larder.product.v1.Product.Status
@@ -2065,143 +2161,146 @@ var file_product_v1_product_proto_goTypes = []any{
 	(*AuditIndexResponse)(nil),         // 13: larder.product.v1.AuditIndexResponse
 	(*IndexFinding)(nil),               // 14: larder.product.v1.IndexFinding
 	(*Product)(nil),                    // 15: larder.product.v1.Product
-	(*GetProductRequest)(nil),          // 16: larder.product.v1.GetProductRequest
-	(*ListProductsRequest)(nil),        // 17: larder.product.v1.ListProductsRequest
-	(*ListProductsResponse)(nil),       // 18: larder.product.v1.ListProductsResponse
-	(*BatchGetOffersRequest)(nil),      // 19: larder.product.v1.BatchGetOffersRequest
-	(*BatchGetOffersResponse)(nil),     // 20: larder.product.v1.BatchGetOffersResponse
-	(*Offer)(nil),                      // 21: larder.product.v1.Offer
-	(*CreateProductRequest)(nil),       // 22: larder.product.v1.CreateProductRequest
-	(*UpdateProductRequest)(nil),       // 23: larder.product.v1.UpdateProductRequest
-	(*DeleteProductRequest)(nil),       // 24: larder.product.v1.DeleteProductRequest
-	(*UpdateAvailabilityRequest)(nil),  // 25: larder.product.v1.UpdateAvailabilityRequest
-	(*Availability)(nil),               // 26: larder.product.v1.Availability
-	(*UpdateAvailabilityResponse)(nil), // 27: larder.product.v1.UpdateAvailabilityResponse
-	(*v1.Money)(nil),                   // 28: larder.type.v1.Money
-	(*timestamppb.Timestamp)(nil),      // 29: google.protobuf.Timestamp
-	(*Store)(nil),                      // 30: larder.product.v1.Store
-	(*fieldmaskpb.FieldMask)(nil),      // 31: google.protobuf.FieldMask
-	(*ImportProductsRequest)(nil),      // 32: larder.product.v1.ImportProductsRequest
-	(*ImportPartRequest)(nil),          // 33: larder.product.v1.ImportPartRequest
-	(*GetImportRequest)(nil),           // 34: larder.product.v1.GetImportRequest
-	(*ListBrandsRequest)(nil),          // 35: larder.product.v1.ListBrandsRequest
-	(*GetBrandRequest)(nil),            // 36: larder.product.v1.GetBrandRequest
-	(*CreateBrandRequest)(nil),         // 37: larder.product.v1.CreateBrandRequest
-	(*UpdateBrandRequest)(nil),         // 38: larder.product.v1.UpdateBrandRequest
-	(*DeleteBrandRequest)(nil),         // 39: larder.product.v1.DeleteBrandRequest
-	(*ListCategoriesRequest)(nil),      // 40: larder.product.v1.ListCategoriesRequest
-	(*GetCategoryRequest)(nil),         // 41: larder.product.v1.GetCategoryRequest
-	(*CreateCategoryRequest)(nil),      // 42: larder.product.v1.CreateCategoryRequest
-	(*UpdateCategoryRequest)(nil),      // 43: larder.product.v1.UpdateCategoryRequest
-	(*DeleteCategoryRequest)(nil),      // 44: larder.product.v1.DeleteCategoryRequest
-	(*ListStoresRequest)(nil),          // 45: larder.product.v1.ListStoresRequest
-	(*GetStoreRequest)(nil),            // 46: larder.product.v1.GetStoreRequest
-	(*CreateStoreRequest)(nil),         // 47: larder.product.v1.CreateStoreRequest
-	(*UpdateStoreRequest)(nil),         // 48: larder.product.v1.UpdateStoreRequest
-	(*DeleteStoreRequest)(nil),         // 49: larder.product.v1.DeleteStoreRequest
-	(*ListChangesRequest)(nil),         // 50: larder.product.v1.ListChangesRequest
-	(*emptypb.Empty)(nil),              // 51: google.protobuf.Empty
-	(*Import)(nil),                     // 52: larder.product.v1.Import
-	(*ListBrandsResponse)(nil),         // 53: larder.product.v1.ListBrandsResponse
-	(*Brand)(nil),                      // 54: larder.product.v1.Brand
-	(*ListCategoriesResponse)(nil),     // 55: larder.product.v1.ListCategoriesResponse
-	(*Category)(nil),                   // 56: larder.product.v1.Category
-	(*ListStoresResponse)(nil),         // 57: larder.product.v1.ListStoresResponse
-	(*ListChangesResponse)(nil),        // 58: larder.product.v1.ListChangesResponse
+	(*Variant)(nil),                    // 16: larder.product.v1.Variant
+	(*GetProductRequest)(nil),          // 17: larder.product.v1.GetProductRequest
+	(*ListProductsRequest)(nil),        // 18: larder.product.v1.ListProductsRequest
+	(*ListProductsResponse)(nil),       // 19: larder.product.v1.ListProductsResponse
+	(*BatchGetOffersRequest)(nil),      // 20: larder.product.v1.BatchGetOffersRequest
+	(*BatchGetOffersResponse)(nil),     // 21: larder.product.v1.BatchGetOffersResponse
+	(*Offer)(nil),                      // 22: larder.product.v1.Offer
+	(*CreateProductRequest)(nil),       // 23: larder.product.v1.CreateProductRequest
+	(*UpdateProductRequest)(nil),       // 24: larder.product.v1.UpdateProductRequest
+	(*DeleteProductRequest)(nil),       // 25: larder.product.v1.DeleteProductRequest
+	(*UpdateAvailabilityRequest)(nil),  // 26: larder.product.v1.UpdateAvailabilityRequest
+	(*Availability)(nil),               // 27: larder.product.v1.Availability
+	(*UpdateAvailabilityResponse)(nil), // 28: larder.product.v1.UpdateAvailabilityResponse
+	(*v1.Money)(nil),                   // 29: larder.type.v1.Money
+	(*timestamppb.Timestamp)(nil),      // 30: google.protobuf.Timestamp
+	(*Store)(nil),                      // 31: larder.product.v1.Store
+	(*fieldmaskpb.FieldMask)(nil),      // 32: google.protobuf.FieldMask
+	(*ImportProductsRequest)(nil),      // 33: larder.product.v1.ImportProductsRequest
+	(*ImportPartRequest)(nil),          // 34: larder.product.v1.ImportPartRequest
+	(*GetImportRequest)(nil),           // 35: larder.product.v1.GetImportRequest
+	(*ListBrandsRequest)(nil),          // 36: larder.product.v1.ListBrandsRequest
+	(*GetBrandRequest)(nil),            // 37: larder.product.v1.GetBrandRequest
+	(*CreateBrandRequest)(nil),         // 38: larder.product.v1.CreateBrandRequest
+	(*UpdateBrandRequest)(nil),         // 39: larder.product.v1.UpdateBrandRequest
+	(*DeleteBrandRequest)(nil),         // 40: larder.product.v1.DeleteBrandRequest
+	(*ListCategoriesRequest)(nil),      // 41: larder.product.v1.ListCategoriesRequest
+	(*GetCategoryRequest)(nil),         // 42: larder.product.v1.GetCategoryRequest
+	(*CreateCategoryRequest)(nil),      // 43: larder.product.v1.CreateCategoryRequest
+	(*UpdateCategoryRequest)(nil),      // 44: larder.product.v1.UpdateCategoryRequest
+	(*DeleteCategoryRequest)(nil),      // 45: larder.product.v1.DeleteCategoryRequest
+	(*ListStoresRequest)(nil),          // 46: larder.product.v1.ListStoresRequest
+	(*GetStoreRequest)(nil),            // 47: larder.product.v1.GetStoreRequest
+	(*CreateStoreRequest)(nil),         // 48: larder.product.v1.CreateStoreRequest
+	(*UpdateStoreRequest)(nil),         // 49: larder.product.v1.UpdateStoreRequest
+	(*DeleteStoreRequest)(nil),         // 50: larder.product.v1.DeleteStoreRequest
+	(*ListChangesRequest)(nil),         // 51: larder.product.v1.ListChangesRequest
+	(*emptypb.Empty)(nil),              // 52: google.protobuf.Empty
+	(*Import)(nil),                     // 53: larder.product.v1.Import
+	(*ListBrandsResponse)(nil),         // 54: larder.product.v1.ListBrandsResponse
+	(*Brand)(nil),                      // 55: larder.product.v1.Brand
+	(*ListCategoriesResponse)(nil),     // 56: larder.product.v1.ListCategoriesResponse
+	(*Category)(nil),                   // 57: larder.product.v1.Category
+	(*ListStoresResponse)(nil),         // 58: larder.product.v1.ListStoresResponse
+	(*ListChangesResponse)(nil),        // 59: larder.product.v1.ListChangesResponse
 }
 var file_product_v1_product_proto_depIdxs = []int32{
 	3,  // 0: larder.product.v1.PlanPriceRequest.price:type_name -> larder.product.v1.PlannedPrice
-	28, // 1: larder.product.v1.PlannedPrice.price:type_name -> larder.type.v1.Money
-	29, // 2: larder.product.v1.PlannedPrice.start_time:type_name -> google.protobuf.Timestamp
-	29, // 3: larder.product.v1.PlannedPrice.end_time:type_name -> google.protobuf.Timestamp
+	29, // 1: larder.product.v1.PlannedPrice.price:type_name -> larder.type.v1.Money
+	30, // 2: larder.product.v1.PlannedPrice.start_time:type_name -> google.protobuf.Timestamp
+	30, // 3: larder.product.v1.PlannedPrice.end_time:type_name -> google.protobuf.Timestamp
 	3,  // 4: larder.product.v1.ListPricesResponse.prices:type_name -> larder.product.v1.PlannedPrice
-	29, // 5: larder.product.v1.DeletePriceRequest.start_time:type_name -> google.protobuf.Timestamp
+	30, // 5: larder.product.v1.DeletePriceRequest.start_time:type_name -> google.protobuf.Timestamp
 	10, // 6: larder.product.v1.UpdatePopularityRequest.products:type_name -> larder.product.v1.Popularity
 	14, // 7: larder.product.v1.AuditIndexResponse.findings:type_name -> larder.product.v1.IndexFinding
 	0,  // 8: larder.product.v1.IndexFinding.kind:type_name -> larder.product.v1.IndexFinding.Kind
 	1,  // 9: larder.product.v1.Product.status:type_name -> larder.product.v1.Product.Status
-	28, // 10: larder.product.v1.Product.price:type_name -> larder.type.v1.Money
-	28, // 11: larder.product.v1.Product.cost:type_name -> larder.type.v1.Money
-	29, // 12: larder.product.v1.Product.create_time:type_name -> google.protobuf.Timestamp
-	29, // 13: larder.product.v1.Product.update_time:type_name -> google.protobuf.Timestamp
-	1,  // 14: larder.product.v1.ListProductsRequest.status:type_name -> larder.product.v1.Product.Status
-	15, // 15: larder.product.v1.ListProductsResponse.products:type_name -> larder.product.v1.Product
-	30, // 16: larder.product.v1.BatchGetOffersResponse.store:type_name -> larder.product.v1.Store
-	21, // 17: larder.product.v1.BatchGetOffersResponse.offers:type_name -> larder.product.v1.Offer
-	28, // 18: larder.product.v1.Offer.price:type_name -> larder.type.v1.Money
-	15, // 19: larder.product.v1.CreateProductRequest.product:type_name -> larder.product.v1.Product
-	15, // 20: larder.product.v1.UpdateProductRequest.product:type_name -> larder.product.v1.Product
-	31, // 21: larder.product.v1.UpdateProductRequest.update_mask:type_name -> google.protobuf.FieldMask
-	26, // 22: larder.product.v1.UpdateAvailabilityRequest.changes:type_name -> larder.product.v1.Availability
-	16, // 23: larder.product.v1.ProductService.GetProduct:input_type -> larder.product.v1.GetProductRequest
-	17, // 24: larder.product.v1.ProductService.ListProducts:input_type -> larder.product.v1.ListProductsRequest
-	19, // 25: larder.product.v1.ProductService.BatchGetOffers:input_type -> larder.product.v1.BatchGetOffersRequest
-	22, // 26: larder.product.v1.ProductService.CreateProduct:input_type -> larder.product.v1.CreateProductRequest
-	23, // 27: larder.product.v1.ProductService.UpdateProduct:input_type -> larder.product.v1.UpdateProductRequest
-	24, // 28: larder.product.v1.ProductService.DeleteProduct:input_type -> larder.product.v1.DeleteProductRequest
-	32, // 29: larder.product.v1.ProductService.ImportProducts:input_type -> larder.product.v1.ImportProductsRequest
-	33, // 30: larder.product.v1.ProductService.ImportPart:input_type -> larder.product.v1.ImportPartRequest
-	34, // 31: larder.product.v1.ProductService.GetImport:input_type -> larder.product.v1.GetImportRequest
-	35, // 32: larder.product.v1.ProductService.ListBrands:input_type -> larder.product.v1.ListBrandsRequest
-	36, // 33: larder.product.v1.ProductService.GetBrand:input_type -> larder.product.v1.GetBrandRequest
-	37, // 34: larder.product.v1.ProductService.CreateBrand:input_type -> larder.product.v1.CreateBrandRequest
-	38, // 35: larder.product.v1.ProductService.UpdateBrand:input_type -> larder.product.v1.UpdateBrandRequest
-	39, // 36: larder.product.v1.ProductService.DeleteBrand:input_type -> larder.product.v1.DeleteBrandRequest
-	40, // 37: larder.product.v1.ProductService.ListCategories:input_type -> larder.product.v1.ListCategoriesRequest
-	41, // 38: larder.product.v1.ProductService.GetCategory:input_type -> larder.product.v1.GetCategoryRequest
-	42, // 39: larder.product.v1.ProductService.CreateCategory:input_type -> larder.product.v1.CreateCategoryRequest
-	43, // 40: larder.product.v1.ProductService.UpdateCategory:input_type -> larder.product.v1.UpdateCategoryRequest
-	44, // 41: larder.product.v1.ProductService.DeleteCategory:input_type -> larder.product.v1.DeleteCategoryRequest
-	45, // 42: larder.product.v1.ProductService.ListStores:input_type -> larder.product.v1.ListStoresRequest
-	46, // 43: larder.product.v1.ProductService.GetStore:input_type -> larder.product.v1.GetStoreRequest
-	47, // 44: larder.product.v1.ProductService.CreateStore:input_type -> larder.product.v1.CreateStoreRequest
-	48, // 45: larder.product.v1.ProductService.UpdateStore:input_type -> larder.product.v1.UpdateStoreRequest
-	49, // 46: larder.product.v1.ProductService.DeleteStore:input_type -> larder.product.v1.DeleteStoreRequest
-	25, // 47: larder.product.v1.ProductService.UpdateAvailability:input_type -> larder.product.v1.UpdateAvailabilityRequest
-	2,  // 48: larder.product.v1.ProductService.PlanPrice:input_type -> larder.product.v1.PlanPriceRequest
-	4,  // 49: larder.product.v1.ProductService.ListPrices:input_type -> larder.product.v1.ListPricesRequest
-	6,  // 50: larder.product.v1.ProductService.DeletePrice:input_type -> larder.product.v1.DeletePriceRequest
-	7,  // 51: larder.product.v1.ProductService.ActivatePrices:input_type -> larder.product.v1.ActivatePricesRequest
-	9,  // 52: larder.product.v1.ProductService.UpdatePopularity:input_type -> larder.product.v1.UpdatePopularityRequest
-	12, // 53: larder.product.v1.ProductService.AuditIndex:input_type -> larder.product.v1.AuditIndexRequest
-	50, // 54: larder.product.v1.ProductService.ListChanges:input_type -> larder.product.v1.ListChangesRequest
-	15, // 55: larder.product.v1.ProductService.GetProduct:output_type -> larder.product.v1.Product
-	18, // 56: larder.product.v1.ProductService.ListProducts:output_type -> larder.product.v1.ListProductsResponse
-	20, // 57: larder.product.v1.ProductService.BatchGetOffers:output_type -> larder.product.v1.BatchGetOffersResponse
-	15, // 58: larder.product.v1.ProductService.CreateProduct:output_type -> larder.product.v1.Product
-	15, // 59: larder.product.v1.ProductService.UpdateProduct:output_type -> larder.product.v1.Product
-	51, // 60: larder.product.v1.ProductService.DeleteProduct:output_type -> google.protobuf.Empty
-	52, // 61: larder.product.v1.ProductService.ImportProducts:output_type -> larder.product.v1.Import
-	52, // 62: larder.product.v1.ProductService.ImportPart:output_type -> larder.product.v1.Import
-	52, // 63: larder.product.v1.ProductService.GetImport:output_type -> larder.product.v1.Import
-	53, // 64: larder.product.v1.ProductService.ListBrands:output_type -> larder.product.v1.ListBrandsResponse
-	54, // 65: larder.product.v1.ProductService.GetBrand:output_type -> larder.product.v1.Brand
-	54, // 66: larder.product.v1.ProductService.CreateBrand:output_type -> larder.product.v1.Brand
-	54, // 67: larder.product.v1.ProductService.UpdateBrand:output_type -> larder.product.v1.Brand
-	51, // 68: larder.product.v1.ProductService.DeleteBrand:output_type -> google.protobuf.Empty
-	55, // 69: larder.product.v1.ProductService.ListCategories:output_type -> larder.product.v1.ListCategoriesResponse
-	56, // 70: larder.product.v1.ProductService.GetCategory:output_type -> larder.product.v1.Category
-	56, // 71: larder.product.v1.ProductService.CreateCategory:output_type -> larder.product.v1.Category
-	56, // 72: larder.product.v1.ProductService.UpdateCategory:output_type -> larder.product.v1.Category
-	51, // 73: larder.product.v1.ProductService.DeleteCategory:output_type -> google.protobuf.Empty
-	57, // 74: larder.product.v1.ProductService.ListStores:output_type -> larder.product.v1.ListStoresResponse
-	30, // 75: larder.product.v1.ProductService.GetStore:output_type -> larder.product.v1.Store
-	30, // 76: larder.product.v1.ProductService.CreateStore:output_type -> larder.product.v1.Store
-	30, // 77: larder.product.v1.ProductService.UpdateStore:output_type -> larder.product.v1.Store
-	51, // 78: larder.product.v1.ProductService.DeleteStore:output_type -> google.protobuf.Empty
-	27, // 79: larder.product.v1.ProductService.UpdateAvailability:output_type -> larder.product.v1.UpdateAvailabilityResponse
-	3,  // 80: larder.product.v1.ProductService.PlanPrice:output_type -> larder.product.v1.PlannedPrice
-	5,  // 81: larder.product.v1.ProductService.ListPrices:output_type -> larder.product.v1.ListPricesResponse
-	51, // 82: larder.product.v1.ProductService.DeletePrice:output_type -> google.protobuf.Empty
-	8,  // 83: larder.product.v1.ProductService.ActivatePrices:output_type -> larder.product.v1.ActivatePricesResponse
-	11, // 84: larder.product.v1.ProductService.UpdatePopularity:output_type -> larder.product.v1.UpdatePopularityResponse
-	13, // 85: larder.product.v1.ProductService.AuditIndex:output_type -> larder.product.v1.AuditIndexResponse
-	58, // 86: larder.product.v1.ProductService.ListChanges:output_type -> larder.product.v1.ListChangesResponse
-	55, // [55:87] is the sub-list for method output_type
-	23, // [23:55] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	29, // 10: larder.product.v1.Product.price:type_name -> larder.type.v1.Money
+	29, // 11: larder.product.v1.Product.cost:type_name -> larder.type.v1.Money
+	30, // 12: larder.product.v1.Product.create_time:type_name -> google.protobuf.Timestamp
+	30, // 13: larder.product.v1.Product.update_time:type_name -> google.protobuf.Timestamp
+	16, // 14: larder.product.v1.Product.variants:type_name -> larder.product.v1.Variant
+	29, // 15: larder.product.v1.Variant.price:type_name -> larder.type.v1.Money
+	1,  // 16: larder.product.v1.ListProductsRequest.status:type_name -> larder.product.v1.Product.Status
+	15, // 17: larder.product.v1.ListProductsResponse.products:type_name -> larder.product.v1.Product
+	31, // 18: larder.product.v1.BatchGetOffersResponse.store:type_name -> larder.product.v1.Store
+	22, // 19: larder.product.v1.BatchGetOffersResponse.offers:type_name -> larder.product.v1.Offer
+	29, // 20: larder.product.v1.Offer.price:type_name -> larder.type.v1.Money
+	15, // 21: larder.product.v1.CreateProductRequest.product:type_name -> larder.product.v1.Product
+	15, // 22: larder.product.v1.UpdateProductRequest.product:type_name -> larder.product.v1.Product
+	32, // 23: larder.product.v1.UpdateProductRequest.update_mask:type_name -> google.protobuf.FieldMask
+	27, // 24: larder.product.v1.UpdateAvailabilityRequest.changes:type_name -> larder.product.v1.Availability
+	17, // 25: larder.product.v1.ProductService.GetProduct:input_type -> larder.product.v1.GetProductRequest
+	18, // 26: larder.product.v1.ProductService.ListProducts:input_type -> larder.product.v1.ListProductsRequest
+	20, // 27: larder.product.v1.ProductService.BatchGetOffers:input_type -> larder.product.v1.BatchGetOffersRequest
+	23, // 28: larder.product.v1.ProductService.CreateProduct:input_type -> larder.product.v1.CreateProductRequest
+	24, // 29: larder.product.v1.ProductService.UpdateProduct:input_type -> larder.product.v1.UpdateProductRequest
+	25, // 30: larder.product.v1.ProductService.DeleteProduct:input_type -> larder.product.v1.DeleteProductRequest
+	33, // 31: larder.product.v1.ProductService.ImportProducts:input_type -> larder.product.v1.ImportProductsRequest
+	34, // 32: larder.product.v1.ProductService.ImportPart:input_type -> larder.product.v1.ImportPartRequest
+	35, // 33: larder.product.v1.ProductService.GetImport:input_type -> larder.product.v1.GetImportRequest
+	36, // 34: larder.product.v1.ProductService.ListBrands:input_type -> larder.product.v1.ListBrandsRequest
+	37, // 35: larder.product.v1.ProductService.GetBrand:input_type -> larder.product.v1.GetBrandRequest
+	38, // 36: larder.product.v1.ProductService.CreateBrand:input_type -> larder.product.v1.CreateBrandRequest
+	39, // 37: larder.product.v1.ProductService.UpdateBrand:input_type -> larder.product.v1.UpdateBrandRequest
+	40, // 38: larder.product.v1.ProductService.DeleteBrand:input_type -> larder.product.v1.DeleteBrandRequest
+	41, // 39: larder.product.v1.ProductService.ListCategories:input_type -> larder.product.v1.ListCategoriesRequest
+	42, // 40: larder.product.v1.ProductService.GetCategory:input_type -> larder.product.v1.GetCategoryRequest
+	43, // 41: larder.product.v1.ProductService.CreateCategory:input_type -> larder.product.v1.CreateCategoryRequest
+	44, // 42: larder.product.v1.ProductService.UpdateCategory:input_type -> larder.product.v1.UpdateCategoryRequest
+	45, // 43: larder.product.v1.ProductService.DeleteCategory:input_type -> larder.product.v1.DeleteCategoryRequest
+	46, // 44: larder.product.v1.ProductService.ListStores:input_type -> larder.product.v1.ListStoresRequest
+	47, // 45: larder.product.v1.ProductService.GetStore:input_type -> larder.product.v1.GetStoreRequest
+	48, // 46: larder.product.v1.ProductService.CreateStore:input_type -> larder.product.v1.CreateStoreRequest
+	49, // 47: larder.product.v1.ProductService.UpdateStore:input_type -> larder.product.v1.UpdateStoreRequest
+	50, // 48: larder.product.v1.ProductService.DeleteStore:input_type -> larder.product.v1.DeleteStoreRequest
+	26, // 49: larder.product.v1.ProductService.UpdateAvailability:input_type -> larder.product.v1.UpdateAvailabilityRequest
+	2,  // 50: larder.product.v1.ProductService.PlanPrice:input_type -> larder.product.v1.PlanPriceRequest
+	4,  // 51: larder.product.v1.ProductService.ListPrices:input_type -> larder.product.v1.ListPricesRequest
+	6,  // 52: larder.product.v1.ProductService.DeletePrice:input_type -> larder.product.v1.DeletePriceRequest
+	7,  // 53: larder.product.v1.ProductService.ActivatePrices:input_type -> larder.product.v1.ActivatePricesRequest
+	9,  // 54: larder.product.v1.ProductService.UpdatePopularity:input_type -> larder.product.v1.UpdatePopularityRequest
+	12, // 55: larder.product.v1.ProductService.AuditIndex:input_type -> larder.product.v1.AuditIndexRequest
+	51, // 56: larder.product.v1.ProductService.ListChanges:input_type -> larder.product.v1.ListChangesRequest
+	15, // 57: larder.product.v1.ProductService.GetProduct:output_type -> larder.product.v1.Product
+	19, // 58: larder.product.v1.ProductService.ListProducts:output_type -> larder.product.v1.ListProductsResponse
+	21, // 59: larder.product.v1.ProductService.BatchGetOffers:output_type -> larder.product.v1.BatchGetOffersResponse
+	15, // 60: larder.product.v1.ProductService.CreateProduct:output_type -> larder.product.v1.Product
+	15, // 61: larder.product.v1.ProductService.UpdateProduct:output_type -> larder.product.v1.Product
+	52, // 62: larder.product.v1.ProductService.DeleteProduct:output_type -> google.protobuf.Empty
+	53, // 63: larder.product.v1.ProductService.ImportProducts:output_type -> larder.product.v1.Import
+	53, // 64: larder.product.v1.ProductService.ImportPart:output_type -> larder.product.v1.Import
+	53, // 65: larder.product.v1.ProductService.GetImport:output_type -> larder.product.v1.Import
+	54, // 66: larder.product.v1.ProductService.ListBrands:output_type -> larder.product.v1.ListBrandsResponse
+	55, // 67: larder.product.v1.ProductService.GetBrand:output_type -> larder.product.v1.Brand
+	55, // 68: larder.product.v1.ProductService.CreateBrand:output_type -> larder.product.v1.Brand
+	55, // 69: larder.product.v1.ProductService.UpdateBrand:output_type -> larder.product.v1.Brand
+	52, // 70: larder.product.v1.ProductService.DeleteBrand:output_type -> google.protobuf.Empty
+	56, // 71: larder.product.v1.ProductService.ListCategories:output_type -> larder.product.v1.ListCategoriesResponse
+	57, // 72: larder.product.v1.ProductService.GetCategory:output_type -> larder.product.v1.Category
+	57, // 73: larder.product.v1.ProductService.CreateCategory:output_type -> larder.product.v1.Category
+	57, // 74: larder.product.v1.ProductService.UpdateCategory:output_type -> larder.product.v1.Category
+	52, // 75: larder.product.v1.ProductService.DeleteCategory:output_type -> google.protobuf.Empty
+	58, // 76: larder.product.v1.ProductService.ListStores:output_type -> larder.product.v1.ListStoresResponse
+	31, // 77: larder.product.v1.ProductService.GetStore:output_type -> larder.product.v1.Store
+	31, // 78: larder.product.v1.ProductService.CreateStore:output_type -> larder.product.v1.Store
+	31, // 79: larder.product.v1.ProductService.UpdateStore:output_type -> larder.product.v1.Store
+	52, // 80: larder.product.v1.ProductService.DeleteStore:output_type -> google.protobuf.Empty
+	28, // 81: larder.product.v1.ProductService.UpdateAvailability:output_type -> larder.product.v1.UpdateAvailabilityResponse
+	3,  // 82: larder.product.v1.ProductService.PlanPrice:output_type -> larder.product.v1.PlannedPrice
+	5,  // 83: larder.product.v1.ProductService.ListPrices:output_type -> larder.product.v1.ListPricesResponse
+	52, // 84: larder.product.v1.ProductService.DeletePrice:output_type -> google.protobuf.Empty
+	8,  // 85: larder.product.v1.ProductService.ActivatePrices:output_type -> larder.product.v1.ActivatePricesResponse
+	11, // 86: larder.product.v1.ProductService.UpdatePopularity:output_type -> larder.product.v1.UpdatePopularityResponse
+	13, // 87: larder.product.v1.ProductService.AuditIndex:output_type -> larder.product.v1.AuditIndexResponse
+	59, // 88: larder.product.v1.ProductService.ListChanges:output_type -> larder.product.v1.ListChangesResponse
+	57, // [57:89] is the sub-list for method output_type
+	25, // [25:57] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_product_v1_product_proto_init() }
@@ -2220,7 +2319,7 @@ func file_product_v1_product_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_product_v1_product_proto_rawDesc), len(file_product_v1_product_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   26,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,6 +19,8 @@ import (
 var (
 	//go:embed sql/product.sql
 	productByID string
+	//go:embed sql/variants.sql
+	variantsOf string
 	//go:embed sql/list_products.sql
 	listProducts string
 	//go:embed sql/offers.sql
@@ -61,8 +63,17 @@ func readProduct(ctx context.Context, q querier, id string) (product.Product, er
 func scanProduct(row pgx.Row) (product.Product, error) {
 	var p product.Product
 	err := row.Scan(&p.ID, &p.Name, &p.BrandID, &p.Brand, &p.CategoryID, &p.Description, &p.Size, &p.GTIN, &p.Tags, &p.ImageURI,
-		&p.Status, &p.Price.Currency, &p.Price.Minor, &p.TaxRateBPS, &p.StoreIDs, &p.CreateTime, &p.UpdateTime, &p.Version, &p.MaxPerShopper)
+		&p.Status, &p.Price.Currency, &p.Price.Minor, &p.TaxRateBPS, &p.StoreIDs, &p.CreateTime, &p.UpdateTime, &p.Version, &p.MaxPerShopper,
+		&p.FamilyID)
 	return p, err
+}
+
+// Variants implements product.Catalogue.
+func (s *Store) Variants(ctx context.Context, familyID, but string) ([]product.Variant, error) {
+	variants, err := collect(ctx, s.pool, func(row pgx.Row) (v product.Variant, err error) {
+		return v, row.Scan(&v.ID, &v.Name, &v.Size, &v.Price.Currency, &v.Price.Minor)
+	}, variantsOf, familyID, but)
+	return variants, wrap(err, "list a product's variants")
 }
 
 // orders are what list_products.sql leaves open. Row comparisons, so that an index is entered where the last page ended.
