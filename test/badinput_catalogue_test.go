@@ -82,6 +82,7 @@ func (w *world) productRows() []row {
 		create("too many tags", with("tags", w.tags(31)), "400 INVALID_ARGUMENT product.tags"),
 		create("a string for tags", with("tags", `"vegan"`), "400 INVALID_ARGUMENT body"),
 		create("a script for an image", with("image_uri", `"javascript:alert(1)"`), "400 INVALID_ARGUMENT product.image_uri"),
+		create("a script for another image", with("more_image_uris", `["javascript:alert(1)"]`), "400 INVALID_ARGUMENT product.more_image_uris[0]"),
 		create("an unknown status", with("status", `"SOLD_OUT"`), "400 INVALID_ARGUMENT status"),
 		create("an unknown status by number", with("status", `77`), "400 INVALID_ARGUMENT product.status"),
 		create("an unknown currency", with("price", `{"currency":"pounds","minor_units":1}`), "400 INVALID_ARGUMENT product.price.currency"),

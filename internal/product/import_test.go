@@ -108,7 +108,7 @@ func TestImport(t *testing.T) {
 	r.create(t, "limes", ``)
 	whole := `{"product_id":"oranges","name":"Oranges","brand_id":"greenlatch","category_id":"citrus","description":"Sweet","size":"5 pack","gtin":"50123452",` +
 		`"tags":["vegan","organic"],"image_uri":"/images/oranges.webp","status":"ACTIVE","price":{"currency":"GBP","minor_units":199},"tax_rate_bps":0,` +
-		`"cost":{"currency":"GBP","minor_units":` + cost + `},"store_ids":["camden"],"max_per_shopper":3,"family_id":"orange"}` + "\n"
+		`"cost":{"currency":"GBP","minor_units":` + cost + `},"store_ids":["camden"],"max_per_shopper":3,"family_id":"orange","more_image_uris":["/images/oranges-2.webp","https://cdn.example/o.webp"]}` + "\n"
 	file := whole + line("pomelos", "") + "\n" +
 		line("lemons", `,"brand_id":"hollinbeck","description":"Very sour"`) +
 		line("limes", `,"brand_id":"greenlatch","status":"ACTIVE","brand":"read, not written","etag":"x"`)
@@ -122,6 +122,7 @@ func TestImport(t *testing.T) {
 		"name": "Oranges", "brand": "Greenlatch", "description": "Sweet", "size": "5 pack", "gtin": "50123452", "tags": []any{"vegan", "organic"},
 		"image_uri": "/images/oranges.webp", "status": "ACTIVE", "price": map[string]any{"currency": "GBP", "minor_units": "199"},
 		"store_ids": []any{"camden"}, "max_per_shopper": 3.0, "family_id": "orange",
+		"more_image_uris": []any{"/images/oranges-2.webp", "https://cdn.example/o.webp"},
 	} {
 		if !reflect.DeepEqual(oranges[field], want) {
 			t.Errorf("oranges have %s %v, want %v", field, oranges[field], want)

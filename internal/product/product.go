@@ -62,10 +62,12 @@ type Product struct {
 	GTIN        string
 	Tags        []string
 	ImageURI    string
-	Status      Status
-	Price       money.Money // everyday, tax included; zero: it has none
-	TaxRateBPS  int32       // of the tax in the price
-	StoreIDs    []string    // the stores whose assortment has it, in order
+	// MoreImageURIs are images behind the one of ImageURI, in order.
+	MoreImageURIs []string
+	Status        Status
+	Price         money.Money // everyday, tax included; zero: it has none
+	TaxRateBPS    int32       // of the tax in the price
+	StoreIDs      []string    // the stores whose assortment has it, in order
 	// MaxPerShopper is how many units one shopper may buy in a store and a day, 0 to 99; 0: no limit. Checkout keeps it.
 	MaxPerShopper int32
 	FamilyID      string    // what it shares with its other sizes; empty: it has none
@@ -350,6 +352,11 @@ func check(p Product) error {
 	}
 	if !imageURI.MatchString(p.ImageURI) {
 		violated("image_uri", "must be a path on this host, or an http or https URI")
+	}
+	for i, uri := range p.MoreImageURIs {
+		if !imageURI.MatchString(uri) {
+			violated(fmt.Sprintf("more_image_uris[%d]", i), "must be a path on this host, or an http or https URI")
+		}
 	}
 	if faults > 0 {
 		return refusal

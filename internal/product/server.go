@@ -242,7 +242,7 @@ func toProto(p Product) *productpb.Product {
 		Description: p.Description, Size: p.Size, Gtin: p.GTIN, Tags: p.Tags, ImageUri: p.ImageURI,
 		Status: statuses[p.Status], TaxRateBps: p.TaxRateBPS, StoreIds: p.StoreIDs,
 		CreateTime: timestamppb.New(p.CreateTime), UpdateTime: timestamppb.New(p.UpdateTime), Etag: p.Etag(),
-		MaxPerShopper: p.MaxPerShopper, FamilyId: p.FamilyID,
+		MaxPerShopper: p.MaxPerShopper, FamilyId: p.FamilyID, MoreImageUris: p.MoreImageURIs,
 	}
 	if p.Price.Minor > 0 {
 		answered.Price = p.Price.Proto()
@@ -262,7 +262,7 @@ func fromProto(p *productpb.Product) Product {
 		ID: p.GetProductId(), Name: p.GetName(), BrandID: p.GetBrandId(), CategoryID: p.GetCategoryId(),
 		Description: p.GetDescription(), Size: p.GetSize(), GTIN: p.GetGtin(), Tags: p.GetTags(), ImageURI: p.GetImageUri(),
 		Price: money.FromProto(p.GetPrice()), TaxRateBPS: p.GetTaxRateBps(), StoreIDs: p.GetStoreIds(),
-		MaxPerShopper: p.GetMaxPerShopper(), FamilyID: p.GetFamilyId(),
+		MaxPerShopper: p.GetMaxPerShopper(), FamilyID: p.GetFamilyId(), MoreImageURIs: p.GetMoreImageUris(),
 	}
 	read.Status = statusOf(p.GetStatus())
 	if p.GetCost() != nil {

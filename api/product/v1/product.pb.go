@@ -880,8 +880,9 @@ type Product struct {
 	// As printed on the pack: "2 l", "6 x 330 ml".
 	Size string `protobuf:"bytes,7,opt,name=size,proto3" json:"size,omitempty"`
 	// GTIN-8, -12, -13 or -14, optional.
-	Gtin     string         `protobuf:"bytes,8,opt,name=gtin,proto3" json:"gtin,omitempty"`
-	Tags     []string       `protobuf:"bytes,9,rep,name=tags,proto3" json:"tags,omitempty"`
+	Gtin string   `protobuf:"bytes,8,opt,name=gtin,proto3" json:"gtin,omitempty"`
+	Tags []string `protobuf:"bytes,9,rep,name=tags,proto3" json:"tags,omitempty"`
+	// The first image. A path on this host, or an http or https URI.
 	ImageUri string         `protobuf:"bytes,10,opt,name=image_uri,json=imageUri,proto3" json:"image_uri,omitempty"`
 	Status   Product_Status `protobuf:"varint,11,opt,name=status,proto3,enum=larder.product.v1.Product_Status" json:"status,omitempty"`
 	// The everyday price, tax included.
@@ -900,7 +901,9 @@ type Product struct {
 	// Products of one family are one thing in several sizes. A slug of the merchandiser's choice; empty: it stands alone.
 	FamilyId string `protobuf:"bytes,20,opt,name=family_id,json=familyId,proto3" json:"family_id,omitempty"`
 	// Output only: the other active products of the family by price, at most 50. Only GetProduct tells them.
-	Variants      []*Variant `protobuf:"bytes,21,rep,name=variants,proto3" json:"variants,omitempty"`
+	Variants []*Variant `protobuf:"bytes,21,rep,name=variants,proto3" json:"variants,omitempty"`
+	// Further images behind image_uri, in order.
+	MoreImageUris []string `protobuf:"bytes,22,rep,name=more_image_uris,json=moreImageUris,proto3" json:"more_image_uris,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1078,6 +1081,13 @@ func (x *Product) GetFamilyId() string {
 func (x *Product) GetVariants() []*Variant {
 	if x != nil {
 		return x.Variants
+	}
+	return nil
+}
+
+func (x *Product) GetMoreImageUris() []string {
+	if x != nil {
+		return x.MoreImageUris
 	}
 	return nil
 }
@@ -1955,7 +1965,7 @@ const file_product_v1_product_proto_rawDesc = "" +
 	"\aMISSING\x10\x01\x12\t\n" +
 	"\x05STALE\x10\x02\x12\t\n" +
 	"\x05EXTRA\x10\x03\x12\x0f\n" +
-	"\vMISCOMPUTED\x10\x04\"\x99\t\n" +
+	"\vMISCOMPUTED\x10\x04\"\xd6\t\n" +
 	"\aProduct\x12?\n" +
 	"\n" +
 	"product_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\tproductId\x12\x1e\n" +
@@ -1985,7 +1995,8 @@ const file_product_v1_product_proto_rawDesc = "" +
 	"\x04etag\x18\x12 \x01(\tB\a\xbaH\x04r\x02\x18dR\x04etag\x121\n" +
 	"\x0fmax_per_shopper\x18\x13 \x01(\x05B\t\xbaH\x06\x1a\x04\x18c(\x00R\rmaxPerShopper\x12@\n" +
 	"\tfamily_id\x18\x14 \x01(\tB#\xbaH r\x1e2\x1c^([a-z0-9][a-z0-9-]{1,62})?$R\bfamilyId\x126\n" +
-	"\bvariants\x18\x15 \x03(\v2\x1a.larder.product.v1.VariantR\bvariants\"D\n" +
+	"\bvariants\x18\x15 \x03(\v2\x1a.larder.product.v1.VariantR\bvariants\x12;\n" +
+	"\x0fmore_image_uris\x18\x16 \x03(\tB\x13\xbaH\x10\x92\x01\r\x10\x14\x18\x01\"\ar\x05\x10\x01\x18\xf4\x03R\rmoreImageUris\"D\n" +
 	"\x06Status\x12\x16\n" +
 	"\x12STATUS_UNSPECIFIED\x10\x00\x12\t\n" +
 	"\x05DRAFT\x10\x01\x12\n" +

@@ -64,7 +64,7 @@ func scanProduct(row pgx.Row) (product.Product, error) {
 	var p product.Product
 	err := row.Scan(&p.ID, &p.Name, &p.BrandID, &p.Brand, &p.CategoryID, &p.Description, &p.Size, &p.GTIN, &p.Tags, &p.ImageURI,
 		&p.Status, &p.Price.Currency, &p.Price.Minor, &p.TaxRateBPS, &p.StoreIDs, &p.CreateTime, &p.UpdateTime, &p.Version, &p.MaxPerShopper,
-		&p.FamilyID)
+		&p.FamilyID, &p.MoreImageURIs)
 	return p, err
 }
 

@@ -45,7 +45,8 @@ func (s *Store) Create(ctx context.Context, p product.Product) (created product.
 			return err
 		}
 		_, err := tx.Exec(ctx, createProduct, p.ID, p.Name, p.BrandID, p.CategoryID, p.Description, p.Size, p.GTIN, orEmpty(p.Tags),
-			p.ImageURI, p.Status, p.Price.Currency, p.TaxRateBPS, minor(p.Cost), p.Price.Minor, orEmpty(p.StoreIDs), p.MaxPerShopper, p.FamilyID)
+			p.ImageURI, p.Status, p.Price.Currency, p.TaxRateBPS, minor(p.Cost), p.Price.Minor, orEmpty(p.StoreIDs), p.MaxPerShopper, p.FamilyID,
+			orEmpty(p.MoreImageURIs))
 		if err != nil {
 			return refused(err, p)
 		}
@@ -70,7 +71,8 @@ func (s *Store) Update(ctx context.Context, id string, change func(*product.Prod
 			return err
 		}
 		_, err := tx.Exec(ctx, updateProduct, id, p.Name, p.BrandID, p.CategoryID, p.Description, p.Size, p.GTIN, orEmpty(p.Tags),
-			p.ImageURI, p.Status, p.Price.Currency, p.TaxRateBPS, minor(p.Cost), price, orEmpty(p.StoreIDs), p.MaxPerShopper, p.FamilyID)
+			p.ImageURI, p.Status, p.Price.Currency, p.TaxRateBPS, minor(p.Cost), price, orEmpty(p.StoreIDs), p.MaxPerShopper, p.FamilyID,
+			orEmpty(p.MoreImageURIs))
 		if err != nil {
 			return refused(err, p)
 		}
