@@ -1,10 +1,10 @@
 # Larder's commands. `make help` lists them.
 PROFILE ?= demo
-export PROFILE ONLY NAME CHECKS PACKAGES TOPIC ID DATA FENCES
+export PROFILE ONLY NAME CHECKS PACKAGES TOPIC ID DATA FENCES WITHOUT
 DURATION ?= 25m
 SEED ?= $(shell date +%s)
 
-.PHONY: help demo up down status logs reset run-job products dlq-list dlq-show dlq-replay build generate check check-faults test recovery model prove check-prover bench-checkout bench-catalogue bench-search search-quality
+.PHONY: help demo up down status logs reset run-job products dlq-list dlq-show dlq-replay build reindex reindex-back reindex-retire audit generate check check-faults test recovery model prove fidelity check-fidelity check-prover bench-checkout bench-catalogue bench-search search-quality
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -42,6 +42,18 @@ dlq-show: ## show one dead letter: make dlq-show TOPIC=order-events ID=4711
 dlq-replay: ## publish its message again, as it came or with the data of a file: make dlq-replay TOPIC=... ID=... DATA=mended.json
 	@local/bin/deadletters.sh replay
 
+reindex: ## build the search index anew beside the live one, and let search read it once it holds what the catalogue holds
+	@local/bin/reindex.sh
+
+reindex-back: ## let search read the generation before
+	@local/bin/reindex.sh back
+
+reindex-retire: ## delete the generation of the index that isn't live
+	@local/bin/reindex.sh retire
+
+audit: ## compare the search index with the catalogue; exit 0 only if nothing differs
+	@local/bin/build.sh && eval "$$(local/env.sh $(PROFILE))" && "$$LARDER_STATE/bin/productreindex" audit
+
 products: ## load N further, generated products (SEED=1): make products N=5000
 	@local/bin/build.sh && eval "$$(local/env.sh $(PROFILE))" && "$$LARDER_STATE/bin/seed" -generate $(or $(N),1000) -seed $(or $(SEED),1)
 
@@ -69,6 +81,12 @@ model: ## explore the checkout protocol's whole model, and see each mutation cau
 
 prove: ## attack the platform for DURATION=25m with SEED=..., then count what was sold and charged (MUTATE=fence: must fail)
 	@local/components/install.sh && go run ./load/prove -duration "$(DURATION)" -seed "$(SEED)" -without "$(MUTATE)"
+
+fidelity: ## change the catalogue for DURATION=5m with SEED=.. while the road to the index breaks, then compare (MUTATE=locks or events: must fail)
+	@local/components/install.sh && go run ./load/fidelity -duration "$(if $(filter 25m,$(DURATION)),5m,$(DURATION))" -seed "$(SEED)" -without "$(MUTATE)"
+
+check-fidelity: ## build out what keeps the index faithful, one thing in turn or WITHOUT="locks events", and see it found
+	@local/bin/check-fidelity.sh
 
 check-prover: ## build three fences out in turn, or FENCES="a b", and see the prover catch each
 	@local/bin/check-prover.sh

@@ -9,7 +9,7 @@
 //     functions/, pipelines/, local/ and tests put the two together.
 //   - What all rooms share imports no room. api/ imports nothing of ours but api/.
 //   - Nothing but local/ and tests imports local/; nothing imports load/; packages for tests stay out of programs; what is
-//     in test/ goes through public interfaces; the prover shares no code with what it proves.
+//     in test/ goes through public interfaces; the prover, and the test of the index's fidelity, share no code with what they test.
 //
 // Imports are read file by file, not package by package, so that files under build tags count and a violation can name its file.
 package larder_test
@@ -118,6 +118,9 @@ var importRules = []struct {
 	}},
 	{"the prover shares nothing but api/ with what it proves", func(from, to place) bool {
 		return from.under("load/prove") && !to.under("load/prove") && !to.under("api")
+	}},
+	{"the test of the index's fidelity shares nothing but api/ with what it tests", func(from, to place) bool {
+		return from.under("load/fidelity") && !to.under("load/fidelity") && !to.under("api")
 	}},
 	{"test/ goes through public interfaces only", func(from, to place) bool {
 		return from.under("test") && (to.under("internal") || to.under("run") || to.under("functions") || to.under("pipelines"))
@@ -270,6 +273,7 @@ func TestRulesCatch(t *testing.T) {
 		{"internal/payment/x.go", importing("local/payments/simulator"), "imports local/"},
 		{"test/x_test.go", importing("load/prover"), "imports load/"},
 		{"load/prove/shop/x.go", importing("internal/money"), "the prover shares nothing"},
+		{"load/fidelity/x.go", importing("internal/document"), "the test of the index's fidelity shares nothing"},
 		{"load/prove/account/x_test.go", importing("internal/stock/redis"), "the prover shares nothing"},
 		{"run/cart/x.go", importing("internal/serve/servetest"), "stay out of programs"},
 		{"internal/cart/x_test.go", "package p\n\nfunc f() { t." + "Skip(\"no Redis\") }\n", "no test is skipped"},

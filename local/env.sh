@@ -4,15 +4,16 @@
 #     eval "$(local/env.sh demo)"
 #
 # A variable that the caller has set stays as it is: so each component can be an outside one, by one variable.
-# Profile test has every port 10000 higher, so that tests run beside a demo.
+# Profile test has every port 10000 higher, so that tests run beside a demo, and profile fidelity, that of make fidelity, once more.
 set -eu
 
 profile=${1:-demo}
 case $profile in
 demo) base=18000 ;;
 test) base=28000 ;;
+fidelity) base=38000 ;;
 *)
-	echo "local/env.sh: no profile \"$profile\"; there are demo and test" >&2
+	echo "local/env.sh: no profile \"$profile\"; there are demo, test and fidelity" >&2
 	exit 2
 	;;
 esac
@@ -29,7 +30,7 @@ set_to() {
 address() {
 	eval "given=\${$1-}"
 	case $given in
-	'' | "${3%PORT*}$((18000 + $2))${3#*PORT}" | "${3%PORT*}$((28000 + $2))${3#*PORT}") unset "$1" ;;
+	'' | "${3%PORT*}$((18000 + $2))${3#*PORT}" | "${3%PORT*}$((28000 + $2))${3#*PORT}" | "${3%PORT*}$((38000 + $2))${3#*PORT}") unset "$1" ;;
 	*) outside="$outside ${4-}" ;;
 	esac
 	set_to "$1" "${3%PORT*}$((base + $2))${3#*PORT}"
@@ -64,6 +65,7 @@ address ORDER_ADDR 106 127.0.0.1:PORT
 address PAYMENT_ADDR 107 127.0.0.1:PORT
 address RELAY_ADDR 108 127.0.0.1:PORT
 address PRODUCTINDEX_ADDR 111 127.0.0.1:PORT
+address PRODUCTINDEXEVEN_ADDR 112 127.0.0.1:PORT
 address INVOKER_ADDR 92 127.0.0.1:PORT
 address MAILSINK_ADDR 93 127.0.0.1:PORT
 

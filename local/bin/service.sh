@@ -1,11 +1,21 @@
 #!/bin/bash
 # Starts a program of the platform's own: service.sh NAME. It gets the port of its address, and an identity. A function's NAME is in
 # lower case; one program has all of them.
-# service.sh ready NAME: exit 0 if its /healthz answers; for those that an outside server may stand in for.
-if [ "$1" = ready ]; then word=ready && shift; fi
+# service.sh ready NAME: exit 0 if it answers; for those that an outside server may stand in for, and the index's pipelines.
+# service.sh generation NAME: prints the generation of the index that a pipeline streams to.
+if [ "$1" = ready ] || [ "$1" = generation ]; then word=$1 && shift; fi
 name_=$1
 . "$(dirname "$0")/../components/lib.sh"
 name=$name_
+
+# productindex streams to generations 1, 3, 5 and so on, productindexeven to those between, so that two can live side by side while
+# a new one is built (reindex.sh). One that has no generation waits for it.
+generation=
+case $name in
+productindex) generation=$(cat "$LARDER_STATE/$name/generation" 2>/dev/null || echo 1) ;;
+productindexeven) generation=$(cat "$LARDER_STATE/$name/generation" 2>/dev/null || true) ;;
+esac
+if [ "${word-}" = generation ]; then echo "$generation" && exit; fi
 
 case $name in
 payments) address=$STRIPE_API_URL ;;
@@ -18,6 +28,10 @@ esac
 
 if [ "${word-}" = ready ]; then
 	if outside; then exit 0; fi
+	if [[ $name == productindex* ]]; then
+		[ -z "$generation" ] || exec curl -fsS -m 2 -o /dev/null "http://$(host_of "$address"):$(port_of "$address")/readyz"
+		exit 0
+	fi
 	exec curl -fsS -m 2 -o /dev/null "http://$(host_of "$address"):$(port_of "$address")/healthz"
 fi
 if outside; then stand_in "$address"; fi
@@ -39,6 +53,15 @@ edge) export ROUTES_FILE=${ROUTES_FILE-$root/terraform/routes.json} ;;
 invoker) export SCHEDULE_FILE=${SCHEDULE_FILE-$root/local/schedule.json} ;;
 esac
 program=$name
+if [[ $name == productindex* ]]; then
+	if [ -z "$generation" ]; then
+		echo "no generation of the index is streamed to by $name"
+		exec sleep infinity
+	fi
+	program=productindex
+	export SUBSCRIPTION=productindex-$generation INDEX=products-$generation
+	export ELASTICSEARCH_URL=${PIPELINES_ELASTICSEARCH_URL:-$ELASTICSEARCH_URL}
+fi
 for function in $LARDER_FUNCTIONS; do
 	if [ "${function,,}" = "$name" ]; then
 		export FUNCTION_TARGET=$function

@@ -1,15 +1,16 @@
 #!/bin/bash
 # Brings a profile's platform up and waits until all of it is ready. Running it again changes nothing but what has been
-# built anew. ONLY=components leaves out the services and Debezium.
+# built anew. ONLY=components leaves out the services and Debezium, ONLY=index all that the road from the catalogue to the index
+# doesn't need.
 . "$(dirname "$0")/platform.sh"
 start=$(now)
 only=${ONLY:-platform}
 limit=${UP_TIMEOUT:-300} # seconds to wait for everything to be ready
 
 case $only in
-platform | components) ;;
+platform | components | index) ;;
 *)
-	echo "ONLY=$only is unknown; there is ONLY=components" >&2
+	echo "ONLY=$only is unknown; there are ONLY=components and ONLY=index" >&2
 	exit 2
 	;;
 esac
@@ -53,7 +54,7 @@ if [ -z "$running" ]; then
 		spanner $SPANNER_EMULATOR_REST_HOST
 		pubsub $PUBSUB_EMULATOR_HOST
 	LIST
-	if [ "$only" = platform ]; then
+	if [ "$only" != components ]; then
 		while read -r component address; do
 			port_free "$component" "$address" || taken=1
 		done < <(
@@ -70,19 +71,22 @@ for component in elasticsearch debezium; do
 	if [[ " $LARDER_OUTSIDE " != *" $component "* ]]; then "local/components/$component.sh" get; fi
 done
 tools/build.sh process-compose >/dev/null
-if [ "$only" = platform ]; then
+if [ "$only" != components ]; then
 	echo "building the programs"
 	local/bin/build.sh
 fi
 
 if [ -z "$running" ]; then
 	echo "$wanted" >"$state/run/only"
-	namespaces=(-n components)
-	if [ "$only" = platform ]; then namespaces+=(-n platform); fi
+	case $only in
+	platform) what=(-n components -n platform up) ;;
+	components) what=(-n components up) ;;
+	index) what=(up debezium productindex productindexeven product user) ;; # and what these depend on
+	esac
 	# Every process inherits LARDER_SUPERVISED; make down finds by it what a killed supervisor left.
 	LARDER_SUPERVISED=$state LARDER_ONLY=$only setsid "$(tools/build.sh process-compose)/process-compose" \
 		-f local/process-compose.yaml -U -u "$socket" -L "$state/log/supervisor.log" --disable-dotenv -t=false \
-		"${namespaces[@]}" up </dev/null >"$state/log/supervisor.out" 2>&1 9>&- &
+		"${what[@]}" </dev/null >"$state/log/supervisor.out" 2>&1 9>&- &
 	echo $! >"$state/run/supervisor.pid"
 	echo "starting profile $profile (logs in ${state#"$root"/}/log)"
 else

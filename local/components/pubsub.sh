@@ -27,12 +27,18 @@ start() {
 # fill makes the topics and subscriptions.
 fill() { make_topics && tell_again; }
 
+# generations: those of the index that are streamed to, which have a subscription each of what is pulled.
+generations() {
+	local slot
+	for slot in productindex productindexeven; do "$root/local/bin/service.sh" generation $slot; done | xargs
+}
+
 # make_topics: each topic has another one for its dead letters, where they lie in a subscription of the same name. A function gets
 # what is pushed through the invoker, which signs it; on Google Cloud, Pub/Sub signs by itself (oidcToken) and tries again less
 # often. What fails a hundred times goes to the dead letters in any case.
 make_topics() {
 	local project=projects/$GOOGLE_CLOUD_PROJECT all resource body
-	all=$(jq -r --arg project "$project" --arg invoker "http://$INVOKER_ADDR" '
+	all=$(jq -r --arg project "$project" --arg invoker "http://$INVOKER_ADDR" --arg generations "$(generations)" '
 		def topic: "\($project)/topics/\(.)";
 		def subscription: {
 			resource: "subscriptions/\(.name)",
@@ -43,7 +49,7 @@ make_topics() {
 		};
 		((.topics[] | ., "\(.)-dead-letters") | {resource: "topics/\(.)", body: {}}),
 		(.topics[] | "\(.)-dead-letters" | {resource: "subscriptions/\(.)", body: {topic: topic, ackDeadlineSeconds: 60}}),
-		(.pull[] | subscription),
+		(.pull[] | .name as $name | ($generations | split(" "))[] as $n | .name = "\($name)-\($n)" | subscription),
 		(.push | to_entries[] | .key as $function | .value[] | {
 			name: "\($function)-\(.)", topic: ., ackDeadlineSeconds: 30,
 			pushConfig: {pushEndpoint: "\($invoker)/push/\($function)"},

@@ -45,7 +45,6 @@ import (
 	"io"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/elastic/go-elasticsearch/v8"
@@ -71,7 +70,7 @@ var (
 )
 
 // Name returns the index of a generation, counted from 1.
-func Name(generation int) string { return Alias + "-" + strconv.Itoa(generation) }
+func Name(generation int) string { return generationOf(Alias, generation) }
 
 // WriteAlias returns the name to write an index through. A bulk request that demands an alias
 // (require_alias=true) can't create an index by accident, without a mapping, when the index is gone.
