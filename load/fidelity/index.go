@@ -123,6 +123,10 @@ type found struct {
 
 func (f *found) any() bool { return f.missing+f.stale+f.extra+f.resurrected > 0 }
 
+func (f *found) same(as *found) bool {
+	return f.missing == as.missing && f.stale == as.stale && f.extra == as.extra && f.resurrected == as.resurrected
+}
+
 func (f *found) tell(format string, args ...any) {
 	const most = 20
 	if len(f.details) < most {

@@ -14,6 +14,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -46,8 +47,8 @@ const (
 	quietMost = time.Minute // the undisturbed part of a run, at most
 	quietRate = 50          // changes a second in it
 	settleFor = 2 * time.Minute
-	// settleWithout is that for a run that is to find something.
-	settleWithout = 30 * time.Second
+	// restFor is how long nothing may have changed in the index for it to be at rest, in a run that is to find something.
+	restFor = 20 * time.Second
 )
 
 func main() {
@@ -188,16 +189,19 @@ func (w *world) storm(ctx context.Context, lasts time.Duration) (faults int, err
 	return faults, errors.Join(err, <-done)
 }
 
-// settle waits until the index is what the journal says, or the time is up, and tells what differs then.
+// settle waits until the index is what the journal says, or the time is up, and tells what differs then. A run that is to find something ends
+// with the index at rest: what is still on its way is no finding.
 func (w *world) settle(ctx context.Context) (*found, error) {
-	deadline := time.Now().Add(settleFor)
-	if w.options.without != "" {
-		deadline = time.Now().Add(settleWithout)
-	}
+	deadline, since := time.Now().Add(settleFor), time.Now()
+	last := &found{}
 	for {
-		found, err := w.compare(ctx)
-		if err == nil && !found.any() || time.Now().After(deadline) {
-			return found, err
+		now, err := w.compare(ctx)
+		if err != nil || !now.same(last) {
+			last, since = cmp.Or(now, &found{}), time.Now()
+		}
+		resting := w.options.without != "" && time.Since(since) > restFor
+		if err == nil && (!now.any() || resting) || time.Now().After(deadline) {
+			return now, err
 		}
 		select {
 		case <-ctx.Done():

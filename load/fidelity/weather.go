@@ -58,7 +58,8 @@ func (v *weather) blow(ctx context.Context) (int, error) {
 	// What was begun is brought to its end: the storm's end ends nothing half-way.
 	group, whole := errgroup.WithContext(context.WithoutCancel(ctx))
 	group.Go(func() error {
-		if wait(ctx, time.Duration(reindexAt*float64(v.lasts))) {
+		// Without what is built out, the audit rightly keeps a new generation from becoming live.
+		if w.options.without == "" && wait(ctx, time.Duration(reindexAt*float64(v.lasts))) {
 			return v.reindex(whole)
 		}
 		return nil
