@@ -58,7 +58,7 @@ func TestGatewayRefusesBadRequests(t *testing.T) {
 		{"no such path", "GET", "/v1/nothing", ``, fault.RouteNotFound, ""},
 		{"no such path at all", "GET", "/", ``, fault.RouteNotFound, ""},
 		{"no such verb", "POST", "/v1/stores/soho/stock:burn", `{}`, fault.RouteNotFound, ""},
-		{"wrong method", "POST", "/v1/stores", `{}`, fault.MethodNotAllowed, ""},
+		{"wrong method", "PUT", "/v1/stores", `{}`, fault.MethodNotAllowed, ""},
 		{"wrong method of a known path", "PATCH", item, `{}`, fault.MethodNotAllowed, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
