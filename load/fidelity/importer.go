@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -18,6 +19,9 @@ type importer struct {
 }
 
 const importedLines = 60
+
+// errAgain: the same request can be sent again.
+var errAgain = errors.New("not now")
 
 func openImporter(ctx context.Context, p *platform) (*importer, error) {
 	session := struct {
@@ -56,6 +60,9 @@ func (im *importer) post(ctx context.Context, url, kind, key string, body []byte
 	if err != nil {
 		return err
 	}
+	if res.StatusCode == http.StatusServiceUnavailable || res.StatusCode == http.StatusGatewayTimeout {
+		return fmt.Errorf("%w: POST %s: %d %.500s", errAgain, url, res.StatusCode, answer)
+	}
 	if res.StatusCode != http.StatusOK {
 		return fmt.Errorf("POST %s: %d %.500s", url, res.StatusCode, answer)
 	}
@@ -87,7 +94,16 @@ func (s *shelf) importLines(ctx context.Context) error {
 		State, Failed string
 		Errors        []json.RawMessage
 	}
-	if err := im.post(ctx, im.url+"/v1/products:import", "text/csv", key, text.Bytes(), &done); err != nil {
+	// A request that took too long, for the locks of others, is sent again under its key, and goes on where it stopped.
+	const tries = 5
+	var err error
+	for range tries {
+		err = im.post(ctx, im.url+"/v1/products:import", "text/csv", key, text.Bytes(), &done)
+		if err == nil || !errors.Is(err, errAgain) {
+			break
+		}
+	}
+	if err != nil {
 		return err
 	}
 	if done.State != "DONE" || done.Failed != "0" {

@@ -35,6 +35,9 @@ const (
 	brands   = 10
 )
 
+// openCategory has the products of transactions that stay open, and is never renamed: that would wait for them, and much else for that.
+const openCategory = prefix + "open"
+
 var stores = []string{"fid-north", "fid-south", "fid-west"}
 
 // computeFirst are triggers in the wrong order.
@@ -112,6 +115,10 @@ func (s *shelf) fill(ctx context.Context) error {
 		}
 		s.journal.putCategory(id, c)
 	}
+	if _, err := s.pool.Exec(ctx, `insert into products.categories (category_id, name) values ($1, 'Open')`, openCategory); err != nil {
+		return err
+	}
+	s.journal.putCategory(openCategory, category{name: "Open"})
 	group, ctx := errgroup.WithContext(ctx)
 	for i := range workers {
 		w := &worker{shelf: s, rng: rand.New(rand.NewPCG(uint64(i), 1)), name: fmt.Sprintf("%s%d-", prefix, i)}
@@ -441,7 +448,7 @@ func (s *shelf) loseSlot(ctx context.Context) error {
 // open changes a product in a transaction that stays open for a while, over whatever happens meanwhile.
 func (s *shelf) open(ctx context.Context, number int, lasts time.Duration) error {
 	p := &product{
-		id: fmt.Sprintf("%sopen-%d", prefix, number), name: fmt.Sprint("Open ", number), category: prefix + "category-0", size: "1 kg",
+		id: fmt.Sprintf("%sopen-%d", prefix, number), name: fmt.Sprint("Open ", number), category: openCategory, size: "1 kg",
 		status: "active", sold: map[string]bool{}, prices: map[string]int64{}, available: map[string]bool{},
 	}
 	insert := `insert into products.products (product_id, name, category_id, size, status) values ($1, $2, $3, $4, $5)`
