@@ -6,7 +6,7 @@
 . "$(dirname "$0")/platform.sh"
 if [ ! -x "$state/bin/productreindex" ]; then local/bin/build.sh; fi
 
-reindex() { "$state/bin/productreindex" "$@"; }
+reindex() { LOG_LEVEL=${LOG_LEVEL:-WARN} "$state/bin/productreindex" "$@"; }
 
 # slot_of GENERATION: the process that streams to it.
 slot_of() { if [ $(($1 % 2)) = 1 ]; then echo productindex; else echo productindexeven; fi; }
@@ -36,7 +36,8 @@ case ${1-} in
 	echo "generation $new is begun"
 	stream "$(slot_of "$new")" "$new"
 	printf '%6s s  changes are streamed to it\n' "$(seconds "$start")"
-	printf '%6s s  copied: %s\n' "$(seconds "$start")" "$(reindex copy "$new")"
+	copied=$(reindex copy "$new")
+	printf '%6s s  copied: %s\n' "$(seconds "$start")" "$copied"
 	report=$(reindex switch "$new") || { echo "$report" >&2; exit 1; }
 	printf '%6s s  audited: %s\n' "$(seconds "$start")" "$report"
 	echo "search reads generation $new; make reindex-back goes back, make reindex-retire deletes the one before"
