@@ -1,7 +1,6 @@
 # Larder's commands. `make help` lists them.
 PROFILE ?= demo
 export PROFILE ONLY NAME CHECKS PACKAGES TOPIC ID DATA FENCES WITHOUT
-DURATION ?= 25m
 SEED ?= $(shell date +%s)
 
 .PHONY: help demo up down status logs reset run-job products dlq-list dlq-show dlq-replay build reindex reindex-back reindex-retire audit generate check check-faults test recovery model prove fidelity check-fidelity check-prover bench-checkout bench-catalogue bench-search search-quality
@@ -79,11 +78,13 @@ recovery: up ## kill each part with -9 in turn; see all of them ready within 60 
 model: ## explore the checkout protocol's whole model, and see each mutation caught
 	@go run ./internal/checkout/model
 
+prove: DURATION ?= 25m
 prove: ## attack the platform for DURATION=25m with SEED=..., then count what was sold and charged (MUTATE=fence: must fail)
 	@local/components/install.sh && go run ./load/prove -duration "$(DURATION)" -seed "$(SEED)" -without "$(MUTATE)"
 
+fidelity: DURATION ?= 5m
 fidelity: ## change the catalogue for DURATION=5m with SEED=.. while the road to the index breaks, then compare (MUTATE=locks or events: must fail)
-	@local/components/install.sh && go run ./load/fidelity -duration "$(if $(filter 25m,$(DURATION)),5m,$(DURATION))" -seed "$(SEED)" -without "$(MUTATE)"
+	@local/components/install.sh && go run ./load/fidelity -duration "$(DURATION)" -seed "$(SEED)" -without "$(MUTATE)"
 
 check-fidelity: ## build out what keeps the index faithful, one thing in turn or WITHOUT="locks events", and see it found
 	@local/bin/check-fidelity.sh
