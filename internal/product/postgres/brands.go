@@ -84,18 +84,25 @@ func (s *Store) DeleteBrand(ctx context.Context, id string, check func(product.B
 	})
 }
 
-// brandLocked runs f with a brand that nobody else changes, nor gives to a product, until the transaction ends. It is read after it is
-// locked.
+// brandLocked is locked for a brand: nobody else gives it to a product meanwhile.
 func (s *Store) brandLocked(ctx context.Context, id string, f func(pgx.Tx, product.Brand) error) error {
+	return locked(ctx, s, `select from products.brands where brand_id = $1 for update`, readBrand, id, f)
+}
+
+// locked runs f with a row that nobody else changes, nor refers to anew, until the transaction ends. lock is the statement that locks it by
+// its id; it is read after it is locked.
+func locked[T any](
+	ctx context.Context, s *Store, lock string, read func(ctx context.Context, q querier, id string) (T, error), id string, f func(pgx.Tx, T) error,
+) error {
 	return pgdb.InTx(ctx, s.pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `select from products.brands where brand_id = $1 for update`, id); err != nil {
-			return wrap(err, "lock a brand")
+		if _, err := tx.Exec(ctx, lock, id); err != nil {
+			return wrap(err, "lock a row")
 		}
-		b, err := readBrand(ctx, tx, id)
+		row, err := read(ctx, tx, id)
 		if err != nil {
 			return err
 		}
-		return f(tx, b)
+		return f(tx, row)
 	})
 }
 

@@ -104,19 +104,9 @@ func (s *Store) DeleteCategory(ctx context.Context, id string, check func(produc
 	})
 }
 
-// categoryLocked runs f with a category that nobody else changes, nor puts anything into, until the transaction ends. It is read after
-// it is locked.
+// categoryLocked is locked for a category: nobody else puts anything into it meanwhile.
 func (s *Store) categoryLocked(ctx context.Context, id string, f func(pgx.Tx, product.Category) error) error {
-	return pgdb.InTx(ctx, s.pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `select from products.categories where category_id = $1 for update`, id); err != nil {
-			return wrap(err, "lock a category")
-		}
-		c, err := readCategory(ctx, tx, id)
-		if err != nil {
-			return err
-		}
-		return f(tx, c)
-	})
+	return locked(ctx, s, `select from products.categories where category_id = $1 for update`, readCategory, id, f)
 }
 
 func categoryNotFound(id string) error {

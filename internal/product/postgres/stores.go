@@ -104,19 +104,9 @@ func (s *Store) DeleteShop(ctx context.Context, id string, check func(product.Sh
 	})
 }
 
-// shopLocked runs f with a store that nobody else changes, nor gives a product, a price or a word on stock, until the transaction
-// ends. It is read after it is locked.
+// shopLocked is locked for a store: nobody else gives it a product, a price or a word on stock meanwhile.
 func (s *Store) shopLocked(ctx context.Context, id string, f func(pgx.Tx, product.Shop) error) error {
-	return pgdb.InTx(ctx, s.pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `select from products.stores where store_id = $1 for update`, id); err != nil {
-			return wrap(err, "lock a store")
-		}
-		shop, err := readShop(ctx, tx, id)
-		if err != nil {
-			return err
-		}
-		return f(tx, shop)
-	})
+	return locked(ctx, s, `select from products.stores where store_id = $1 for update`, readShop, id, f)
 }
 
 func storeNotFound(id string) error { return fault.StoreNotFound.New("there is no store %q", id) }
