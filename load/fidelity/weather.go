@@ -124,9 +124,10 @@ func (v *weather) one(ctx context.Context, b blow, rng *rand.Rand) error {
 }
 
 // reindex builds the index anew and lets search read the new one, while transactions are open that began before and end at all stages. It is
-// asked for again while faults break it off, or its audit finds that faults hold up changes for longer than it waits.
+// asked for again while faults break it off, or its audit finds that faults hold up changes for longer than it waits; at the latest when
+// the storm is over it has to succeed.
 func (v *weather) reindex(ctx context.Context) error {
-	const transactions, tries = 6, 20
+	const transactions = 6
 	w := v.world
 	group, ctx := errgroup.WithContext(ctx)
 	for i := range transactions {
@@ -134,19 +135,17 @@ func (v *weather) reindex(ctx context.Context) error {
 	}
 	group.Go(func() error {
 		began := time.Now()
-		var out string
-		var err error
-		for range tries {
-			if out, err = w.platform.script(ctx, 3*time.Minute, "local/bin/reindex.sh"); err == nil {
+		for {
+			out, err := w.platform.script(ctx, 3*time.Minute, "local/bin/reindex.sh")
+			if err == nil {
 				w.log.Info("the index was built anew", "took", time.Since(began).Round(time.Second), "told", last(out))
 				return nil
 			}
 			w.log.Info("the index is to be built anew once more", "error", err, "told", last(out))
-			if !wait(ctx, 2*time.Second) {
-				break
+			if time.Since(began) > v.lasts+settleFor || !wait(ctx, 2*time.Second) {
+				return fmt.Errorf("the index isn't built anew: %w: %s", err, last(out))
 			}
 		}
-		return fmt.Errorf("the index isn't built anew: %w: %s", err, last(out))
 	})
 	return group.Wait()
 }
