@@ -9,8 +9,8 @@
 //	extra        the index has a document of a product that never was
 //	resurrected  a deleted product is in the index as a living one
 //
-// The first minute, a quarter of a shorter run, is undisturbed, at 50 changes a second, and measures how long a change takes from commit to
-// searchable.
+// At first all is undisturbed, at 50 changes a second, for a minute, or a quarter of a run shorter than four: so long it is measured how long a
+// change takes from commit to searchable, after half as long for the virtual machines to have compiled what they run.
 package main
 
 import (
@@ -139,11 +139,12 @@ func (w *world) run(ctx context.Context) error {
 		return fmt.Errorf("before anything is disturbed: %w: %+v", errors.Join(err, errUnfaithful), found)
 	}
 	quiet := min(quietMost, w.options.duration/4)
-	lags, err := w.quiet(ctx, quiet)
+	warm := quiet / 2
+	lags, err := w.quiet(ctx, warm, quiet)
 	if err != nil {
 		return err
 	}
-	faults, err := w.storm(ctx, w.options.duration-quiet)
+	faults, err := w.storm(ctx, w.options.duration-warm-quiet)
 	if err != nil {
 		return err
 	}
@@ -169,12 +170,18 @@ func (w *world) run(ctx context.Context) error {
 	return nil
 }
 
-// quiet changes single products and waits to find each of them.
-func (w *world) quiet(ctx context.Context, lasts time.Duration) (*lags, error) {
-	ctx, stop := context.WithTimeout(ctx, lasts)
+// quiet changes single products, after a while of warming up, and waits to find each of them.
+func (w *world) quiet(ctx context.Context, warm, lasts time.Duration) (*lags, error) {
+	warming, stop := context.WithTimeout(ctx, warm)
+	err := w.shelf.work(warming, quietRate, w.rng.Uint64(), func(*product) {})
+	stop()
+	if err != nil {
+		return nil, err
+	}
+	ctx, stop = context.WithTimeout(ctx, lasts)
 	defer stop()
 	watch := w.index.watch(ctx)
-	err := w.shelf.work(ctx, quietRate, w.rng.Uint64(), watch.expect)
+	err = w.shelf.work(ctx, quietRate, w.rng.Uint64(), watch.expect)
 	return watch.wait(), err
 }
 

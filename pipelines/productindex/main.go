@@ -9,7 +9,8 @@
 //
 // On prism, the default runner, it reads the subscription by itself (package subscription) and runs until SIGTERM.
 // It exits with 1 when the subscription or the index is deleted, for its supervisor to start it anew. With --runner
-// dataflow it submits the same steps behind Dataflow's own source and exits.
+// dataflow it submits the same steps behind Dataflow's own source and exits; template.json describes the flex template,
+// docs/dataflow.md how it is built and run. Then ELASTICSEARCH_URL is the name of a secret, since a job shows its settings.
 package main
 
 import (
@@ -29,7 +30,6 @@ import (
 	"cloud.google.com/go/pubsub/v2"
 	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
 	"github.com/apache/beam/sdks/v2/go/pkg/beam"
-	"github.com/apache/beam/sdks/v2/go/pkg/beam/runners"
 	_ "github.com/apache/beam/sdks/v2/go/pkg/beam/runners/prism"
 	"github.com/elastic/go-elasticsearch/v8"
 
@@ -38,16 +38,17 @@ import (
 	"larder.dev/pipelines/internal/bulk"
 	"larder.dev/pipelines/internal/deadletter"
 	"larder.dev/pipelines/internal/process"
+	"larder.dev/pipelines/internal/secret"
 	"larder.dev/pipelines/internal/subscription"
 )
 
-// config is read from the environment. PUBSUB_EMULATOR_HOST is read by the Pub/Sub client itself.
+// config is read from the environment, or from flags of the same names in lower case. PUBSUB_EMULATOR_HOST is read by the Pub/Sub client itself.
 type config struct {
 	Port            int        `env:"PORT" envDefault:"8080"` // of /healthz and /readyz
 	Project         string     `env:"GOOGLE_CLOUD_PROJECT,required"`
 	Subscription    string     `env:"SUBSCRIPTION" envDefault:"productindex-1"`
 	DeadLetterTopic string     `env:"DEAD_LETTER_TOPIC" envDefault:"product-cdc-dead-letters"`
-	Elasticsearch   string     `env:"ELASTICSEARCH_URL,required"`
+	Elasticsearch   string     `env:"ELASTICSEARCH_URL,required"` // or the name of the secret that holds it
 	Index           string     `env:"INDEX" envDefault:"products-1"`
 	Alias           string     `env:"INDEX_ALIAS" envDefault:"products"` // made to point to the index if it points nowhere
 	Replicas        int        `env:"INDEX_REPLICAS" envDefault:"0"`     // of an index that is created
@@ -62,6 +63,7 @@ const (
 )
 
 func main() {
+	process.Parameters(flag.CommandLine, config{})
 	flag.Parse()
 	beam.Init() // on a worker of Dataflow this doesn't return
 	if err := run(); err != nil {
@@ -78,7 +80,7 @@ func run() error {
 	slog.SetDefault(serve.NewLogger(os.Stderr, c.LogLevel, c.Project))
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	if *runners.Runner == "dataflow" {
+	if process.OnDataflow() {
 		return c.submit(ctx)
 	}
 	return c.stream(ctx)
@@ -97,7 +99,10 @@ func (c config) subscription() string {
 
 // submit starts the pipeline on Dataflow.
 func (c config) submit(ctx context.Context) error {
-	es, err := bulk.Connect(c.Elasticsearch)
+	if err := secret.Check("ELASTICSEARCH_URL", c.Elasticsearch); err != nil {
+		return err
+	}
+	es, err := bulk.Connect(ctx, c.Elasticsearch)
 	if err != nil {
 		return err
 	}
@@ -165,7 +170,7 @@ func (c config) stream(ctx context.Context) error {
 
 // await waits until what the pipeline needs is there: the platform starts its parts in any order.
 func (c config) await(ctx context.Context, client *pubsub.Client) error {
-	es, err := bulk.Connect(c.Elasticsearch)
+	es, err := bulk.Connect(ctx, c.Elasticsearch)
 	if err != nil {
 		return err
 	}

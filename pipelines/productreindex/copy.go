@@ -9,12 +9,14 @@ import (
 
 	"github.com/apache/beam/sdks/v2/go/pkg/beam"
 	"github.com/apache/beam/sdks/v2/go/pkg/beam/register"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sync/errgroup"
 
 	"larder.dev/internal/pgdb"
 	"larder.dev/internal/product/postgres"
 	"larder.dev/pipelines/internal/bulk"
 	"larder.dev/pipelines/internal/process"
+	"larder.dev/pipelines/internal/secret"
 )
 
 func init() {
@@ -56,7 +58,16 @@ func copyAll(s beam.Scope, all []idRange, to target) {
 	beam.ParDo0(s.Scope("Copy"), &copyFn{Target: to}, spread)
 }
 
-// target goes to every worker.
+// openCatalogue connects to the database of a URL, or of the secret that holds the URL.
+func openCatalogue(ctx context.Context, setting string) (*pgxpool.Pool, error) {
+	url, err := secret.Read(ctx, setting)
+	if err != nil {
+		return nil, err
+	}
+	return pgdb.Open(ctx, url)
+}
+
+// target goes to every worker, in the job's graph, which others can see: on Dataflow the first two are names of secrets.
 type target struct {
 	DatabaseURL   string
 	Elasticsearch string
@@ -71,8 +82,8 @@ type copyFn struct {
 	written, superseded beam.Counter
 }
 
-func (f *copyFn) Setup(context.Context) error {
-	es, err := bulk.Connect(f.Target.Elasticsearch)
+func (f *copyFn) Setup(ctx context.Context) error {
+	es, err := bulk.Connect(ctx, f.Target.Elasticsearch)
 	if err != nil {
 		return err
 	}
@@ -85,7 +96,7 @@ func (f *copyFn) Setup(context.Context) error {
 // lack it.
 func (f *copyFn) ProcessElement(ctx context.Context, r idRange) error {
 	// Connected to anew for each range: nobody tells a function on prism when it is needed no more.
-	pool, err := pgdb.Open(ctx, f.Target.DatabaseURL)
+	pool, err := openCatalogue(ctx, f.Target.DatabaseURL)
 	if err != nil {
 		return err
 	}

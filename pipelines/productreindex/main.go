@@ -13,7 +13,8 @@
 // it was committed before the copy began, and the copy has it. Whatever of both comes first, the later revision stays. The old
 // generation's pipeline goes on until it is retired, so it can be switched back to at any moment.
 //
-// Each command can be given again, also after it was broken off. copy takes --runner dataflow.
+// Each command can be given again, also after it was broken off. copy takes --runner dataflow and Beam's flags, before the word. Then
+// DATABASE_URL and ELASTICSEARCH_URL are names of secrets, since the job shows its settings.
 // Exit code: 0; 1 for an error or an audit that finds something; 2 for a command that isn't known.
 package main
 
@@ -39,8 +40,8 @@ import (
 // config is read from the environment. PUBSUB_EMULATOR_HOST is read by the Pub/Sub client itself.
 type config struct {
 	Project         string     `env:"GOOGLE_CLOUD_PROJECT,required"`
-	DatabaseURL     string     `env:"DATABASE_URL,required"`
-	Elasticsearch   string     `env:"ELASTICSEARCH_URL,required"`
+	DatabaseURL     string     `env:"DATABASE_URL,required"`             // or the name of the secret that holds it
+	Elasticsearch   string     `env:"ELASTICSEARCH_URL,required"`        // likewise
 	Alias           string     `env:"INDEX_ALIAS" envDefault:"products"` // generation 2's index is products-2
 	Replicas        int        `env:"INDEX_REPLICAS" envDefault:"0"`     // of an index that is created
 	Topic           string     `env:"CDC_TOPIC" envDefault:"product-cdc"`

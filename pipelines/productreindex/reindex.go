@@ -18,12 +18,13 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	"larder.dev/internal/pgdb"
 	"larder.dev/internal/product"
 	"larder.dev/internal/product/postgres"
 	"larder.dev/internal/search/elastic"
 	"larder.dev/internal/search/index"
 	"larder.dev/pipelines/internal/bulk"
+	"larder.dev/pipelines/internal/process"
+	"larder.dev/pipelines/internal/secret"
 )
 
 // counters is the namespace of the copy's metrics.
@@ -44,10 +45,10 @@ type reindex struct {
 func open(ctx context.Context, c config) (*reindex, error) {
 	r := &reindex{config: c}
 	var err error
-	if r.es, err = bulk.Connect(c.Elasticsearch); err != nil {
+	if r.es, err = bulk.Connect(ctx, c.Elasticsearch); err != nil {
 		return nil, err
 	}
-	if r.pool, err = pgdb.Open(ctx, c.DatabaseURL); err != nil {
+	if r.pool, err = openCatalogue(ctx, c.DatabaseURL); err != nil {
 		return nil, err
 	}
 	r.catalogue = postgres.New(r.pool)
@@ -161,6 +162,11 @@ type copied struct {
 
 // copy runs the batch pipeline, on the runner that --runner names.
 func (r *reindex) copy(ctx context.Context, number int) (*copied, error) {
+	if process.OnDataflow() {
+		if err := errors.Join(secret.Check("DATABASE_URL", r.config.DatabaseURL), secret.Check("ELASTICSEARCH_URL", r.config.Elasticsearch)); err != nil {
+			return nil, err
+		}
+	}
 	all, err := ranges(ctx, r.catalogue)
 	if err != nil {
 		return nil, err

@@ -29,6 +29,7 @@ import (
 
 	"larder.dev/internal/search/index"
 	"larder.dev/pipelines/internal/process"
+	"larder.dev/pipelines/internal/secret"
 )
 
 // Part is the name under which a writer reports how it fares.
@@ -65,8 +66,12 @@ type Writer struct {
 	alias string
 }
 
-// Connect returns a client that leaves retries to its caller.
-func Connect(url string) (*elasticsearch.Client, error) {
+// Connect returns a client that leaves retries to its caller. The setting is a URL, or the name of the secret that holds it (package secret).
+func Connect(ctx context.Context, setting string) (*elasticsearch.Client, error) {
+	url, err := secret.Read(ctx, setting)
+	if err != nil {
+		return nil, err
+	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 4
 	return elasticsearch.NewClient(elasticsearch.Config{Addresses: []string{url}, DisableRetry: true, Transport: transport})
