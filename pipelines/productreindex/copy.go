@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"sync/atomic"
 
 	"github.com/apache/beam/sdks/v2/go/pkg/beam"
 	"github.com/apache/beam/sdks/v2/go/pkg/beam/register"
@@ -78,8 +77,7 @@ type target struct {
 type copyFn struct {
 	Target target
 
-	writer              *bulk.Writer
-	written, superseded beam.Counter
+	writer *bulk.Writer
 }
 
 func (f *copyFn) Setup(ctx context.Context) error {
@@ -88,7 +86,6 @@ func (f *copyFn) Setup(ctx context.Context) error {
 		return err
 	}
 	f.writer = bulk.NewWriter(es, f.Target.Index)
-	f.written, f.superseded = beam.NewCounter(counters, "written"), beam.NewCounter(counters, "superseded")
 	return nil
 }
 
@@ -109,27 +106,17 @@ func (f *copyFn) ProcessElement(ctx context.Context, r idRange) error {
 	if err != nil {
 		return err
 	}
-	// Counted here and not where it is written: Beam's counters are for one goroutine.
-	var written, superseded atomic.Int64
 	group, writing := errgroup.WithContext(ctx)
 	group.SetLimit(writers)
 	for len(kept) > 0 {
 		part := kept[:min(bulkSize, len(kept))]
 		kept = kept[len(part):]
-		group.Go(func() error {
-			result, err := f.write(writing, part)
-			written.Add(int64(result.Written))
-			superseded.Add(int64(result.Superseded))
-			return err
-		})
+		group.Go(func() error { return f.write(writing, part) })
 	}
-	err = group.Wait()
-	f.written.Inc(ctx, written.Load())
-	f.superseded.Inc(ctx, superseded.Load())
-	return err
+	return group.Wait()
 }
 
-func (f *copyFn) write(ctx context.Context, part []postgres.Kept) (bulk.Result, error) {
+func (f *copyFn) write(ctx context.Context, part []postgres.Kept) error {
 	documents := make([]bulk.Document, len(part))
 	for i, k := range part {
 		documents[i] = bulk.Document{ID: k.ProductID, Version: k.Revision, Body: k.Document}
@@ -138,5 +125,5 @@ func (f *copyFn) write(ctx context.Context, part []postgres.Kept) (bulk.Result, 
 	for _, r := range result.Refused {
 		err = errors.Join(err, fmt.Errorf("%s will never take %s: %s", f.Target.Index, part[r.At].ProductID, r.Detail))
 	}
-	return result, err
+	return err
 }

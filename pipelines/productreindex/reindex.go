@@ -27,9 +27,6 @@ import (
 	"larder.dev/pipelines/internal/secret"
 )
 
-// counters is the namespace of the copy's metrics.
-const counters = "productreindex"
-
 // maxFindings is how many findings an audit lists; it counts all.
 const maxFindings = 20
 
@@ -155,9 +152,8 @@ func (r *reindex) subscribe(ctx context.Context, number int) error {
 
 // copied is what copy prints.
 type copied struct {
-	Written    int64   `json:"written"`
-	Superseded int64   `json:"superseded"` // there already, at this revision or a later one
-	Seconds    float64 `json:"seconds"`
+	Documents int64   `json:"documents"` // that the generation has now, those that its pipeline brought among them
+	Seconds   float64 `json:"seconds"`
 }
 
 // copy runs the batch pipeline, on the runner that --runner names.
@@ -174,20 +170,16 @@ func (r *reindex) copy(ctx context.Context, number int) (*copied, error) {
 	p, s := beam.NewPipelineWithRoot()
 	copyAll(s, all, target{DatabaseURL: r.config.DatabaseURL, Elasticsearch: r.config.Elasticsearch, Index: r.index(number)})
 	began := time.Now()
-	result, err := beam.Run(ctx, cmp.Or(*runners.Runner, "prism"), p)
-	if err != nil {
+	if _, err := beam.Run(ctx, cmp.Or(*runners.Runner, "prism"), p); err != nil {
 		return nil, err
 	}
 	c := &copied{Seconds: time.Since(began).Seconds()}
-	for _, counter := range result.Metrics().AllMetrics().Counters() {
-		switch counter.Name() {
-		case "written":
-			c.Written = counter.Committed
-		case "superseded":
-			c.Superseded = counter.Committed
-		}
+	if err := index.Refresh(ctx, r.es, r.index(number)); err != nil {
+		return nil, err
 	}
-	return c, index.Refresh(ctx, r.es, r.index(number))
+	// Counted where they are and not where they are written: under load prism loses what its workers counted.
+	c.Documents, err = index.Count(ctx, r.es, r.index(number))
+	return c, err
 }
 
 // audited is what audit prints.

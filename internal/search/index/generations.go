@@ -51,7 +51,7 @@ func Generations(ctx context.Context, es *elasticsearch.Client, alias string) ([
 		if g.Current, err = Current(ctx, es, name); err != nil {
 			return nil, err
 		}
-		if g.Documents, err = count(ctx, es, name); err != nil {
+		if g.Documents, err = Count(ctx, es, name); err != nil {
 			return nil, err
 		}
 		generations = append(generations, g)
@@ -66,7 +66,8 @@ func numberOf(alias, index string) (int, bool) {
 	return number, ok && err == nil && number > 0 && strconv.Itoa(number) == text
 }
 
-func count(ctx context.Context, es *elasticsearch.Client, index string) (int64, error) {
+// Count returns how many documents an index has, deleted products among them, as of its last refresh.
+func Count(ctx context.Context, es *elasticsearch.Client, index string) (int64, error) {
 	body, err := call(es.Count(es.Count.WithContext(ctx), es.Count.WithIndex(index)))
 	if err != nil {
 		return 0, fmt.Errorf("count documents of %s: %w", index, err)
