@@ -202,7 +202,7 @@ func TestOpen(t *testing.T) {
 	defer txn.Close()
 	unknown := uuid.NewString()
 	open, err := orderspanner.OpenAmong(t.Context(), txn, []string{sold.OrderID, cancelled.OrderID, abandoned, unknown})
-	if err != nil || !open[sold.OrderID] || open[cancelled.OrderID] || open[abandoned] || open[unknown] {
+	if err != nil || !open[sold.OrderID].Open || open[sold.OrderID].Packed || open[cancelled.OrderID].Open || open[abandoned].Open || open[unknown].Open {
 		t.Errorf("open are %v, %v, want %s alone", open, err, sold.OrderID)
 	}
 }
