@@ -210,6 +210,7 @@ func TestPlanted(t *testing.T) {
 		{"a packed order isn't captured", Stuck, nil, func(s *scene, bought, _, _ *Order) {
 			s.step(bought, "pick")
 			s.step(bought, "pack")
+			bought.Receipt, bought.Charged = slices.Clone(bought.Lines), bought.Total
 		}},
 		{"a refund is requested", Stuck, nil, func(s *scene, _, packed, _ *Order) {
 			s.books.Payments[packed.ID].Refunds = append(s.books.Payments[packed.ID].Refunds, Refund{ID: "x", State: "REQUESTED", Amount: 1})
