@@ -203,6 +203,16 @@ func notifying(t *testing.T, configure func(*smtp.Server)) (*rig, *mailServer, *
 // Each kind of event leads to one mail, in text and HTML, however often it comes.
 func TestMails(t *testing.T) {
 	r, server, _ := notifying(t, nil)
+	packed := order()
+	pence := func(n int64) *typepb.Money { return &typepb.Money{Currency: "GBP", MinorUnits: n} }
+	packed.Receipt = &orderpb.Receipt{
+		Lines: []*orderpb.ReceiptLine{
+			{ProductId: "bananas", Name: "Bananas & <b>nuts</b>", Quantity: 1, Grams: 900, LineTotal: pence(130)},
+			{ProductId: "plantains", Name: "Plantains", Quantity: 1, Discount: pence(20), LineTotal: pence(120), SubstituteFor: "bananas"},
+			{ProductId: "oat-milk", Name: "Oat milk", Quantity: 1, LineTotal: pence(199)},
+		},
+		Totals: &typepb.Totals{Lines: pence(469), Discounts: pence(20), DeliveryFee: pence(399), Total: pence(848), Tax: pence(99)},
+	}
 	cancelled := order()
 	cancelled.DeliverySlot = nil
 	for _, c := range []struct {
@@ -213,6 +223,19 @@ func TestMails(t *testing.T) {
 		html    []string
 	}{
 		{
+			event.OrderEvents, &orderpb.OrderPacked{Order: packed, Version: 3}, "What we picked for you, 832bd3c6",
+			[]string{
+				"Not there, and not charged:\n\n  2 x Bananas & <b>nuts</b>\n", "\n  1 x Bananas & <b>nuts</b>                         £1.30\n      900 g\n",
+				"\n  1 x Plantains                                     £1.20\n      instead of Bananas & <b>nuts</b>\n", "lowered in all by                             £0.20\n",
+				"Total                                         £8.48\n", "\nYou pay £8.48.\n",
+			},
+			[]string{"<li>2 × Bananas &amp; &lt;b&gt;nuts&lt;/b&gt;</li>", "<small>instead of Bananas &amp; &lt;b&gt;nuts&lt;/b&gt;</small>", "<strong>£8.48</strong>"},
+		},
+		{
+			event.OrderEvents, &orderpb.OrderDelivered{Order: packed, Version: 5}, "Your order has been delivered, 832bd3c6",
+			[]string{"has been delivered", "Total                                         £8.48\n", "Plantains"}, []string{"has been delivered", "<strong>£8.48</strong>"},
+		},
+		{
 			event.OrderEvents, &orderpb.OrderConfirmed{Order: order(), Version: 1}, "Thank you for your order, 832bd3c6",
 			[]string{
 				"Hello Ada <L>,\n", "\nOrder 832bd3c6\n", "\n  3 x Bananas & <b>nuts</b>                         £3.60\n  1 x Oat milk                                      £1.99\n",
@@ -222,7 +245,6 @@ func TestMails(t *testing.T) {
 			[]string{"Hello Ada &lt;L&gt;,", "<td style=\"padding:.2em 0\">Bananas &amp; &lt;b&gt;nuts&lt;/b&gt;</td>", "<strong>£9.58</strong>", "12 St James&#39;s Square", "10:00 to 11:00"},
 		},
 		{event.OrderEvents, &orderpb.OrderDispatched{Order: order(), Version: 4}, "Your order is on its way, 832bd3c6", []string{"on its way to you", "£9.58", "SW1Y 4JH"}, []string{"on its way to you", "£9.58"}},
-		{event.OrderEvents, &orderpb.OrderDelivered{Order: order(), Version: 5}, "Your order has been delivered, 832bd3c6", []string{"has been delivered", "£9.58"}, []string{"has been delivered", "£9.58"}},
 		{event.OrderEvents, &orderpb.OrderCancelled{Order: cancelled, Version: 2}, "Your order is cancelled, 832bd3c6", []string{"Nothing is charged", "£9.58"}, []string{"Nothing is charged", "£9.58"}},
 		{
 			event.OrderEvents, &orderpb.OrderRefunded{OrderId: orderID, UserId: ada, RefundId: "r", Amount: &typepb.Money{Currency: "GBP", MinorUnits: 120005}}, "Your refund, order 832bd3c6",
@@ -269,8 +291,8 @@ func TestMails(t *testing.T) {
 	for _, m := range server.received() {
 		ids[m.header.Get("Message-Id")] = true
 	}
-	if len(ids) != 6 {
-		t.Errorf("%d different Message-IDs of 6 events", len(ids))
+	if len(ids) != 7 {
+		t.Errorf("%d different Message-IDs of 7 events", len(ids))
 	}
 }
 

@@ -93,6 +93,18 @@ var table = []takes{
 		refuses: fault.StoreNotFound,
 	},
 	{
+		function: "ApplyStock", topic: event.OrderEvents,
+		good: &orderpb.OrderPacked{
+			Order: order(), Version: 3, StockEntryId: "packing:" + orderID, StockEpoch: 1_790_000_000_123_456_789,
+			StockChanges: []*orderpb.StockChanged{{ProductId: "bananas", Quantity: 2}, {ProductId: "plantains", Quantity: -1}},
+		},
+		wants: []want{{"ApplyStockEntry", &stockpb.ApplyStockEntryRequest{
+			StoreId: "soho", EntryId: "packing:" + orderID, Epoch: 1_790_000_000_123_456_789,
+			Changes: []*stockpb.StockChange{{ProductId: "bananas", Quantity: 2}, {ProductId: "plantains", Quantity: -1}},
+		}}},
+		refuses: fault.StoreNotFound,
+	},
+	{
 		function: "ClearCart", topic: event.OrderEvents, good: &orderpb.OrderConfirmed{Order: order(), CartId: ada, CartEtag: "17", Version: 1},
 		wants:   []want{{"ClearCart", &cartpb.ClearCartRequest{CartId: ada, Etag: "17"}}},
 		refuses: fault.CartNotFound,

@@ -88,6 +88,7 @@ func TestSchedules(t *testing.T) {
 			function: "ReconcilePayments",
 			answers: map[string]answer{
 				"ReconcileCheckouts": inTurn(&checkoutpb.ReconcileCheckoutsResponse{Reconciled: 100}, &checkoutpb.ReconcileCheckoutsResponse{Reconciled: 1}),
+				"FinishRefunds":      inTurn(&paymentpb.FinishRefundsResponse{Attended: 100}, &paymentpb.FinishRefundsResponse{Attended: 2}),
 				"AuditPayments": inTurn(
 					&paymentpb.AuditPaymentsResponse{Checked: 100, NextPageToken: "2"},
 					&paymentpb.AuditPaymentsResponse{Checked: 5, Findings: []*paymentpb.PaymentFinding{
@@ -95,8 +96,8 @@ func TestSchedules(t *testing.T) {
 						{Kind: paymentpb.PaymentFinding_DOUBLED, OrderId: orderID, IntentId: "pi_2"},
 					}}),
 			},
-			calls:  []string{"ReconcileCheckouts", "ReconcileCheckouts", "AuditPayments", "AuditPayments 2"},
-			report: `{"checked":105,"findings":2,"reconciled":101}`,
+			calls:  []string{"ReconcileCheckouts", "ReconcileCheckouts", "FinishRefunds", "FinishRefunds", "AuditPayments", "AuditPayments 2"},
+			report: `{"checked":105,"findings":2,"reconciled":101,"refunds":102}`,
 			logged: []string{`"kind":"ORPHANED","order":"` + orderID + `","intent":"pi_1","detail":"958 GBP are held"`, `"kind":"DOUBLED"`},
 		},
 		{

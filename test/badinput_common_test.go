@@ -78,6 +78,7 @@ func (w *world) calls() map[string]call {
 
 		"OrderService.GetOrder":      {"shopper", "GET /v1/orders/" + w.shopper.order, ""},
 		"OrderService.ListOrders":    {"shopper", "GET /v1/orders", ""},
+		"OrderService.WatchOrder":    {"shopper", "GET /v1/orders/" + w.shopper.order + ":watch", ""},
 		"OrderService.CancelOrder":   {"shopper", "POST /v1/orders/" + w.shopper.order + ":cancel", `{}`},
 		"OrderService.PickOrder":     {"operator", "POST /v1/orders/" + w.shopper.order + ":pick", `{}`},
 		"OrderService.PackOrder":     {"operator", "POST /v1/orders/" + w.shopper.order + ":pack", `{}`},

@@ -1,5 +1,6 @@
 // Package applystock is the function ApplyStock: the goods of an order that is called off, and its place in a van, are on sale again, and
-// what the shopper had used up of limits is free again (rule 8).
+// what the shopper had used up of limits is free again (rule 8). So are goods that an order was packed without; the checkout service has mostly
+// applied those already.
 package applystock
 
 import (
@@ -31,7 +32,19 @@ func New(ctx context.Context, app *function.App) (http.Handler, error) {
 		return nil, err
 	}
 	stock := stockpb.NewStockServiceClient(conn)
-	return app.Push(ctx, push.On(event.OrderEvents, func(ctx context.Context, _ event.Event, cancelled *orderpb.OrderCancelled) error {
+	return app.Push(ctx, push.On(event.OrderEvents, func(ctx context.Context, _ event.Event, packed *orderpb.OrderPacked) error {
+		if packed.GetStockEntryId() == "" { // all was picked as ordered
+			return nil
+		}
+		request := &stockpb.ApplyStockEntryRequest{
+			StoreId: packed.GetOrder().GetStoreId(), EntryId: packed.GetStockEntryId(), Epoch: packed.GetStockEpoch(),
+		}
+		for _, change := range packed.GetStockChanges() {
+			request.Changes = append(request.Changes, &stockpb.StockChange{ProductId: change.GetProductId(), Quantity: change.GetQuantity()})
+		}
+		_, err := stock.ApplyStockEntry(ctx, request)
+		return fault.FromRPC(err)
+	}), push.On(event.OrderEvents, func(ctx context.Context, _ event.Event, cancelled *orderpb.OrderCancelled) error {
 		_, err := stock.ApplyStockEntry(ctx, &stockpb.ApplyStockEntryRequest{
 			StoreId: cancelled.GetOrder().GetStoreId(), EntryId: cancelled.GetStockEntryId(), Epoch: cancelled.GetStockEpoch(),
 			Changes: changes(cancelled),

@@ -90,12 +90,12 @@ func newPost(config mailConfig) (*post, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the mail client: %w", err)
 	}
-	functions := map[string]any{"pounds": pounds, "number": number, "some": some, "period": period(zone)}
-	text, err := texttemplate.New("").Funcs(functions).Parse(mailsText)
+	functions := map[string]any{"pounds": pounds, "number": number, "some": some, "period": period(zone), "missing": missing, "instead": instead}
+	text, err := texttemplate.New("").Funcs(functions).Parse(mailsText + receiptsText)
 	if err != nil {
 		return nil, fmt.Errorf("read the text of mails: %w", err)
 	}
-	html, err := template.New("").Funcs(functions).Parse(mailsHTML)
+	html, err := template.New("").Funcs(functions).Parse(mailsHTML + receiptsHTML)
 	if err != nil {
 		return nil, fmt.Errorf("read the HTML of mails: %w", err)
 	}

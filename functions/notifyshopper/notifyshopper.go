@@ -49,6 +49,12 @@ func New(ctx context.Context, app *function.App) (http.Handler, error) {
 		push.On(event.OrderEvents, func(ctx context.Context, e event.Event, m *orderpb.OrderConfirmed) error {
 			return n.ofOrder(ctx, e, m.GetOrder(), letter{Kind: "confirmed", Subject: "Thank you for your order"})
 		}),
+		push.On(event.OrderEvents, func(ctx context.Context, e event.Event, m *orderpb.OrderPacked) error {
+			if !differs(m.GetOrder()) {
+				return nil
+			}
+			return n.ofOrder(ctx, e, m.GetOrder(), letter{Kind: "packed", Subject: "What we picked for you"})
+		}),
 		push.On(event.OrderEvents, func(ctx context.Context, e event.Event, m *orderpb.OrderDispatched) error {
 			return n.ofOrder(ctx, e, m.GetOrder(), letter{Kind: "dispatched", Subject: "Your order is on its way"})
 		}),

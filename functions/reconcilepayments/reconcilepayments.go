@@ -1,5 +1,5 @@
-// Package reconcilepayments is the function ReconcilePayments: payments that are open and past their time are looked after (rule 11), then our books
-// are compared with the provider's own list. What differs is logged as an error: somebody has to look at it.
+// Package reconcilepayments is the function ReconcilePayments: payments that are open and past their time are looked after (rule 11), and refunds
+// whose asker has died are gone on with; then our books are compared with the provider's own list. What differs is logged as an error: somebody has to look at it.
 package reconcilepayments
 
 import (
@@ -30,6 +30,7 @@ const (
 
 type report struct {
 	Reconciled int `json:"reconciled"`
+	Refunds    int `json:"refunds"`
 	Checked    int `json:"checked"`
 	Findings   int `json:"findings"`
 }
@@ -51,7 +52,7 @@ func New(ctx context.Context, app *function.App) (http.Handler, error) {
 	checkouts, payments := checkoutpb.NewCheckoutServiceClient(checkoutConn), paymentpb.NewPaymentServiceClient(paymentConn)
 	return app.Schedule(ctx, func(ctx context.Context) (any, error) {
 		var report report
-		err := errors.Join(reconcile(ctx, checkouts, &report), audit(ctx, payments, &report))
+		err := errors.Join(reconcile(ctx, checkouts, &report), refund(ctx, payments, &report), audit(ctx, payments, &report))
 		return report, err
 	})
 }
@@ -64,6 +65,20 @@ func reconcile(ctx context.Context, checkouts checkoutpb.CheckoutServiceClient, 
 		}
 		report.Reconciled += int(answer.GetReconciled())
 		if answer.GetReconciled() < batch {
+			break
+		}
+	}
+	return nil
+}
+
+func refund(ctx context.Context, payments paymentpb.PaymentServiceClient, report *report) error {
+	for range rounds {
+		answer, err := payments.FinishRefunds(ctx, &paymentpb.FinishRefundsRequest{Limit: batch})
+		if err != nil {
+			return fmt.Errorf("finish refunds: %w", err)
+		}
+		report.Refunds += int(answer.GetAttended())
+		if answer.GetAttended() < batch {
 			break
 		}
 	}

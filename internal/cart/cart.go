@@ -83,6 +83,8 @@ type Line struct {
 	Name      string
 	Quantity  int64
 	UnitPrice money.Money
+	// Substitutable tells that the shopper takes another product where this one is missing.
+	Substitutable bool
 }
 
 func (c Cart) line(productID string) (Line, bool) {
@@ -155,9 +157,9 @@ func (s *Service) Get(ctx context.Context, ref Ref) (Priced, error) {
 	return s.priced(ctx, cart)
 }
 
-// Put sets the quantity of a product, 1 to MaxQuantity. Errors: CART_NOT_FOUND, ETAG_MISMATCH, CART_FULL, CART_TOO_LARGE,
+// Put sets the quantity of a product, 1 to MaxQuantity, and whether another may take its place; nil: as it was, at first no. Errors: CART_NOT_FOUND, ETAG_MISMATCH, CART_FULL, CART_TOO_LARGE,
 // PRODUCT_NOT_FOUND, PRODUCT_NOT_SOLD, UNAVAILABLE.
-func (s *Service) Put(ctx context.Context, ref Ref, productID string, quantity int64, etag string) (Priced, error) {
+func (s *Service) Put(ctx context.Context, ref Ref, productID string, quantity int64, substitutable *bool, etag string) (Priced, error) {
 	cart, err := s.store.Read(ctx, ref)
 	if err != nil {
 		return Priced{}, fmt.Errorf("read the cart: %w", err)
@@ -170,7 +172,10 @@ func (s *Service) Put(ctx context.Context, ref Ref, productID string, quantity i
 	if !there && len(cart.Lines) >= MaxLines {
 		return Priced{}, ErrFull()
 	}
-	line := Line{ProductID: productID, Quantity: quantity}
+	line := Line{ProductID: productID, Quantity: quantity, Substitutable: before.Substitutable}
+	if substitutable != nil {
+		line.Substitutable = *substitutable
+	}
 	if !there {
 		cart.Lines = append(cart.Lines, line)
 	}

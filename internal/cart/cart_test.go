@@ -106,7 +106,7 @@ func room(t *testing.T) (*cart.Service, *shelf, cart.Ref) {
 
 func put(t *testing.T, s *cart.Service, id cart.Ref, product string, quantity int64) cart.Priced {
 	t.Helper()
-	c, err := s.Put(t.Context(), id, product, quantity, "")
+	c, err := s.Put(t.Context(), id, product, quantity, nil, "")
 	if err != nil {
 		t.Fatalf("put %d %s: %v", quantity, product, err)
 	}
@@ -202,11 +202,11 @@ func TestRefusals(t *testing.T) {
 
 	_, err := service.Open(ctx, id, "atlantis")
 	refused(t, "open for an unknown store", err, fault.StoreNotFound)
-	_, err = service.Put(ctx, id, "unicorn", 1, "")
+	_, err = service.Put(ctx, id, "unicorn", 1, nil, "")
 	refused(t, "put an unknown product", err, fault.ProductNotFound)
-	_, err = service.Put(ctx, id, "ghost", 1, "")
+	_, err = service.Put(ctx, id, "ghost", 1, nil, "")
 	refused(t, "put what the store doesn't sell", err, fault.ProductNotSold)
-	_, err = service.Put(ctx, id, "tea", 1, "other")
+	_, err = service.Put(ctx, id, "tea", 1, nil, "other")
 	refused(t, "put with another etag", err, fault.EtagMismatch)
 	_, err = service.Delete(ctx, id, "milk", "other")
 	refused(t, "delete with another etag", err, fault.EtagMismatch)
@@ -214,7 +214,7 @@ func TestRefusals(t *testing.T) {
 	refused(t, "delete what isn't there", err, fault.ItemNotFound)
 	_, err = service.Get(ctx, cart.Of(uuid.NewString()))
 	refused(t, "get an unknown cart", err, fault.CartNotFound)
-	_, err = service.Put(ctx, cart.Of(uuid.NewString()), "milk", 1, "")
+	_, err = service.Put(ctx, cart.Of(uuid.NewString()), "milk", 1, nil, "")
 	refused(t, "put into an unknown cart", err, fault.CartNotFound)
 
 	after, err := service.Get(ctx, id)
@@ -233,12 +233,12 @@ func TestTooLarge(t *testing.T) {
 	service, offers, id := room(t)
 	ctx := t.Context()
 	put(t, service, id, "caviar", 99) // 891,000.00
-	_, err := service.Put(ctx, id, "wine", 99, "")
+	_, err := service.Put(ctx, id, "wine", 99, nil, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	offers.set("truffle", 2_000_00, 0)
-	_, err = service.Put(ctx, id, "truffle", 60, "")
+	_, err = service.Put(ctx, id, "truffle", 60, nil, "")
 	refused(t, "put beyond the largest total", err, fault.CartTooLarge)
 
 	offers.set("wine", 1_000_000_00, 2000)
@@ -246,10 +246,10 @@ func TestTooLarge(t *testing.T) {
 	if err != nil || c.Totals != nil || len(c.Items) != 2 || c.Items[1].LineTotal.Minor != 99*1_000_000_00 {
 		t.Errorf("a cart too large is %+v, %v", c, err)
 	}
-	if c, err = service.Put(ctx, id, "wine", 98, ""); err != nil || c.Items[1].Quantity != 98 {
+	if c, err = service.Put(ctx, id, "wine", 98, nil, ""); err != nil || c.Items[1].Quantity != 98 {
 		t.Errorf("less of it: %+v, %v", c, err)
 	}
-	_, err = service.Put(ctx, id, "wine", 99, "")
+	_, err = service.Put(ctx, id, "wine", 99, nil, "")
 	refused(t, "more of it", err, fault.CartTooLarge)
 	offers.set("wine", 1<<62, 2000)
 	if c, err = service.Get(ctx, id); err != nil || c.Items[1].LineTotal != nil {

@@ -26,8 +26,10 @@ type Item struct {
 	TaxRateBPS int32
 	// MaxPerShopper is how many units one shopper may buy in a day; 0: no limit.
 	MaxPerShopper int32
-	UnitPrice     *money.Money
-	LineTotal     *money.Money
+	// PieceGrams is what a piece typically weighs; 0: sold by the piece.
+	PieceGrams int32
+	UnitPrice  *money.Money
+	LineTotal  *money.Money
 	// PreviousUnitPrice is that of the line where today's differs or is missing, else nil.
 	PreviousUnitPrice *money.Money
 	// Sold is whether the store sells the product. Available is what the catalogue has heard of the stock.
@@ -73,7 +75,7 @@ func price(cart Cart, known catalogue) (Priced, error) {
 		if item.Sold {
 			sold = append(sold, pricing.Line{
 				ProductID: line.ProductID, Name: item.Name, Quantity: line.Quantity,
-				UnitPrice: *item.UnitPrice, TaxRateBPS: int64(item.TaxRateBPS),
+				UnitPrice: *item.UnitPrice, TaxRateBPS: int64(item.TaxRateBPS), PieceGrams: int64(item.PieceGrams),
 			})
 		}
 	}
@@ -91,7 +93,7 @@ func price(cart Cart, known catalogue) (Priced, error) {
 func offered(line Line, offer *productpb.Offer) (Item, error) {
 	item := Item{
 		Line: line, Size: offer.GetSize(), ImageURI: offer.GetImageUri(), TaxRateBPS: offer.GetTaxRateBps(),
-		MaxPerShopper: offer.GetMaxPerShopper(), Sold: offer.GetSold(), Available: offer.GetSold() && offer.GetAvailable(),
+		MaxPerShopper: offer.GetMaxPerShopper(), PieceGrams: offer.GetPieceGrams(), Sold: offer.GetSold(), Available: offer.GetSold() && offer.GetAvailable(),
 	}
 	if offer.GetName() != "" {
 		item.Name = offer.GetName()

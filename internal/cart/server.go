@@ -49,7 +49,7 @@ func (s *Server) PutItem(ctx context.Context, request *cartpb.PutItemRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	return answer(s.service.Put(ctx, ref, request.GetProductId(), int64(request.GetQuantity()), request.GetEtag()))
+	return answer(s.service.Put(ctx, ref, request.GetProductId(), int64(request.GetQuantity()), request.Substitutable, request.GetEtag()))
 }
 
 // DeleteItem implements cartpb.CartServiceServer.
@@ -105,7 +105,7 @@ func answer(cart Priced, err error) (*cartpb.Cart, error) {
 			Quantity: int32(item.Quantity), UnitPrice: amount(item.UnitPrice), LineTotal: amount(item.LineTotal),
 			Sold: item.Sold, Available: item.Available,
 			PreviousUnitPrice: amount(item.PreviousUnitPrice), TaxRateBps: item.TaxRateBPS,
-			MaxPerShopper: item.MaxPerShopper,
+			MaxPerShopper: item.MaxPerShopper, PieceGrams: item.PieceGrams, Substitutable: item.Substitutable,
 		})
 	}
 	return p, nil

@@ -29,6 +29,7 @@ const (
 	CheckoutReleased    Point = "checkout.released"     // the stock is given back, the payment isn't voided
 	CheckoutVoided      Point = "checkout.voided"       // all is undone but the answer
 	CheckoutCancelled   Point = "checkout.cancelled"    // an order was called off, nothing follows yet
+	CheckoutPacked      Point = "checkout.packed"       // an order is packed, nobody knows
 	CheckoutReaping     Point = "checkout.reaping"      // a hold that is overdue was found
 	CheckoutReconciling Point = "checkout.reconciling"  // an open payment was found
 	StockBumped         Point = "checkout.stock-bumped" // a new epoch, nothing loaded

@@ -19,7 +19,7 @@ var (
 // points lists them all.
 var points = []Point{
 	CheckoutReserved, CheckoutIntended, CheckoutInitiated, CheckoutConfirmed, CheckoutCommitted, CheckoutSettled, CheckoutTombstoned,
-	CheckoutReleased, CheckoutVoided, CheckoutCancelled, CheckoutReaping, CheckoutReconciling, StockBumped, StockSummed, StockLoaded,
+	CheckoutReleased, CheckoutVoided, CheckoutCancelled, CheckoutPacked, CheckoutReaping, CheckoutReconciling, StockBumped, StockSummed, StockLoaded,
 	StockHeld, StockEntered, StockApplied, PaymentCreated, PaymentAuthorised, PaymentCancelled, PaymentVoided, PaymentCaptured,
 	PaymentBooked, PaymentRefunded, PaymentNoted, OrderMoved, OrderCancelled, RelayRead, RelayPublished, RelayMoved, FunctionReceived,
 	FunctionDone, FunctionPublished,

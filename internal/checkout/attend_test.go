@@ -115,7 +115,7 @@ func TestReconcileSoonAndOnce(t *testing.T) {
 	s.reconcile(0)
 }
 
-// expire ends an order's authorisation at the provider, and has it captured too late.
+// expire ends an order's authorisation at the provider, and lets the books hear of it.
 func (s *shop) expire(id string) {
 	s.t.Helper()
 	standing, err := s.books.Look(s.t.Context(), id)
@@ -125,7 +125,14 @@ func (s *shop) expire(id string) {
 	if _, err := s.provider.Cancel(s.t.Context(), standing.Payment.IntentID); err != nil {
 		s.t.Fatal(err)
 	}
-	for range 2 { // again by the operator: the time of grace doesn't begin anew
+	store := paymentspanner.NewStore(s.database, orderspanner.OpenAmong)
+	for after := range 2 { // again: the time of grace doesn't begin anew
+		at := s.now.Add(time.Duration(24+after) * time.Hour)
+		if state, err := store.CaptureFailed(s.t.Context(), id, at); err != nil || state != payment.CaptureFailed {
+			s.t.Fatal(state, err)
+		}
+	}
+	if standing.Order.State == order.Packed {
 		_, err = s.payments.Capture(s.t.Context(), id)
 		s.wantRefused(err, fault.PaymentNotCapturable)
 	}
@@ -137,13 +144,11 @@ func TestUnpaidOrderIsCancelled(t *testing.T) {
 		t.Run(string(state), func(t *testing.T) {
 			s := open(t)
 			id := s.buy("key-1")
-			for _, to := range []order.State{order.Picking, order.Packed} {
-				if state == order.Confirmed || state == order.Picking && to == order.Packed {
-					continue
-				}
-				if _, err := orderspanner.New(s.database).Move(t.Context(), id, order.Step{To: to, By: order.Operator}, s.now); err != nil {
-					t.Fatal(err)
-				}
+			if state != order.Confirmed {
+				s.pick(id)
+			}
+			if state == order.Packed {
+				s.pack(id)
 			}
 			s.expire(id)
 			s.now = s.now.Add(23 * time.Hour)

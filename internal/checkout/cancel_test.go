@@ -133,10 +133,14 @@ func TestCancelAfterCapture(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.pick(id)
+	s.pack(id)
 	if state, err := s.payments.Capture(t.Context(), id); state != payment.Captured || err != nil {
 		t.Fatal(state, err)
 	}
-	s.mustCancel(id)
+	if err := s.cancel(id, order.Operator); err != nil {
+		t.Fatal(err)
+	}
 	s.later()
 	s.wantStates(id, "CANCELLED", payment.Voided)
 	intent, err := s.provider.Get(t.Context(), standing.Payment.IntentID)

@@ -172,6 +172,12 @@ type Books interface {
 	// Cancel moves an order to CANCELLED and its payment to VOIDING, gives its lines back to the ledger and tells the event
 	// (rule 8). Errors: those of order.Order.Take, UNAVAILABLE for a store without an epoch.
 	Cancel(ctx context.Context, id string, cancellation Cancellation, attendAfter time.Time) error
+	// Bought reads an order, and the frozen checkout that it was sold by. Errors: ORDER_NOT_FOUND.
+	Bought(ctx context.Context, id string) (order.Order, Frozen, error)
+	// Pack moves an order to PACKED with its receipt, tells its payment what is to be captured, enters what stock changes, and tells the event
+	// (rule 8). It returns the epoch that the changes were entered under: zero, and nothing is done, while the store's is another than under
+	// (zero: any will do), or it has none. Errors: those of order.Order.Take.
+	Pack(ctx context.Context, id string, packing Packing, under stock.Epoch) (entered, current stock.Epoch, err error)
 	// ToAttend lists checkouts whose payments are open and past their time, those that have waited longest first.
 	ToAttend(ctx context.Context, now time.Time, limit int) ([]string, error)
 	// PutOff moves on the time of an open payment that is past it; false: it isn't, or no more.
@@ -183,6 +189,8 @@ type Stock interface {
 	Reserve(ctx context.Context, store, order string, lines []stock.Line, deadline time.Time, minimum stock.Epoch) (stock.Hold, error)
 	Settle(ctx context.Context, store, order string, sold stock.Hold) error
 	Release(ctx context.Context, store, order string) error
+	// Exchange enters what a packed order gives back and takes; see stock.Service.
+	Exchange(ctx context.Context, store, entry string, lines []stock.Line, enter func(under stock.Epoch) (entered, current stock.Epoch, err error)) error
 	Overdue(ctx context.Context, store string, now time.Time, limit int) ([]string, error)
 	Stores(ctx context.Context) ([]string, error)
 	Check(ctx context.Context, store string) error
@@ -244,12 +252,16 @@ type Service struct {
 	payments Payments
 	carts    Carts
 	locks    Locks
-	now      func() time.Time
+	// catalogue prices substitutes.
+	catalogue Catalogue
+	now       func() time.Time
 }
 
 // NewService makes one.
-func NewService(config Config, books Books, stock Stock, payments Payments, carts Carts, locks Locks, now func() time.Time) *Service {
-	return &Service{config: config, books: books, stock: stock, payments: payments, carts: carts, locks: locks, now: now}
+func NewService(
+	config Config, books Books, stock Stock, payments Payments, carts Carts, locks Locks, catalogue Catalogue, now func() time.Time,
+) *Service {
+	return &Service{config: config, books: books, stock: stock, payments: payments, carts: carts, locks: locks, catalogue: catalogue, now: now}
 }
 
 // Checkout buys a cart. The same request again goes on where the first one stopped, or answers as it did.
@@ -277,7 +289,7 @@ func (s *Service) Checkout(ctx context.Context, r Request) (Outcome, error) {
 	if err != nil {
 		return s.notReserved(ctx, r.ID, frozen, r.tombstone(nil), err)
 	}
-	intent, err := s.payments.Create(ctx, r.ID, frozen.Totals.Total)
+	intent, err := s.payments.Create(ctx, r.ID, frozen.Totals.Most())
 	if err != nil {
 		return s.tryAgain(ctx, r.ID, "create the payment's intent", err)
 	}
@@ -319,7 +331,7 @@ func (s *Service) resume(ctx context.Context, id string, standing Standing) (Out
 		return s.notReserved(ctx, id, frozen, tombstoneOf(standing), err)
 	}
 	if chaos.Without(chaos.RowsIntent) {
-		if own, err := s.payments.Create(ctx, id, frozen.Totals.Total); err == nil {
+		if own, err := s.payments.Create(ctx, id, frozen.Totals.Most()); err == nil {
 			standing.Payment.IntentID = own.ID
 		}
 	}

@@ -18,6 +18,7 @@ import (
 	checkoutspanner "larder.dev/internal/checkout/spanner"
 	"larder.dev/internal/fault"
 	"larder.dev/internal/money"
+	"larder.dev/internal/order"
 	orderspanner "larder.dev/internal/order/spanner"
 	"larder.dev/internal/payment"
 	paymentspanner "larder.dev/internal/payment/spanner"
@@ -44,6 +45,8 @@ type shop struct {
 	payments *payments
 	stocks   *stocks
 	provider *stripe.Provider
+	// offers are what the store sells in the place of something else.
+	offers   offers
 	database *spanner.Client
 	now      time.Time
 }
@@ -57,6 +60,13 @@ type cart struct {
 
 func (c *cart) Quote(context.Context, string) (checkout.Quote, error) { return c.quote, c.err }
 func (c *cart) Clear(context.Context, string, string) error           { c.cleared++; return nil }
+
+// offers implements checkout.Catalogue.
+type offers map[string]order.Offer
+
+func (o offers) Offers(context.Context, string, []string) (map[string]order.Offer, error) {
+	return o, nil
+}
 
 // payments implements checkout.Payments by the payment room, without a network between; before and after are hooks for faults.
 type payments struct {
@@ -144,7 +154,7 @@ func open(t *testing.T) *shop {
 		t: t, store: "t-" + uuid.NewString()[:8], user: uuid.NewString(), cart: &cart{},
 		stock: stock.NewService(virtual, ledger), virtual: virtual, ledger: ledger, database: database,
 		provider: stripe.New(stripe.Config{APIKey: "sk_test", APIURL: server.URL}),
-		now:      time.Now(),
+		now:      time.Now(), offers: offers{},
 	}
 	s.books = checkoutspanner.NewBooks(database, time.Now)
 	s.payments = &payments{Service: payment.NewService(payment.Config{CaptureGrace: 24 * time.Hour}, s.provider,
@@ -162,7 +172,7 @@ func open(t *testing.T) *shop {
 // another is one more process of the service.
 func (s *shop) another(books checkout.Books, locks checkout.Locks) *checkout.Service {
 	config := checkout.Config{HoldFor: 10 * time.Minute, VoidRetry: 15 * time.Second, VoidRetryMax: 10 * time.Minute}
-	return checkout.NewService(config, books, s.stocks, s.payments, s.cart, locks, func() time.Time { return s.now })
+	return checkout.NewService(config, books, s.stocks, s.payments, s.cart, locks, s.offers, func() time.Time { return s.now })
 }
 
 func (s *shop) flush() {

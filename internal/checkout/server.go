@@ -146,6 +146,20 @@ func (s *Server) CancelOrder(ctx context.Context, r *checkoutpb.CancelOrderReque
 	return &checkoutpb.CancelOrderResponse{}, nil
 }
 
+// PackOrder implements the service. The operator for whom the order service calls is named in the ledger.
+func (s *Server) PackOrder(ctx context.Context, r *checkoutpb.PackOrderRequest) (*checkoutpb.PackOrderResponse, error) {
+	packing := r.GetPacking()
+	err := s.service.Pack(ctx, packing.GetOrderId(), Packing{
+		Step:  order.Step{To: order.Packed, By: order.Operator, ETag: packing.GetEtag(), Reason: packing.GetReason()},
+		For:   cmp.Or(identity.FromContext(ctx).UserID, string(order.Operator)),
+		Picks: order.PicksOf(packing),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &checkoutpb.PackOrderResponse{}, nil
+}
+
 func (s *Server) answer(ctx context.Context, id string, outcome Outcome) (*checkoutpb.Checkout, error) {
 	checkout := &checkoutpb.Checkout{CheckoutId: id, State: outcome.State.proto(), ActionUrl: outcome.ActionURL}
 	if outcome.State == Processing {

@@ -5,10 +5,11 @@
 //   - An order comes into being in one way: checkout's commit inserts its row, CONFIRMED. The order's id is its checkout's id,
 //     so whoever inserts the row first decides: the commit, or the tombstone of a checkout that was given up, ABANDONED.
 //   - A tombstone is no order. It is never shown, listed or moved on; it keeps only the refusal that checkout gives again.
-//   - An order's lines, prices, totals and address are those that the shopper agreed to, and never change.
+//   - An order's lines, prices, totals and address are those that the shopper agreed to, and never change. What was picked of them, and
+//     what that costs, is its receipt (picking.go), written once, by the step to PACKED, and never above what was authorised.
 //   - Its state moves only along the table of transitions (states.go). Each step raises the version, which is the etag, adds
 //     a row to the history, and tells an event, in one transaction. A step that was taken already is answered as it is.
-//   - Cancelling gives goods and money back, so it is checkout's transaction (rule 8 of docs/protocol.md); refunding is the room
+//   - Cancelling and packing move goods and money, so they are checkout's transactions (rule 8 of docs/protocol.md); refunding is the room
 //     payment's. This room decides who may ask for them.
 //   - A shopper sees the orders of their own, an operator any. An order of another's can't be told from one that isn't there.
 //   - Lists are newest first. A page goes on behind the last order of the page before, so orders that come meanwhile neither
@@ -39,8 +40,10 @@ type Order struct {
 	// Version counts the states that the order has reached, from 1.
 	Version int64
 	// Lines in the order in which they were in the cart.
-	Lines   []Line
-	Totals  pricing.Totals
+	Lines  []Line
+	Totals pricing.Totals
+	// Receipt is what was picked; nil until the order is packed.
+	Receipt *pricing.Receipt
 	Address *typepb.Address
 	// Slot is the time that was chosen for the delivery; nil: as soon as it can be.
 	Slot    *Slot
@@ -94,6 +97,8 @@ type Store interface {
 	// List reads a person's orders, without tombstones, newest first and by id among equals, behind a position (nil: from the
 	// start), at most limit.
 	List(ctx context.Context, userID string, behind *Position, limit int) ([]Order, error)
+	// Versions returns the versions of those of the orders that are there, by id; tombstones too.
+	Versions(ctx context.Context, ids []string) (map[string]int64, error)
 	// Move takes a step and tells its event, in one transaction, and returns the order as it is then. at is the event's time.
 	// Errors: those of Order.Take.
 	Move(ctx context.Context, id string, step Step, at time.Time) (Order, error)
@@ -103,6 +108,9 @@ type Store interface {
 type Checkouts interface {
 	// Cancel calls an order off. Errors: ORDER_NOT_FOUND, ETAG_MISMATCH, ORDER_STATE_CONFLICT.
 	Cancel(ctx context.Context, id string, step Step) error
+	// Pack packs an order with what was picked. Errors: ORDER_NOT_FOUND, ETAG_MISMATCH, ORDER_STATE_CONFLICT, OUT_OF_STOCK for a substitute that
+	// isn't there, INVALID_ARGUMENT for what can't be picked so.
+	Pack(ctx context.Context, id, etag, reason string, picks []Pick) error
 }
 
 // Payments is the room payment, by its service.
@@ -180,7 +188,7 @@ func (s *Service) List(ctx context.Context, caller identity.Caller, size int, to
 	return orders, next, nil
 }
 
-// Move takes an operator's step: pick, pack, dispatch, deliver. Errors: ORDER_NOT_FOUND, ETAG_MISMATCH, ORDER_STATE_CONFLICT.
+// Move takes an operator's step: pick, dispatch, deliver. Errors: ORDER_NOT_FOUND, ETAG_MISMATCH, ORDER_STATE_CONFLICT.
 func (s *Service) Move(ctx context.Context, id string, step Step) (Order, error) {
 	moved, err := s.store.Move(ctx, id, step, s.now())
 	if err != nil {
@@ -188,6 +196,15 @@ func (s *Service) Move(ctx context.Context, id string, step Step) (Order, error)
 	}
 	chaos.At(chaos.OrderMoved)
 	return moved, nil
+}
+
+// Pack packs an order with what was picked; lines that picks don't name were picked in full. Errors: those of Checkouts.Pack.
+func (s *Service) Pack(ctx context.Context, caller identity.Caller, id, etag, reason string, picks []Pick) (Order, error) {
+	if err := s.checkouts.Pack(ctx, id, etag, reason, picks); err != nil {
+		return Order{}, fmt.Errorf("pack order: %w", err)
+	}
+	chaos.At(chaos.OrderMoved)
+	return s.Get(ctx, caller, id)
 }
 
 // Cancel calls off an order that the caller may see; an operator's own counts as an operator's. Money and goods come back soon

@@ -48,6 +48,11 @@ type rig struct {
 	operator string
 }
 
+// watchMax is how many streams the service has at once.
+const watchMax = 3
+
+var watchConfig = order.WatchConfig{Max: watchMax, Every: 20 * time.Millisecond, Heartbeat: 50 * time.Millisecond, Lasts: time.Minute}
+
 // refunds plays order.Payments.
 type refunds struct {
 	asked []order.Refund
@@ -69,7 +74,7 @@ func open(t *testing.T) *rig {
 	books := checkoutspanner.NewBooks(r.client, time.Now)
 	config := checkout.Config{HoldFor: 10 * time.Minute, VoidRetry: 15 * time.Second, VoidRetryMax: 10 * time.Minute}
 	sells := r.issuer.Start(t, "checkout", func(ctx context.Context, app *serve.App) error {
-		service := checkout.NewService(config, books, nil, nil, nil, nil, time.Now)
+		service := checkout.NewService(config, books, nil, nil, nil, nil, nil, time.Now)
 		return app.Register(ctx, &checkoutpb.CheckoutService_ServiceDesc, checkout.NewServer(service, books), nil)
 	})
 	token := r.issuer.ServiceToken(t, "order")
@@ -82,8 +87,12 @@ func open(t *testing.T) *rig {
 	}
 	t.Cleanup(func() { _ = conn.Close() })
 
-	service := order.New(orderspanner.New(r.client), orderrpc.Checkouts{Client: checkoutpb.NewCheckoutServiceClient(conn)}, r.refunds, time.Now)
+	store := orderspanner.New(r.client)
+	service := order.New(store, orderrpc.Checkouts{Client: checkoutpb.NewCheckoutServiceClient(conn)}, r.refunds, time.Now)
 	r.url = r.issuer.Start(t, "order", func(ctx context.Context, app *serve.App) error {
+		watchers := order.NewWatchers(t.Context(), watchConfig, app.Local(), store, app.REST())
+		app.Handle(order.WatchPattern, watchers)
+		go func() { _ = watchers.Run(t.Context()) }()
 		return app.Register(ctx, &orderpb.OrderService_ServiceDesc, order.NewServer(service),
 			func(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
 				return orderpb.RegisterOrderServiceHandlerClient(ctx, mux, orderpb.NewOrderServiceClient(conn))

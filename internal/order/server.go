@@ -9,6 +9,7 @@ import (
 	orderpb "larder.dev/api/order/v1"
 	typepb "larder.dev/api/type/v1"
 	"larder.dev/internal/identity"
+	"larder.dev/internal/pricing"
 	"larder.dev/internal/serve"
 )
 
@@ -39,6 +40,22 @@ func (s *Server) ListOrders(ctx context.Context, request *orderpb.ListOrdersRequ
 	return page, nil
 }
 
+// WatchOrder implements orderpb.OrderServiceServer. Watchers stream it.
+func (s *Server) WatchOrder(ctx context.Context, request *orderpb.WatchOrderRequest) (*orderpb.WatchOrderResponse, error) {
+	found, err := s.service.Get(ctx, identity.FromContext(ctx), request.GetOrderId())
+	if err != nil {
+		return nil, err
+	}
+	p := found.Proto()
+	changes := &orderpb.WatchOrderResponse{Order: p}
+	for i, event := range p.GetHistory() {
+		if version := int64(i + 1); version > request.GetAfterVersion() {
+			changes.Changes = append(changes.Changes, &orderpb.OrderChange{Version: version, Event: event, Final: found.History[i].State.Final()})
+		}
+	}
+	return changes, nil
+}
+
 // PickOrder implements orderpb.OrderServiceServer.
 func (s *Server) PickOrder(ctx context.Context, request *orderpb.PickOrderRequest) (*orderpb.Order, error) {
 	return s.move(ctx, Picking, request)
@@ -46,7 +63,7 @@ func (s *Server) PickOrder(ctx context.Context, request *orderpb.PickOrderReques
 
 // PackOrder implements orderpb.OrderServiceServer.
 func (s *Server) PackOrder(ctx context.Context, request *orderpb.PackOrderRequest) (*orderpb.Order, error) {
-	return s.move(ctx, Packed, request)
+	return answer(s.service.Pack(ctx, identity.FromContext(ctx), request.GetOrderId(), request.GetEtag(), request.GetReason(), PicksOf(request)))
 }
 
 // DispatchOrder implements orderpb.OrderServiceServer.
@@ -86,6 +103,19 @@ func (s *Server) RefundOrder(ctx context.Context, request *orderpb.RefundOrderRe
 	return answer(s.service.Refund(ctx, identity.FromContext(ctx), key, refund))
 }
 
+// PicksOf reads what was picked.
+func PicksOf(request *orderpb.PackOrderRequest) []Pick {
+	picks := make([]Pick, 0, len(request.GetLines()))
+	for _, line := range request.GetLines() {
+		pick := Pick{ProductID: line.GetProductId(), Quantity: int64(line.GetQuantity()), Grams: int64(line.GetGrams())}
+		for _, s := range line.GetSubstitutes() {
+			pick.Substitutes = append(pick.Substitutes, Substitute{ProductID: s.GetProductId(), Quantity: int64(s.GetQuantity())})
+		}
+		picks = append(picks, pick)
+	}
+	return picks
+}
+
 func answer(o Order, err error) (*orderpb.Order, error) {
 	if err != nil {
 		return nil, err
@@ -116,12 +146,36 @@ func (o Order) Proto() *orderpb.Order {
 		p.Lines = append(p.Lines, &orderpb.OrderLine{
 			ProductId: line.ProductID, Name: line.Name, Quantity: int32(line.Quantity),
 			UnitPrice: line.UnitPrice.Proto(), LineTotal: total.Proto(), TaxRateBps: int32(line.TaxRateBPS),
+			PieceGrams: int32(line.PieceGrams), Substitutable: line.Substitutable,
 		})
 	}
+	p.Receipt = receiptProto(o.Receipt)
 	for _, event := range o.History {
 		p.History = append(p.History, &orderpb.OrderEvent{
 			State: stateOf(event.State), Time: timestamppb.New(event.Time), Actor: string(event.Actor), Reason: event.Reason,
 		})
+	}
+	return p
+}
+
+func receiptProto(r *pricing.Receipt) *orderpb.Receipt {
+	if r == nil {
+		return nil
+	}
+	p := &orderpb.Receipt{Totals: r.Totals.Proto()}
+	for _, line := range r.Lines {
+		paid, err := line.PaidFor(line.Quantity)
+		if err != nil {
+			continue // the total was computed from it, so it fits
+		}
+		shown := &orderpb.ReceiptLine{
+			ProductId: line.ProductID, Name: line.Name, Quantity: int32(line.Quantity), Grams: int32(line.Grams), PieceGrams: int32(line.PieceGrams),
+			UnitPrice: line.UnitPrice.Proto(), LineTotal: paid.Proto(), TaxRateBps: int32(line.TaxRateBPS), SubstituteFor: line.SubstituteFor,
+		}
+		if line.Discount > 0 {
+			shown.Discount = &typepb.Money{Currency: line.UnitPrice.Currency, MinorUnits: line.Discount}
+		}
+		p.Lines = append(p.Lines, shown)
 	}
 	return p
 }

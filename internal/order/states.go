@@ -3,6 +3,9 @@ package order
 import (
 	"slices"
 
+	"google.golang.org/protobuf/proto"
+
+	orderpb "larder.dev/api/order/v1"
 	"larder.dev/internal/fault"
 )
 
@@ -48,19 +51,32 @@ type Transition struct {
 	By []Actor
 	// Needs are the states that the payment may be in; none means any.
 	Needs []PaymentState
+	// Tells is the event, a message of api/order/v1. Every transition has one, and adds a row to the history.
+	Tells proto.Message
 }
 
 // transitions is every way there is. A shopper cancels until picking begins, an operator until the van leaves, and so does the
 // system, when the payment can no longer be captured (rule 12 of the checkout protocol). From DISPATCHED on nobody cancels, least of all the
 // system: the goods are on the van, the money was taken, and an operator gives it back by a refund. Nothing leads to or from ABANDONED.
 var transitions = []Transition{
-	{From: Confirmed, To: Picking, By: []Actor{Operator}},
-	{From: Picking, To: Packed, By: []Actor{Operator}},
-	{From: Packed, To: Dispatched, By: []Actor{Operator}, Needs: []PaymentState{PaymentCaptured, PaymentPartiallyRefunded}},
-	{From: Dispatched, To: Delivered, By: []Actor{Operator}},
-	{From: Confirmed, To: Cancelled, By: []Actor{Shopper, Operator, System}},
-	{From: Picking, To: Cancelled, By: []Actor{Operator, System}},
-	{From: Packed, To: Cancelled, By: []Actor{Operator, System}},
+	{From: Confirmed, To: Picking, By: []Actor{Operator}, Tells: &orderpb.OrderPicking{}},
+	{From: Picking, To: Packed, By: []Actor{Operator}, Tells: &orderpb.OrderPacked{}},
+	{
+		From: Packed, To: Dispatched, By: []Actor{Operator}, Needs: []PaymentState{PaymentCaptured, PaymentPartiallyRefunded},
+		Tells: &orderpb.OrderDispatched{},
+	},
+	{From: Dispatched, To: Delivered, By: []Actor{Operator}, Tells: &orderpb.OrderDelivered{}},
+	{From: Confirmed, To: Cancelled, By: []Actor{Shopper, Operator, System}, Tells: &orderpb.OrderCancelled{}},
+	{From: Picking, To: Cancelled, By: []Actor{Operator, System}, Tells: &orderpb.OrderCancelled{}},
+	{From: Packed, To: Cancelled, By: []Actor{Operator, System}, Tells: &orderpb.OrderCancelled{}},
+}
+
+// Transitions lists every way there is.
+func Transitions() []Transition { return slices.Clone(transitions) }
+
+// Final tells that an order in the state stays in it.
+func (s State) Final() bool {
+	return !slices.ContainsFunc(transitions, func(t Transition) bool { return t.From == s })
 }
 
 // States lists every state.

@@ -26,6 +26,7 @@ import (
 	"larder.dev/internal/chaos"
 	"larder.dev/internal/fault"
 	"larder.dev/internal/money"
+	"larder.dev/internal/pricing"
 )
 
 // State is a payment's place in its life.
@@ -87,13 +88,15 @@ type Record struct {
 	OrderID  string
 	State    State
 	IntentID string
-	// Amount is what was asked for; Captured and Refunded, what happened to it.
+	// Amount is what was asked for, the order's total with its headroom; Captured and Refunded, what happened to it.
 	Amount, Captured, Refunded money.Money
 	// Fingerprint is the hash of the checkout request; Request, the frozen checkout as JSON (rule 10).
 	Fingerprint []byte
 	Request     []byte
-	CreateTime  time.Time
-	UpdateTime  time.Time
+	// Receipt is what was picked; nil until the order is packed.
+	Receipt    *pricing.Receipt
+	CreateTime time.Time
+	UpdateTime time.Time
 }
 
 // Store is the tables Payments, Refunds and ProviderEvents. Each method is one transaction without side effects.
@@ -103,7 +106,7 @@ type Store interface {
 	// Look returns an order's payment with its refunds, oldest first, and the first 100 events that were taken in. Errors: ORDER_NOT_FOUND.
 	Look(ctx context.Context, order string) (Account, error)
 
-	// Capturable returns the payment if its order is not cancelled and it is AUTHORIZED or CAPTURE_FAILED; else its state alone
+	// Capturable returns the payment if its order is packed and not cancelled and it is AUTHORIZED or CAPTURE_FAILED; else its state alone
 	// says why not. Errors: ORDER_NOT_FOUND.
 	Capturable(ctx context.Context, order string) (record Record, ok bool, err error)
 	// Captured moves AUTHORIZED or CAPTURE_FAILED to CAPTURED and leaves any other state (rule 12). It returns the state afterwards.
@@ -115,8 +118,13 @@ type Store interface {
 	Voided(ctx context.Context, order string, captured, refunded money.Money) (State, error)
 
 	// Request records a refund that Account.Request allows, REQUESTED, with the payment that it is of; one that is there is returned as it is.
-	// Errors: ORDER_NOT_FOUND and those of Account.Request.
-	Request(ctx context.Context, order string, wanted Refund) (Record, Refund, error)
+	// While it is REQUESTED it is attended to from a time on. Errors: ORDER_NOT_FOUND and those of Account.Request.
+	Request(ctx context.Context, order string, wanted Refund, attendAfter time.Time) (Record, Refund, error)
+	// RefundsToAttend lists orders with refunds that are REQUESTED and past their time, each once, those that have waited longest first. It reads
+	// an index of such refunds alone.
+	RefundsToAttend(ctx context.Context, now time.Time, limit int) ([]string, error)
+	// PutOffRefunds moves on the time of an order's refunds that are REQUESTED and past it; false: none is.
+	PutOffRefunds(ctx context.Context, order string, now, until time.Time) (bool, error)
 	// Requested returns the payment and its refunds that are REQUESTED. Errors: ORDER_NOT_FOUND.
 	Requested(ctx context.Context, order string) (Record, []Refund, error)
 	// Finish moves a refund from REQUESTED to DONE, with the payment's state and amount and the event OrderRefunded, or to FAILED; one that
@@ -220,7 +228,20 @@ func (s *Service) Void(ctx context.Context, order string) (State, error) {
 	return state, err
 }
 
-// Capture takes the money of an order (rule 12): look, capture, record. The provider decides between a capture and a cancel
+// Due is what is to be captured: what was picked costs, or, of an order that a release packed which knew no receipts, what was bought.
+func (r Record) Due() (money.Money, error) {
+	if r.Receipt != nil {
+		return r.Receipt.Totals.Total, nil
+	}
+	frozen, err := r.Frozen()
+	if err != nil || frozen.Totals.Total.Currency == "" {
+		return r.Amount, err
+	}
+	return frozen.Totals.Total, nil
+}
+
+// Capture takes the money of a packed order (rule 12): look, capture, record. What is captured is what was picked, never more than was
+// authorised; it is fixed once the order is packed, so that a repeated capture asks for the same. The provider decides between a capture and a cancel
 // that meet; whichever comes second is told so. Repeated, it changes nothing. Refused for good, it leaves CAPTURE_FAILED: it may be asked
 // for again until the order is cancelled. Errors: PAYMENT_NOT_CAPTURABLE.
 func (s *Service) Capture(ctx context.Context, order string) (State, error) {
@@ -232,12 +253,16 @@ func (s *Service) Capture(ctx context.Context, order string) (State, error) {
 		if record.State == Captured || record.State == PartiallyRefunded || record.State == Refunded {
 			return record.State, nil
 		}
-		return "", fault.PaymentNotCapturable.New("the payment is %s", record.State)
+		return "", fault.PaymentNotCapturable.New("the payment is %s, or the order isn't packed", record.State)
+	}
+	due, err := record.Due()
+	if err != nil {
+		return "", err
 	}
 	if chaos.Without(chaos.FrozenTotal) {
-		record.Amount.Minor--
+		due.Minor--
 	}
-	intent, err := s.provider.Capture(ctx, record.IntentID, record.Amount, "capture-"+order)
+	intent, err := s.provider.Capture(ctx, record.IntentID, due, "capture-"+order)
 	if errors.Is(err, ErrNotCapturable) {
 		return s.refusedCapture(ctx, record)
 	}

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"larder.dev/internal/chaos"
 	"larder.dev/internal/fault"
 	"larder.dev/internal/money"
@@ -63,6 +65,7 @@ type Account struct {
 type Frozen struct {
 	UserID string         `json:"user_id"`
 	Lines  []pricing.Line `json:"lines"`
+	Totals pricing.Totals `json:"totals"`
 }
 
 // Frozen reads the row's request.
@@ -93,7 +96,7 @@ func (s *Service) Refund(ctx context.Context, order string, wanted Refund) (Refu
 	if _, err := s.FinishRefunds(ctx, order); err != nil {
 		return Refund{}, err
 	}
-	record, refund, err := s.store.Request(ctx, order, wanted)
+	record, refund, err := s.store.Request(ctx, order, wanted, s.now().Add(attendRefundIn))
 	if err != nil {
 		return Refund{}, fmt.Errorf("request refund of %s: %w", order, err)
 	}
@@ -104,6 +107,49 @@ func (s *Service) Refund(ctx context.Context, order string, wanted Refund) (Refu
 		return Refund{}, fault.RefundRefused.New("the provider refused to give back %s", refund.Amount)
 	}
 	return refund, nil
+}
+
+const (
+	// attendRefundIn is how long a refund is left to whoever asked for it, and the time between tries to finish it.
+	attendRefundIn = time.Minute
+	// attendRefundFor bounds a try: a provider that doesn't answer keeps no other refund waiting for long.
+	attendRefundFor = 10 * time.Second
+	// attendRefundsAtOnce is how many orders are looked after at once.
+	attendRefundsAtOnce = 4
+)
+
+// AttendRefunds goes on with refunds that were left behind, REQUESTED, of at most limit orders, and returns how many orders it looked at. Each is
+// put off first: one that can't be finished stands behind all others then. Any number may do so at once.
+func (s *Service) AttendRefunds(ctx context.Context, limit int) (int, error) {
+	now := s.now()
+	orders, err := s.store.RefundsToAttend(ctx, now, limit)
+	if err != nil {
+		return 0, fmt.Errorf("list refunds to finish: %w", err)
+	}
+	failed := make([]error, len(orders))
+	var group errgroup.Group
+	group.SetLimit(attendRefundsAtOnce)
+	for i, order := range orders {
+		group.Go(func() error {
+			ctx, cancel := context.WithTimeout(ctx, attendRefundFor)
+			defer cancel()
+			failed[i] = s.attendRefunds(ctx, order, now)
+			return nil
+		})
+	}
+	_ = group.Wait() // what failed is kept apart: one stops no other
+	return len(orders), errors.Join(failed...)
+}
+
+func (s *Service) attendRefunds(ctx context.Context, order string, now time.Time) error {
+	mine, err := s.store.PutOffRefunds(ctx, order, now, now.Add(attendRefundIn))
+	if err != nil || !mine {
+		return err
+	}
+	if _, err := s.FinishRefunds(ctx, order); err != nil { // it is tried again: the provider may be away
+		slog.WarnContext(ctx, "refund later", "order", order, "error", err)
+	}
+	return nil
 }
 
 // FinishRefunds goes on with those refunds of an order that are REQUESTED: whoever asked for them may have died. It returns their
@@ -181,11 +227,16 @@ func (a Account) Request(wanted Refund) (refund Refund, before bool, err error) 
 	return wanted, false, nil
 }
 
-// cost is what some units were bought for, minor units. Of a product that stands in several lines, the first ones are given back first.
+// cost is what was charged for some units, minor units: those that were picked, by their weight and less their discount. Of a product that stands
+// in several lines, the first ones are given back first.
 func (a Account) cost(lines []RefundLine) (int64, error) {
 	frozen, err := a.Frozen()
 	if err != nil {
 		return 0, err
+	}
+	charged := frozen.Lines
+	if a.Receipt != nil {
+		charged = a.Receipt.Lines
 	}
 	given := map[string]int64{} // back already, or about to be
 	for _, r := range a.Refunds {
@@ -199,7 +250,7 @@ func (a Account) cost(lines []RefundLine) (int64, error) {
 	var total int64
 	for _, line := range lines {
 		bought, skip, take := int64(0), given[line.ProductID], line.Quantity
-		for _, l := range frozen.Lines {
+		for _, l := range charged {
 			if l.ProductID != line.ProductID {
 				continue
 			}
@@ -208,11 +259,20 @@ func (a Account) cost(lines []RefundLine) (int64, error) {
 			skip -= l.Quantity - free
 			used := min(take, free)
 			take -= used
-			total += used * l.UnitPrice.Minor // at most the order's total, which fits
+			// At most the order's total, which fits. The parts of a line add up to the line, whatever is rounded.
+			before, err := l.PaidFor(l.Quantity - free)
+			if err != nil {
+				return 0, err
+			}
+			after, err := l.PaidFor(l.Quantity - free + used)
+			if err != nil {
+				return 0, err
+			}
+			total += after.Minor - before.Minor
 		}
 		switch {
 		case bought == 0:
-			return 0, fault.Invalid("lines", "the order has no product %s", line.ProductID)
+			return 0, fault.Invalid("lines", "nothing was charged for product %s", line.ProductID)
 		case take > 0:
 			return 0, fault.RefundTooLarge.New("of %s %d were bought, and %d are refunded", line.ProductID, bought, given[line.ProductID]).
 				WithMetadata("product_id", line.ProductID)

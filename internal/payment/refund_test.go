@@ -4,11 +4,14 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
 	"larder.dev/internal/fault"
 	"larder.dev/internal/payment"
+	paymentspanner "larder.dev/internal/payment/spanner"
+	"larder.dev/internal/pricing"
 )
 
 // back asks for some units; none: for all that is left.
@@ -145,7 +148,7 @@ func TestRefundBreaksOff(t *testing.T) {
 			}
 			b.want(id, payment.Captured, whole, 0)
 			// What is requested counts as given away.
-			_, _, err := b.store.Request(t.Context(), id, back(uuid.NewString(), units("apples", 1)))
+			_, _, err := b.store.Request(t.Context(), id, back(uuid.NewString(), units("apples", 1)), b.now)
 			wantReason(t, err, fault.RefundTooLarge)
 			b.provider.breaks(nil, nil)
 
@@ -250,7 +253,7 @@ func TestRefundRequested(t *testing.T) {
 	b.want(id, payment.Captured, whole, 0)
 	others := back(uuid.NewString())
 	others.Fingerprint = make([]byte, 32)
-	_, rest, err := b.store.Request(t.Context(), id, others)
+	_, rest, err := b.store.Request(t.Context(), id, others, b.now)
 	if err != nil || rest.State != payment.RefundRequested || rest.Amount != gbp(whole-200) {
 		t.Fatalf("%+v, %v", rest, err)
 	}
@@ -270,5 +273,74 @@ func TestManyRefunds(t *testing.T) {
 	}
 	if got, err := b.Get(t.Context(), intent); err != nil || got.Refunded != gbp(120) {
 		t.Errorf("%s refunded, %v", got.Refunded, err)
+	}
+}
+
+// Refunds whose asker has died are gone on with from their time on, each once, and one that can't be finished stands behind the others.
+func TestRefundsLeftBehind(t *testing.T) {
+	b := open(t, nil)
+	var left []string
+	for range 3 {
+		id, _ := b.take()
+		wanted := back(uuid.NewString(), units("apples", 1))
+		wanted.Fingerprint = make([]byte, 32)
+		if _, _, err := b.store.Request(t.Context(), id, wanted, b.now.Add(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+		left = append(left, id)
+	}
+	attend := func(want int) {
+		t.Helper()
+		if n, err := b.AttendRefunds(t.Context(), 10); err != nil || n != want {
+			t.Fatalf("%d orders were looked after, %v, want %d", n, err, want)
+		}
+	}
+	attend(0) // not yet
+	b.now = b.now.Add(2 * time.Minute)
+	b.provider.breaks(fails("refund"), nil)
+	attend(3)
+	attend(0) // put off
+	b.provider.breaks(nil, nil)
+	b.now = b.now.Add(2 * time.Minute)
+	attend(3)
+	for _, id := range left {
+		b.want(id, payment.PartiallyRefunded, whole, 100)
+	}
+	b.now = b.now.Add(time.Hour)
+	attend(0)
+}
+
+// What was picked is what is captured, and what can be refunded: by weight, and less its discount, to the last penny.
+func TestRefundOfWhatWasPicked(t *testing.T) {
+	b := open(t, nil)
+	id, intent := b.sell()
+	lines := []pricing.Line{
+		{ProductID: "apples", Name: "Apples", Quantity: 3, UnitPrice: gbp(50), PieceGrams: 150, Grams: 301},
+		{ProductID: "quinces", Name: "Quinces", Quantity: 2, UnitPrice: gbp(60), Discount: 21, SubstituteFor: "pears"},
+	}
+	totals, err := pricing.Total("GBP", lines, pricing.Delivery{})
+	if err != nil || totals.Total.Minor != 100+99 {
+		t.Fatal(totals, err)
+	}
+	b.apply(paymentspanner.SetReceipt(id, pricing.Receipt{Lines: lines, Totals: totals}))
+	if state, err := b.Capture(t.Context(), id); err != nil || state != payment.Captured {
+		t.Fatal(state, err)
+	}
+	b.want(id, payment.Captured, 199, 0)
+	var sum int64
+	for _, c := range []struct {
+		product string
+		amount  int64
+	}{{"apples", 33}, {"apples", 34}, {"apples", 33}, {"quinces", 49}, {"quinces", 50}} {
+		got, err := b.Refund(t.Context(), id, back(uuid.NewString(), units(c.product, 1)))
+		if err != nil || got.Amount != gbp(c.amount) {
+			t.Fatalf("%s: %s, %v, want %d", c.product, got.Amount, err, c.amount)
+		}
+		sum += c.amount
+	}
+	b.want(id, payment.Refunded, 199, sum)
+	b.wantRefunds(intent, 50, 49, 33, 34, 33)
+	if _, err := b.Refund(t.Context(), id, back(uuid.NewString(), units("pears", 1))); !fault.Is(err, fault.NothingToRefund) {
+		t.Errorf("pears, which weren't there: %v", err)
 	}
 }

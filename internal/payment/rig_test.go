@@ -176,7 +176,7 @@ func (b *till) confirm(id, intent, method string) payment.Intent {
 	return confirmed
 }
 
-// commit makes the order of a payment, as a checkout does at its end.
+// commit makes the order of a payment, as a checkout does at its end, and packs it, since only then it is captured.
 func (b *till) commit(id string) {
 	b.t.Helper()
 	b.apply(orderspanner.InsertConfirmed(orderspanner.NewOrder{
@@ -184,6 +184,7 @@ func (b *till) commit(id string) {
 		Totals: pricing.Totals{Total: gbp(whole)}, Address: json.RawMessage(`{}`),
 	})...)
 	b.pay(id, payment.Initiated, payment.Authorized)
+	b.apply(spanner.UpdateMap("Orders", map[string]any{"OrderId": id, "State": string(order.Packed), "UpdateTime": spanner.CommitTimestamp}))
 }
 
 // sell makes an order that is authorised.

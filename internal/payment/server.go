@@ -74,6 +74,18 @@ func (s *Server) RefundPayment(ctx context.Context, r *paymentpb.RefundPaymentRe
 	return refund.Proto(), nil
 }
 
+// attendRefunds is how many orders' refunds a call looks after if it doesn't say.
+const attendRefunds = 100
+
+// FinishRefunds implements the service.
+func (s *Server) FinishRefunds(ctx context.Context, r *paymentpb.FinishRefundsRequest) (*paymentpb.FinishRefundsResponse, error) {
+	n, err := s.service.AttendRefunds(ctx, cmp.Or(int(r.GetLimit()), attendRefunds))
+	if err != nil {
+		return nil, translate(err)
+	}
+	return &paymentpb.FinishRefundsResponse{Attended: int32(n)}, nil
+}
+
 // GetPayment implements the service.
 func (s *Server) GetPayment(ctx context.Context, r *paymentpb.GetPaymentRequest) (*paymentpb.Payment, error) {
 	account, err := s.service.Account(ctx, r.GetOrderId())

@@ -130,3 +130,72 @@ func TestProto(t *testing.T) {
 		t.Errorf("on the wire: %v", p)
 	}
 }
+
+// Receipts close, whatever was picked, weighed, or taken off: the parts add up to the total, the parts of a line to the line, and what was picked
+// of an order costs no more than was authorised for it.
+func TestReceiptsClose(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		fee := gbp(rapid.Int64Range(0, 1000).Draw(t, "fee"))
+		ordered := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) pricing.Line {
+			l := line(rapid.Int64Range(0, 20_000).Draw(t, "price"), rapid.Int64Range(1, 99).Draw(t, "quantity"),
+				rapid.SampledFrom([]int64{0, 500, 2000}).Draw(t, "rate"))
+			l.PieceGrams = rapid.SampledFrom([]int64{0, 1, 333, 500, 100_000}).Draw(t, "grams of a piece")
+			return l
+		}), 1, 10).Draw(t, "ordered")
+		totals, err := pricing.Total("GBP", ordered, pricing.Delivery{Fee: fee})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var picked []pricing.Line
+		for _, l := range ordered {
+			l.Quantity = rapid.Int64Range(0, l.Quantity).Draw(t, "picked")
+			cost, err := l.Cost()
+			if err != nil {
+				t.Fatal(err)
+			}
+			headroom, err := l.Headroom()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if l.PieceGrams > 0 {
+				l.Grams = rapid.Int64Range(1, l.PieceGrams*(l.Quantity+1)*2).Draw(t, "weight")
+			}
+			weighed, err := l.Cost()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if l.Quantity == 0 || weighed.Minor > cost.Minor+headroom.Minor {
+				continue
+			}
+			l.Discount = rapid.Int64Range(0, weighed.Minor).Draw(t, "discount")
+			picked = append(picked, l)
+		}
+		receipt, err := pricing.Total("GBP", picked, pricing.Delivery{Fee: fee})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var net, gross, tax int64
+		for _, l := range picked {
+			paid, err := l.PaidFor(l.Quantity)
+			if err != nil {
+				t.Fatal(err)
+			}
+			net += paid.Minor
+			part := rapid.Int64Range(0, l.Quantity).Draw(t, "part")
+			first, err := l.PaidFor(part)
+			if err != nil || first.Minor < 0 || first.Minor > paid.Minor {
+				t.Fatalf("%d of %+v cost %s, %v, all of them %s", part, l, first, err, paid)
+			}
+		}
+		for _, of := range receipt.Taxes {
+			gross, tax = gross+of.Gross.Minor, tax+of.Tax.Minor
+		}
+		if receipt.Total.Minor != net+receipt.DeliveryFee.Minor || receipt.Total.Minor != receipt.Lines.Minor-receipt.Discounts.Minor+receipt.DeliveryFee.Minor ||
+			gross != receipt.Total.Minor || tax != receipt.Tax.Minor || receipt.Headroom.Minor != 0 {
+			t.Fatalf("they don't add up: %+v of %+v", receipt, picked)
+		}
+		if receipt.Total.Minor > totals.Most().Minor {
+			t.Fatalf("picked for %s, authorised for %s", receipt.Total, totals.Most())
+		}
+	})
+}

@@ -90,6 +90,7 @@ var cells = map[string]func(p *productpb.Product, cell string) error{
 	"cost.minor_units":  func(p *productpb.Product, cell string) error { return setInt64(&costOf(p).MinorUnits, cell) },
 	"tax_rate_bps":      func(p *productpb.Product, cell string) error { return setInt32(&p.TaxRateBps, cell) },
 	"max_per_shopper":   func(p *productpb.Product, cell string) error { return setInt32(&p.MaxPerShopper, cell) },
+	"piece_grams":       func(p *productpb.Product, cell string) error { return setInt32(&p.PieceGrams, cell) },
 	"family_id":         func(p *productpb.Product, cell string) error { p.FamilyId = cell; return nil },
 	"more_image_uris":   func(p *productpb.Product, cell string) error { p.MoreImageUris = strings.Fields(cell); return nil },
 	"status": func(p *productpb.Product, cell string) error {

@@ -25,7 +25,7 @@ var (
 	productFields = fields{
 		changeable: []string{
 			"name", "brand_id", "category_id", "description", "size", "gtin", "tags", "image_uri", "status", "price", "tax_rate_bps",
-			"cost", "store_ids", "max_per_shopper", "family_id",
+			"cost", "store_ids", "max_per_shopper", "piece_grams", "family_id",
 			"more_image_uris",
 		},
 		ignored: []string{"product_id", "etag", "brand", "variants", "create_time", "update_time"},

@@ -70,11 +70,13 @@ type Product struct {
 	StoreIDs      []string    // the stores whose assortment has it, in order
 	// MaxPerShopper is how many units one shopper may buy in a store and a day, 0 to 99; 0: no limit. Checkout keeps it.
 	MaxPerShopper int32
-	FamilyID      string    // what it shares with its other sizes; empty: it has none
-	Variants      []Variant // the other active products of its family, the cheapest first; only of Service.Product
-	CreateTime    time.Time
-	UpdateTime    time.Time
-	Version       int64 // of the row, from 1
+	// PieceGrams makes a product one that is sold by weight: what a piece typically weighs, to 100,000, which the price is for; 0: sold by the piece.
+	PieceGrams int32
+	FamilyID   string    // what it shares with its other sizes; empty: it has none
+	Variants   []Variant // the other active products of its family, the cheapest first; only of Service.Product
+	CreateTime time.Time
+	UpdateTime time.Time
+	Version    int64 // of the row, from 1
 
 	// Cost is only written: nil leaves it as it is, and it is nil in everything that is read.
 	Cost *money.Money
@@ -103,8 +105,8 @@ type Offer struct {
 	TaxRateBPS int32
 	Sold       bool
 	Available  bool
-	// MaxPerShopper is as of Product.
-	MaxPerShopper int32
+	// MaxPerShopper and PieceGrams are as of Product.
+	MaxPerShopper, PieceGrams int32
 }
 
 // Availability is one word of the stock on one product.

@@ -67,7 +67,7 @@ func (s *Server) BatchGetOffers(ctx context.Context, req *productpb.BatchGetOffe
 		batch.Offers = append(batch.Offers, &productpb.Offer{
 			ProductId: o.ProductID, Name: o.Name, Size: o.Size, ImageUri: o.ImageURI,
 			Price: o.Price.Proto(), TaxRateBps: o.TaxRateBPS, Sold: o.Sold, Available: o.Available,
-			MaxPerShopper: o.MaxPerShopper,
+			MaxPerShopper: o.MaxPerShopper, PieceGrams: o.PieceGrams,
 		})
 	}
 	return batch, nil
@@ -242,7 +242,7 @@ func toProto(p Product) *productpb.Product {
 		Description: p.Description, Size: p.Size, Gtin: p.GTIN, Tags: p.Tags, ImageUri: p.ImageURI,
 		Status: statuses[p.Status], TaxRateBps: p.TaxRateBPS, StoreIds: p.StoreIDs,
 		CreateTime: timestamppb.New(p.CreateTime), UpdateTime: timestamppb.New(p.UpdateTime), Etag: p.Etag(),
-		MaxPerShopper: p.MaxPerShopper, FamilyId: p.FamilyID, MoreImageUris: p.MoreImageURIs,
+		MaxPerShopper: p.MaxPerShopper, FamilyId: p.FamilyID, MoreImageUris: p.MoreImageURIs, PieceGrams: p.PieceGrams,
 	}
 	if p.Price.Minor > 0 {
 		answered.Price = p.Price.Proto()
@@ -262,7 +262,7 @@ func fromProto(p *productpb.Product) Product {
 		ID: p.GetProductId(), Name: p.GetName(), BrandID: p.GetBrandId(), CategoryID: p.GetCategoryId(),
 		Description: p.GetDescription(), Size: p.GetSize(), GTIN: p.GetGtin(), Tags: p.GetTags(), ImageURI: p.GetImageUri(),
 		Price: money.FromProto(p.GetPrice()), TaxRateBPS: p.GetTaxRateBps(), StoreIDs: p.GetStoreIds(),
-		MaxPerShopper: p.GetMaxPerShopper(), FamilyID: p.GetFamilyId(), MoreImageURIs: p.GetMoreImageUris(),
+		MaxPerShopper: p.GetMaxPerShopper(), FamilyID: p.GetFamilyId(), MoreImageURIs: p.GetMoreImageUris(), PieceGrams: p.GetPieceGrams(),
 	}
 	read.Status = statusOf(p.GetStatus())
 	if p.GetCost() != nil {

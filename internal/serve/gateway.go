@@ -76,6 +76,15 @@ func Decode(text []byte, into proto.Message) error {
 	return nil
 }
 
+// Encode writes the JSON form of a message as the gateway does, on one line.
+func Encode(message proto.Message) ([]byte, error) {
+	text, err := marshal.Marshal(message)
+	if err != nil {
+		return nil, fmt.Errorf("encode a message: %w", err)
+	}
+	return text, nil
+}
+
 // WriteMessage answers a message on REST outside of the gateway.
 func WriteMessage(w http.ResponseWriter, r *http.Request, message proto.Message) {
 	body, err := marshal.Marshal(message)

@@ -146,6 +146,9 @@ func (a *App) Register(ctx context.Context, service *grpc.ServiceDesc, implement
 // Handle serves plain HTTP at a pattern of http.ServeMux, outside of the interceptors.
 func (a *App) Handle(pattern string, handler http.Handler) { a.mux.Handle(pattern, handler) }
 
+// REST serves what the gateway does, for a handler at a path of the gateway's that leaves some requests to it.
+func (a *App) REST() http.Handler { return limitBody(a.config.MaxBody, a.gateway) }
+
 // Local calls the process's own methods, through every interceptor. A handler of plain HTTP that does its work by such calls, with
 // CallContext, has the callers, limits and errors of those methods.
 func (a *App) Local() grpc.ClientConnInterface { return a.inproc }
@@ -165,7 +168,7 @@ func (a *App) Close(f func(context.Context) error) { a.closers = append(a.closer
 
 // Handler is everything that the service answers on its port.
 func (a *App) Handler() http.Handler {
-	a.mux.Handle("/", limitBody(a.config.MaxBody, a.gateway))
+	a.mux.Handle("/", a.REST())
 	a.mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	a.mux.HandleFunc("GET /readyz", a.readyz)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

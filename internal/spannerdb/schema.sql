@@ -20,7 +20,7 @@ CREATE TABLE StockLedger (
   EntryId STRING(128) NOT NULL,
   Quantity INT64 NOT NULL,
   Epoch TIMESTAMP NOT NULL,
-  -- sale, cancellation, adjustment
+  -- sale, cancellation, adjustment, picking
   Kind STRING(16) NOT NULL,
   -- The order, or the adjustment, that the entry belongs to.
   Reference STRING(64) NOT NULL,
@@ -90,6 +90,8 @@ CREATE TABLE Orders (
   SlotEnd TIMESTAMP,
   -- The person's key in OrdersByUser, NULL in a tombstone: lists hold no refusals.
   ListedFor STRING(36),
+  -- What was picked and what it costs (pricing.Receipt) as JSON; NULL until the order is packed.
+  Receipt JSON,
 ) PRIMARY KEY (OrderId);
 
 CREATE NULL_FILTERED INDEX OrdersByUser ON Orders (ListedFor, CreateTime DESC, OrderId);
@@ -105,6 +107,10 @@ CREATE TABLE OrderLines (
   UnitPrice INT64 NOT NULL,
   Currency STRING(3) NOT NULL,
   TaxRateBps INT64 NOT NULL,
+  -- Of a product that is sold by weight, what the unit price is for.
+  PieceGrams INT64,
+  -- Whether the shopper takes another product in its place.
+  Substitutable BOOL,
 ) PRIMARY KEY (OrderId, LineNumber),
   INTERLEAVE IN PARENT Orders ON DELETE CASCADE;
 
@@ -120,7 +126,7 @@ CREATE TABLE OrderHistory (
   INTERLEAVE IN PARENT Orders ON DELETE CASCADE;
 
 -- Room payment. Written before any money moves, so it stands before its order does and is no child of it. Request is the
--- frozen checkout (docs/protocol.md, rule 10): lines, prices, address, totals.
+-- frozen checkout (docs/protocol.md, rule 10): lines, prices, address, totals. Amount is what is authorised: the total with its headroom.
 CREATE TABLE Payments (
   OrderId STRING(36) NOT NULL,
   State STRING(24) NOT NULL,
@@ -138,6 +144,8 @@ CREATE TABLE Payments (
   AttendAfter TIMESTAMP,
   -- Spreads PaymentsToAttend, whose next column grows with time.
   Shard INT64 NOT NULL,
+  -- What was picked (pricing.Receipt) as JSON: its total is to be captured. NULL: not packed yet.
+  Receipt JSON,
 ) PRIMARY KEY (OrderId);
 
 CREATE NULL_FILTERED INDEX PaymentsToAttend ON Payments (Shard, AttendAfter);
@@ -157,8 +165,14 @@ CREATE TABLE Refunds (
   Fingerprint BYTES(32) NOT NULL,
   CreateTime TIMESTAMP NOT NULL OPTIONS (allow_commit_timestamp = true),
   UpdateTime TIMESTAMP NOT NULL OPTIONS (allow_commit_timestamp = true),
+  -- While it is REQUESTED: when it is gone on with, if whoever asked for it doesn't; else NULL.
+  AttendAfter TIMESTAMP,
+  -- As Payments.Shard.
+  Shard INT64,
 ) PRIMARY KEY (OrderId, RefundId),
   INTERLEAVE IN PARENT Payments ON DELETE CASCADE;
+
+CREATE NULL_FILTERED INDEX RefundsToAttend ON Refunds (Shard, AttendAfter);
 
 -- Room payment. The inbox: the provider's events that were taken in, so that one that comes again does nothing.
 CREATE TABLE ProviderEvents (

@@ -143,6 +143,31 @@ func (s *Service) withdraw(
 	return 0, rebuilding(errMoved)
 }
 
+// Exchange enters what another room's transaction gives and takes, and applies it. What it takes away is held for the entry first, as an
+// adjustment's is, and lines have each product once. The transaction enters it once, with spanner.Exchange, under an epoch (zero: whichever
+// the store has), and returns the epoch that it was entered under; zero, and nothing is entered, while the store's is another. Errors:
+// *InsufficientError, ErrOtherLines, STOCK_REBUILDING, and those of enter.
+func (s *Service) Exchange(
+	ctx context.Context, store, entry string, lines []Line, enter func(under Epoch) (entered, current Epoch, err error),
+) error {
+	var epoch Epoch
+	var err error
+	if taken := takenBy(lines); len(taken) > 0 {
+		epoch, err = s.withdraw(ctx, store, entry, taken, enter)
+	} else {
+		epoch, err = s.add(ctx, store, func() (Epoch, error) { entered, _, err := enter(0); return entered, err })
+	}
+	if err != nil {
+		return err
+	}
+	chaos.At(chaos.StockEntered)
+	if err := s.Apply(ctx, store, entry, epoch, lines); err != nil {
+		return fmt.Errorf("apply %s: %w", entry, err)
+	}
+	chaos.At(chaos.StockApplied)
+	return nil
+}
+
 // attendWithdrawals ends the holds of adjustments that are past their deadline.
 func (s *Service) attendWithdrawals(ctx context.Context, store string) error {
 	const limit = 100

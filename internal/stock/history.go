@@ -10,6 +10,8 @@ const (
 	KindSale         = "sale"
 	KindCancellation = "cancellation"
 	KindAdjustment   = "adjustment"
+	// KindPicking is what a packed order was given less, or instead, than it was sold.
+	KindPicking = "picking"
 )
 
 // Entry is one change of a product's stock in the ledger.

@@ -69,7 +69,8 @@ func main() {
 		checkouts := checkout.NewService(config.Checkout, books, stocks,
 			checkoutrpc.Payments{Client: paymentpb.NewPaymentServiceClient(payments)},
 			checkoutrpc.Carts{Client: cartpb.NewCartServiceClient(carts)},
-			checkoutredis.NewLocks(virtual.Client()), chaos.Now)
+			checkoutredis.NewLocks(virtual.Client()),
+			checkoutrpc.Catalogue{Client: productpb.NewProductServiceClient(products)}, chaos.Now)
 
 		app.Go("attend", checkouts.Attend)
 

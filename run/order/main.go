@@ -24,6 +24,7 @@ type config struct {
 	Database string `env:"SPANNER_DATABASE,required"`
 	Checkout string `env:"CHECKOUT_ADDR,required"`
 	Payment  string `env:"PAYMENT_ADDR,required"`
+	Watch    order.WatchConfig
 }
 
 func main() {
@@ -45,7 +46,12 @@ func main() {
 			return err
 		}
 
-		service := order.New(orderspanner.New(database),
+		store := orderspanner.New(database)
+		watchers := order.NewWatchers(ctx, config.Watch, app.Local(), store, app.REST())
+		app.Handle(order.WatchPattern, watchers)
+		app.Go("watch", watchers.Run)
+
+		service := order.New(store,
 			orderrpc.Checkouts{Client: checkoutpb.NewCheckoutServiceClient(checkouts)},
 			orderrpc.Payments{Client: paymentpb.NewPaymentServiceClient(payments)}, chaos.Now)
 		return app.Register(ctx, &orderpb.OrderService_ServiceDesc, order.NewServer(service),

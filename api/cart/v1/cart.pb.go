@@ -141,6 +141,10 @@ type CartItem struct {
 	TaxRateBps        int32     `protobuf:"varint,11,opt,name=tax_rate_bps,json=taxRateBps,proto3" json:"tax_rate_bps,omitempty"`
 	// How many units one shopper may buy in the store on one day, over all orders; 0: no limit. A cart may hold more; a checkout is refused.
 	MaxPerShopper int32 `protobuf:"varint,12,opt,name=max_per_shopper,json=maxPerShopper,proto3" json:"max_per_shopper,omitempty"`
+	// What a piece typically weighs, grams, which the unit price is for: the store weighs it when it picks. 0: sold by the piece.
+	PieceGrams int32 `protobuf:"varint,13,opt,name=piece_grams,json=pieceGrams,proto3" json:"piece_grams,omitempty"`
+	// Whether the shopper takes another product at an equal or lower price where this one is missing.
+	Substitutable bool `protobuf:"varint,14,opt,name=substitutable,proto3" json:"substitutable,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -259,6 +263,20 @@ func (x *CartItem) GetMaxPerShopper() int32 {
 	return 0
 }
 
+func (x *CartItem) GetPieceGrams() int32 {
+	if x != nil {
+		return x.PieceGrams
+	}
+	return 0
+}
+
+func (x *CartItem) GetSubstitutable() bool {
+	if x != nil {
+		return x.Substitutable
+	}
+	return false
+}
+
 type CreateCartRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	StoreId       string                 `protobuf:"bytes,1,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
@@ -354,7 +372,9 @@ type PutItemRequest struct {
 	ProductId string                 `protobuf:"bytes,2,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
 	Quantity  int32                  `protobuf:"varint,3,opt,name=quantity,proto3" json:"quantity,omitempty"`
 	// Optional: only if the cart is still as it was read.
-	Etag          string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Whether another product may take its place where it is missing, at an equal or lower price. Absent: as before; at first, no.
+	Substitutable *bool `protobuf:"varint,5,opt,name=substitutable,proto3,oneof" json:"substitutable,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -415,6 +435,13 @@ func (x *PutItemRequest) GetEtag() string {
 		return x.Etag
 	}
 	return ""
+}
+
+func (x *PutItemRequest) GetSubstitutable() bool {
+	if x != nil && x.Substitutable != nil {
+		return *x.Substitutable
+	}
+	return false
 }
 
 type DeleteItemRequest struct {
@@ -588,7 +615,7 @@ const file_cart_v1_cart_proto_rawDesc = "" +
 	"updateTime\x12;\n" +
 	"\vexpire_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"expireTime\x12\x12\n" +
-	"\x04etag\x18\a \x01(\tR\x04etag\"\xb9\x03\n" +
+	"\x04etag\x18\a \x01(\tR\x04etag\"\x80\x04\n" +
 	"\bCartItem\x12\x1d\n" +
 	"\n" +
 	"product_id\x18\x01 \x01(\tR\tproductId\x12\x12\n" +
@@ -606,17 +633,22 @@ const file_cart_v1_cart_proto_rawDesc = "" +
 	" \x01(\v2\x15.larder.type.v1.MoneyR\x11previousUnitPrice\x12 \n" +
 	"\ftax_rate_bps\x18\v \x01(\x05R\n" +
 	"taxRateBps\x12&\n" +
-	"\x0fmax_per_shopper\x18\f \x01(\x05R\rmaxPerShopper\"P\n" +
+	"\x0fmax_per_shopper\x18\f \x01(\x05R\rmaxPerShopper\x12\x1f\n" +
+	"\vpiece_grams\x18\r \x01(\x05R\n" +
+	"pieceGrams\x12$\n" +
+	"\rsubstitutable\x18\x0e \x01(\bR\rsubstitutable\"P\n" +
 	"\x11CreateCartRequest\x12;\n" +
 	"\bstore_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\astoreId\"F\n" +
 	"\x0eGetCartRequest\x124\n" +
-	"\acart_id\x18\x01 \x01(\tB\x1b\xbaH\x18r\x162\x14^(me|[0-9a-f-]{36})$R\x06cartId\"\xcb\x01\n" +
+	"\acart_id\x18\x01 \x01(\tB\x1b\xbaH\x18r\x162\x14^(me|[0-9a-f-]{36})$R\x06cartId\"\x88\x02\n" +
 	"\x0ePutItemRequest\x124\n" +
 	"\acart_id\x18\x01 \x01(\tB\x1b\xbaH\x18r\x162\x14^(me|[0-9a-f-]{36})$R\x06cartId\x12?\n" +
 	"\n" +
 	"product_id\x18\x02 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\tproductId\x12%\n" +
 	"\bquantity\x18\x03 \x01(\x05B\t\xbaH\x06\x1a\x04\x18c(\x01R\bquantity\x12\x1b\n" +
-	"\x04etag\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18dR\x04etag\"\xa7\x01\n" +
+	"\x04etag\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18dR\x04etag\x12)\n" +
+	"\rsubstitutable\x18\x05 \x01(\bH\x00R\rsubstitutable\x88\x01\x01B\x10\n" +
+	"\x0e_substitutable\"\xa7\x01\n" +
 	"\x11DeleteItemRequest\x124\n" +
 	"\acart_id\x18\x01 \x01(\tB\x1b\xbaH\x18r\x162\x14^(me|[0-9a-f-]{36})$R\x06cartId\x12?\n" +
 	"\n" +
@@ -701,6 +733,7 @@ func file_cart_v1_cart_proto_init() {
 	if File_cart_v1_cart_proto != nil {
 		return
 	}
+	file_cart_v1_cart_proto_msgTypes[4].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

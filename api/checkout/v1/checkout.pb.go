@@ -17,8 +17,8 @@ import (
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	_ "larder.dev/api/access/v1"
-	v11 "larder.dev/api/order/v1"
-	v1 "larder.dev/api/type/v1"
+	v1 "larder.dev/api/order/v1"
+	v11 "larder.dev/api/type/v1"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -87,7 +87,7 @@ func (x Checkout_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Checkout_State.Descriptor instead.
 func (Checkout_State) EnumDescriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{10, 0}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{12, 0}
 }
 
 type ResumeCheckoutRequest struct {
@@ -472,16 +472,96 @@ func (*CancelOrderResponse) Descriptor() ([]byte, []int) {
 	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{7}
 }
 
+type PackOrderRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Packing       *v1.PackOrderRequest   `protobuf:"bytes,1,opt,name=packing,proto3" json:"packing,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PackOrderRequest) Reset() {
+	*x = PackOrderRequest{}
+	mi := &file_checkout_v1_checkout_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PackOrderRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PackOrderRequest) ProtoMessage() {}
+
+func (x *PackOrderRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_checkout_v1_checkout_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PackOrderRequest.ProtoReflect.Descriptor instead.
+func (*PackOrderRequest) Descriptor() ([]byte, []int) {
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *PackOrderRequest) GetPacking() *v1.PackOrderRequest {
+	if x != nil {
+		return x.Packing
+	}
+	return nil
+}
+
+type PackOrderResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PackOrderResponse) Reset() {
+	*x = PackOrderResponse{}
+	mi := &file_checkout_v1_checkout_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PackOrderResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PackOrderResponse) ProtoMessage() {}
+
+func (x *PackOrderResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_checkout_v1_checkout_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PackOrderResponse.ProtoReflect.Descriptor instead.
+func (*PackOrderResponse) Descriptor() ([]byte, []int) {
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{9}
+}
+
 type CreateCheckoutRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// "me" or the cart's id.
-	CartId  string      `protobuf:"bytes,1,opt,name=cart_id,json=cartId,proto3" json:"cart_id,omitempty"`
-	StoreId string      `protobuf:"bytes,2,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
-	Address *v1.Address `protobuf:"bytes,3,opt,name=address,proto3" json:"address,omitempty"`
+	CartId  string       `protobuf:"bytes,1,opt,name=cart_id,json=cartId,proto3" json:"cart_id,omitempty"`
+	StoreId string       `protobuf:"bytes,2,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
+	Address *v11.Address `protobuf:"bytes,3,opt,name=address,proto3" json:"address,omitempty"`
 	// The provider's token of a payment method; card numbers are never sent here.
 	PaymentMethod string `protobuf:"bytes,4,opt,name=payment_method,json=paymentMethod,proto3" json:"payment_method,omitempty"`
 	// What the shopper has seen and agreed to.
-	ExpectedTotal *v1.Money `protobuf:"bytes,5,opt,name=expected_total,json=expectedTotal,proto3" json:"expected_total,omitempty"`
+	ExpectedTotal *v11.Money `protobuf:"bytes,5,opt,name=expected_total,json=expectedTotal,proto3" json:"expected_total,omitempty"`
 	// A slot of the store (ListSlots). Empty: delivered as soon as it can be.
 	DeliverySlotId string `protobuf:"bytes,6,opt,name=delivery_slot_id,json=deliverySlotId,proto3" json:"delivery_slot_id,omitempty"`
 	unknownFields  protoimpl.UnknownFields
@@ -490,7 +570,7 @@ type CreateCheckoutRequest struct {
 
 func (x *CreateCheckoutRequest) Reset() {
 	*x = CreateCheckoutRequest{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[8]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -502,7 +582,7 @@ func (x *CreateCheckoutRequest) String() string {
 func (*CreateCheckoutRequest) ProtoMessage() {}
 
 func (x *CreateCheckoutRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[8]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -515,7 +595,7 @@ func (x *CreateCheckoutRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateCheckoutRequest.ProtoReflect.Descriptor instead.
 func (*CreateCheckoutRequest) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{8}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CreateCheckoutRequest) GetCartId() string {
@@ -532,7 +612,7 @@ func (x *CreateCheckoutRequest) GetStoreId() string {
 	return ""
 }
 
-func (x *CreateCheckoutRequest) GetAddress() *v1.Address {
+func (x *CreateCheckoutRequest) GetAddress() *v11.Address {
 	if x != nil {
 		return x.Address
 	}
@@ -546,7 +626,7 @@ func (x *CreateCheckoutRequest) GetPaymentMethod() string {
 	return ""
 }
 
-func (x *CreateCheckoutRequest) GetExpectedTotal() *v1.Money {
+func (x *CreateCheckoutRequest) GetExpectedTotal() *v11.Money {
 	if x != nil {
 		return x.ExpectedTotal
 	}
@@ -569,7 +649,7 @@ type GetCheckoutRequest struct {
 
 func (x *GetCheckoutRequest) Reset() {
 	*x = GetCheckoutRequest{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[9]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -581,7 +661,7 @@ func (x *GetCheckoutRequest) String() string {
 func (*GetCheckoutRequest) ProtoMessage() {}
 
 func (x *GetCheckoutRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[9]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -594,7 +674,7 @@ func (x *GetCheckoutRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCheckoutRequest.ProtoReflect.Descriptor instead.
 func (*GetCheckoutRequest) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{9}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *GetCheckoutRequest) GetCheckoutId() string {
@@ -610,7 +690,7 @@ type Checkout struct {
 	CheckoutId string         `protobuf:"bytes,1,opt,name=checkout_id,json=checkoutId,proto3" json:"checkout_id,omitempty"`
 	State      Checkout_State `protobuf:"varint,2,opt,name=state,proto3,enum=larder.checkout.v1.Checkout_State" json:"state,omitempty"`
 	// In state CONFIRMED.
-	Order *v11.Order `protobuf:"bytes,3,opt,name=order,proto3" json:"order,omitempty"`
+	Order *v1.Order `protobuf:"bytes,3,opt,name=order,proto3" json:"order,omitempty"`
 	// In state REQUIRES_ACTION: where the shopper confirms the payment.
 	ActionUrl string `protobuf:"bytes,4,opt,name=action_url,json=actionUrl,proto3" json:"action_url,omitempty"`
 	// In state FAILED: why.
@@ -623,7 +703,7 @@ type Checkout struct {
 
 func (x *Checkout) Reset() {
 	*x = Checkout{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[10]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -635,7 +715,7 @@ func (x *Checkout) String() string {
 func (*Checkout) ProtoMessage() {}
 
 func (x *Checkout) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[10]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -648,7 +728,7 @@ func (x *Checkout) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Checkout.ProtoReflect.Descriptor instead.
 func (*Checkout) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{10}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Checkout) GetCheckoutId() string {
@@ -665,7 +745,7 @@ func (x *Checkout) GetState() Checkout_State {
 	return Checkout_STATE_UNSPECIFIED
 }
 
-func (x *Checkout) GetOrder() *v11.Order {
+func (x *Checkout) GetOrder() *v1.Order {
 	if x != nil {
 		return x.Order
 	}
@@ -703,7 +783,7 @@ type OutOfStock struct {
 
 func (x *OutOfStock) Reset() {
 	*x = OutOfStock{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[11]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -715,7 +795,7 @@ func (x *OutOfStock) String() string {
 func (*OutOfStock) ProtoMessage() {}
 
 func (x *OutOfStock) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[11]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -728,7 +808,7 @@ func (x *OutOfStock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutOfStock.ProtoReflect.Descriptor instead.
 func (*OutOfStock) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{11}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *OutOfStock) GetShortages() []*Shortage {
@@ -750,7 +830,7 @@ type Shortage struct {
 
 func (x *Shortage) Reset() {
 	*x = Shortage{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[12]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -762,7 +842,7 @@ func (x *Shortage) String() string {
 func (*Shortage) ProtoMessage() {}
 
 func (x *Shortage) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[12]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -775,7 +855,7 @@ func (x *Shortage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Shortage.ProtoReflect.Descriptor instead.
 func (*Shortage) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{12}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Shortage) GetProductId() string {
@@ -811,7 +891,7 @@ type LimitExceeded struct {
 
 func (x *LimitExceeded) Reset() {
 	*x = LimitExceeded{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[13]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -823,7 +903,7 @@ func (x *LimitExceeded) String() string {
 func (*LimitExceeded) ProtoMessage() {}
 
 func (x *LimitExceeded) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[13]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -836,7 +916,7 @@ func (x *LimitExceeded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LimitExceeded.ProtoReflect.Descriptor instead.
 func (*LimitExceeded) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{13}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *LimitExceeded) GetLimits() []*ExceededLimit {
@@ -867,7 +947,7 @@ type ExceededLimit struct {
 
 func (x *ExceededLimit) Reset() {
 	*x = ExceededLimit{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[14]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -879,7 +959,7 @@ func (x *ExceededLimit) String() string {
 func (*ExceededLimit) ProtoMessage() {}
 
 func (x *ExceededLimit) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[14]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -892,7 +972,7 @@ func (x *ExceededLimit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExceededLimit.ProtoReflect.Descriptor instead.
 func (*ExceededLimit) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{14}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ExceededLimit) GetProductId() string {
@@ -928,14 +1008,14 @@ type SlotUnavailable struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	SlotId string                 `protobuf:"bytes,1,opt,name=slot_id,json=slotId,proto3" json:"slot_id,omitempty"`
 	// The next ones that are free, at most five.
-	Alternatives  []*v1.Slot `protobuf:"bytes,2,rep,name=alternatives,proto3" json:"alternatives,omitempty"`
+	Alternatives  []*v11.Slot `protobuf:"bytes,2,rep,name=alternatives,proto3" json:"alternatives,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SlotUnavailable) Reset() {
 	*x = SlotUnavailable{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[15]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -947,7 +1027,7 @@ func (x *SlotUnavailable) String() string {
 func (*SlotUnavailable) ProtoMessage() {}
 
 func (x *SlotUnavailable) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[15]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -960,7 +1040,7 @@ func (x *SlotUnavailable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SlotUnavailable.ProtoReflect.Descriptor instead.
 func (*SlotUnavailable) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{15}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *SlotUnavailable) GetSlotId() string {
@@ -970,7 +1050,7 @@ func (x *SlotUnavailable) GetSlotId() string {
 	return ""
 }
 
-func (x *SlotUnavailable) GetAlternatives() []*v1.Slot {
+func (x *SlotUnavailable) GetAlternatives() []*v11.Slot {
 	if x != nil {
 		return x.Alternatives
 	}
@@ -980,15 +1060,15 @@ func (x *SlotUnavailable) GetAlternatives() []*v1.Slot {
 // Detail of PRICE_CHANGED: today's breakdown.
 type PriceChanged struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	ExpectedTotal *v1.Money              `protobuf:"bytes,1,opt,name=expected_total,json=expectedTotal,proto3" json:"expected_total,omitempty"`
-	Totals        *v1.Totals             `protobuf:"bytes,2,opt,name=totals,proto3" json:"totals,omitempty"`
+	ExpectedTotal *v11.Money             `protobuf:"bytes,1,opt,name=expected_total,json=expectedTotal,proto3" json:"expected_total,omitempty"`
+	Totals        *v11.Totals            `protobuf:"bytes,2,opt,name=totals,proto3" json:"totals,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PriceChanged) Reset() {
 	*x = PriceChanged{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[16]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1000,7 +1080,7 @@ func (x *PriceChanged) String() string {
 func (*PriceChanged) ProtoMessage() {}
 
 func (x *PriceChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[16]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1013,17 +1093,17 @@ func (x *PriceChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PriceChanged.ProtoReflect.Descriptor instead.
 func (*PriceChanged) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{16}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{18}
 }
 
-func (x *PriceChanged) GetExpectedTotal() *v1.Money {
+func (x *PriceChanged) GetExpectedTotal() *v11.Money {
 	if x != nil {
 		return x.ExpectedTotal
 	}
 	return nil
 }
 
-func (x *PriceChanged) GetTotals() *v1.Totals {
+func (x *PriceChanged) GetTotals() *v11.Totals {
 	if x != nil {
 		return x.Totals
 	}
@@ -1041,7 +1121,7 @@ type PaymentDeclined struct {
 
 func (x *PaymentDeclined) Reset() {
 	*x = PaymentDeclined{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[17]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1053,7 +1133,7 @@ func (x *PaymentDeclined) String() string {
 func (*PaymentDeclined) ProtoMessage() {}
 
 func (x *PaymentDeclined) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[17]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1066,7 +1146,7 @@ func (x *PaymentDeclined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentDeclined.ProtoReflect.Descriptor instead.
 func (*PaymentDeclined) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{17}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *PaymentDeclined) GetClass() string {
@@ -1104,7 +1184,10 @@ const file_checkout_v1_checkout_proto_rawDesc = "" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18\x14R\x04etag\x12 \n" +
 	"\x06reason\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x06reason\x126\n" +
 	"\x05actor\x18\x04 \x01(\tB \xbaH\x1dr\x1bR\ashopperR\boperatorR\x06systemR\x05actor\"\x15\n" +
-	"\x13CancelOrderResponse\"\xa2\x03\n" +
+	"\x13CancelOrderResponse\"W\n" +
+	"\x10PackOrderRequest\x12C\n" +
+	"\apacking\x18\x01 \x01(\v2!.larder.order.v1.PackOrderRequestB\x06\xbaH\x03\xc8\x01\x01R\apacking\"\x13\n" +
+	"\x11PackOrderResponse\"\xa2\x03\n" +
 	"\x15CreateCheckoutRequest\x124\n" +
 	"\acart_id\x18\x01 \x01(\tB\x1b\xbaH\x18r\x162\x14^(me|[0-9a-f-]{36})$R\x06cartId\x12;\n" +
 	"\bstore_id\x18\x02 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\astoreId\x129\n" +
@@ -1158,7 +1241,7 @@ const file_checkout_v1_checkout_proto_rawDesc = "" +
 	"\x0eexpected_total\x18\x01 \x01(\v2\x15.larder.type.v1.MoneyR\rexpectedTotal\x12.\n" +
 	"\x06totals\x18\x02 \x01(\v2\x16.larder.type.v1.TotalsR\x06totals\"'\n" +
 	"\x0fPaymentDeclined\x12\x14\n" +
-	"\x05class\x18\x01 \x01(\tR\x05class2\x88\x06\n" +
+	"\x05class\x18\x01 \x01(\tR\x05class2\xef\x06\n" +
 	"\x0fCheckoutService\x12z\n" +
 	"\x0eCreateCheckout\x12).larder.checkout.v1.CreateCheckoutRequest\x1a\x1c.larder.checkout.v1.Checkout\"\x1f\xaa\xd4\x18\x03\n" +
 	"\x01\x02\x82\xd3\xe4\x93\x02\x12:\x01*\"\r/v1/checkouts\x12\x7f\n" +
@@ -1167,7 +1250,8 @@ const file_checkout_v1_checkout_proto_rawDesc = "" +
 	"\x0eResumeCheckout\x12).larder.checkout.v1.ResumeCheckoutRequest\x1a*.larder.checkout.v1.ResumeCheckoutResponse\"\x17\xaa\xd4\x18\x13\x12\x11applypaymentevent\x12y\n" +
 	"\rReapCheckouts\x12(.larder.checkout.v1.ReapCheckoutsRequest\x1a).larder.checkout.v1.ReapCheckoutsResponse\"\x13\xaa\xd4\x18\x0f\x12\rreapcheckouts\x12\x8c\x01\n" +
 	"\x12ReconcileCheckouts\x12-.larder.checkout.v1.ReconcileCheckoutsRequest\x1a..larder.checkout.v1.ReconcileCheckoutsResponse\"\x17\xaa\xd4\x18\x13\x12\x11reconcilepayments\x12k\n" +
-	"\vCancelOrder\x12&.larder.checkout.v1.CancelOrderRequest\x1a'.larder.checkout.v1.CancelOrderResponse\"\v\xaa\xd4\x18\a\x12\x05orderB'Z%larder.dev/api/checkout/v1;checkoutpbb\x06proto3"
+	"\vCancelOrder\x12&.larder.checkout.v1.CancelOrderRequest\x1a'.larder.checkout.v1.CancelOrderResponse\"\v\xaa\xd4\x18\a\x12\x05order\x12e\n" +
+	"\tPackOrder\x12$.larder.checkout.v1.PackOrderRequest\x1a%.larder.checkout.v1.PackOrderResponse\"\v\xaa\xd4\x18\a\x12\x05orderB'Z%larder.dev/api/checkout/v1;checkoutpbb\x06proto3"
 
 var (
 	file_checkout_v1_checkout_proto_rawDescOnce sync.Once
@@ -1182,7 +1266,7 @@ func file_checkout_v1_checkout_proto_rawDescGZIP() []byte {
 }
 
 var file_checkout_v1_checkout_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_checkout_v1_checkout_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_checkout_v1_checkout_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_checkout_v1_checkout_proto_goTypes = []any{
 	(Checkout_State)(0),                // 0: larder.checkout.v1.Checkout.State
 	(*ResumeCheckoutRequest)(nil),      // 1: larder.checkout.v1.ResumeCheckoutRequest
@@ -1193,56 +1277,62 @@ var file_checkout_v1_checkout_proto_goTypes = []any{
 	(*ReconcileCheckoutsResponse)(nil), // 6: larder.checkout.v1.ReconcileCheckoutsResponse
 	(*CancelOrderRequest)(nil),         // 7: larder.checkout.v1.CancelOrderRequest
 	(*CancelOrderResponse)(nil),        // 8: larder.checkout.v1.CancelOrderResponse
-	(*CreateCheckoutRequest)(nil),      // 9: larder.checkout.v1.CreateCheckoutRequest
-	(*GetCheckoutRequest)(nil),         // 10: larder.checkout.v1.GetCheckoutRequest
-	(*Checkout)(nil),                   // 11: larder.checkout.v1.Checkout
-	(*OutOfStock)(nil),                 // 12: larder.checkout.v1.OutOfStock
-	(*Shortage)(nil),                   // 13: larder.checkout.v1.Shortage
-	(*LimitExceeded)(nil),              // 14: larder.checkout.v1.LimitExceeded
-	(*ExceededLimit)(nil),              // 15: larder.checkout.v1.ExceededLimit
-	(*SlotUnavailable)(nil),            // 16: larder.checkout.v1.SlotUnavailable
-	(*PriceChanged)(nil),               // 17: larder.checkout.v1.PriceChanged
-	(*PaymentDeclined)(nil),            // 18: larder.checkout.v1.PaymentDeclined
-	(*v1.Address)(nil),                 // 19: larder.type.v1.Address
-	(*v1.Money)(nil),                   // 20: larder.type.v1.Money
-	(*v11.Order)(nil),                  // 21: larder.order.v1.Order
-	(*status.Status)(nil),              // 22: google.rpc.Status
-	(*durationpb.Duration)(nil),        // 23: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil),      // 24: google.protobuf.Timestamp
-	(*v1.Slot)(nil),                    // 25: larder.type.v1.Slot
-	(*v1.Totals)(nil),                  // 26: larder.type.v1.Totals
+	(*PackOrderRequest)(nil),           // 9: larder.checkout.v1.PackOrderRequest
+	(*PackOrderResponse)(nil),          // 10: larder.checkout.v1.PackOrderResponse
+	(*CreateCheckoutRequest)(nil),      // 11: larder.checkout.v1.CreateCheckoutRequest
+	(*GetCheckoutRequest)(nil),         // 12: larder.checkout.v1.GetCheckoutRequest
+	(*Checkout)(nil),                   // 13: larder.checkout.v1.Checkout
+	(*OutOfStock)(nil),                 // 14: larder.checkout.v1.OutOfStock
+	(*Shortage)(nil),                   // 15: larder.checkout.v1.Shortage
+	(*LimitExceeded)(nil),              // 16: larder.checkout.v1.LimitExceeded
+	(*ExceededLimit)(nil),              // 17: larder.checkout.v1.ExceededLimit
+	(*SlotUnavailable)(nil),            // 18: larder.checkout.v1.SlotUnavailable
+	(*PriceChanged)(nil),               // 19: larder.checkout.v1.PriceChanged
+	(*PaymentDeclined)(nil),            // 20: larder.checkout.v1.PaymentDeclined
+	(*v1.PackOrderRequest)(nil),        // 21: larder.order.v1.PackOrderRequest
+	(*v11.Address)(nil),                // 22: larder.type.v1.Address
+	(*v11.Money)(nil),                  // 23: larder.type.v1.Money
+	(*v1.Order)(nil),                   // 24: larder.order.v1.Order
+	(*status.Status)(nil),              // 25: google.rpc.Status
+	(*durationpb.Duration)(nil),        // 26: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),      // 27: google.protobuf.Timestamp
+	(*v11.Slot)(nil),                   // 28: larder.type.v1.Slot
+	(*v11.Totals)(nil),                 // 29: larder.type.v1.Totals
 }
 var file_checkout_v1_checkout_proto_depIdxs = []int32{
 	0,  // 0: larder.checkout.v1.ResumeCheckoutResponse.state:type_name -> larder.checkout.v1.Checkout.State
-	19, // 1: larder.checkout.v1.CreateCheckoutRequest.address:type_name -> larder.type.v1.Address
-	20, // 2: larder.checkout.v1.CreateCheckoutRequest.expected_total:type_name -> larder.type.v1.Money
-	0,  // 3: larder.checkout.v1.Checkout.state:type_name -> larder.checkout.v1.Checkout.State
-	21, // 4: larder.checkout.v1.Checkout.order:type_name -> larder.order.v1.Order
-	22, // 5: larder.checkout.v1.Checkout.failure:type_name -> google.rpc.Status
-	23, // 6: larder.checkout.v1.Checkout.retry_after:type_name -> google.protobuf.Duration
-	13, // 7: larder.checkout.v1.OutOfStock.shortages:type_name -> larder.checkout.v1.Shortage
-	15, // 8: larder.checkout.v1.LimitExceeded.limits:type_name -> larder.checkout.v1.ExceededLimit
-	24, // 9: larder.checkout.v1.LimitExceeded.renew_time:type_name -> google.protobuf.Timestamp
-	25, // 10: larder.checkout.v1.SlotUnavailable.alternatives:type_name -> larder.type.v1.Slot
-	20, // 11: larder.checkout.v1.PriceChanged.expected_total:type_name -> larder.type.v1.Money
-	26, // 12: larder.checkout.v1.PriceChanged.totals:type_name -> larder.type.v1.Totals
-	9,  // 13: larder.checkout.v1.CheckoutService.CreateCheckout:input_type -> larder.checkout.v1.CreateCheckoutRequest
-	10, // 14: larder.checkout.v1.CheckoutService.GetCheckout:input_type -> larder.checkout.v1.GetCheckoutRequest
-	1,  // 15: larder.checkout.v1.CheckoutService.ResumeCheckout:input_type -> larder.checkout.v1.ResumeCheckoutRequest
-	3,  // 16: larder.checkout.v1.CheckoutService.ReapCheckouts:input_type -> larder.checkout.v1.ReapCheckoutsRequest
-	5,  // 17: larder.checkout.v1.CheckoutService.ReconcileCheckouts:input_type -> larder.checkout.v1.ReconcileCheckoutsRequest
-	7,  // 18: larder.checkout.v1.CheckoutService.CancelOrder:input_type -> larder.checkout.v1.CancelOrderRequest
-	11, // 19: larder.checkout.v1.CheckoutService.CreateCheckout:output_type -> larder.checkout.v1.Checkout
-	11, // 20: larder.checkout.v1.CheckoutService.GetCheckout:output_type -> larder.checkout.v1.Checkout
-	2,  // 21: larder.checkout.v1.CheckoutService.ResumeCheckout:output_type -> larder.checkout.v1.ResumeCheckoutResponse
-	4,  // 22: larder.checkout.v1.CheckoutService.ReapCheckouts:output_type -> larder.checkout.v1.ReapCheckoutsResponse
-	6,  // 23: larder.checkout.v1.CheckoutService.ReconcileCheckouts:output_type -> larder.checkout.v1.ReconcileCheckoutsResponse
-	8,  // 24: larder.checkout.v1.CheckoutService.CancelOrder:output_type -> larder.checkout.v1.CancelOrderResponse
-	19, // [19:25] is the sub-list for method output_type
-	13, // [13:19] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	21, // 1: larder.checkout.v1.PackOrderRequest.packing:type_name -> larder.order.v1.PackOrderRequest
+	22, // 2: larder.checkout.v1.CreateCheckoutRequest.address:type_name -> larder.type.v1.Address
+	23, // 3: larder.checkout.v1.CreateCheckoutRequest.expected_total:type_name -> larder.type.v1.Money
+	0,  // 4: larder.checkout.v1.Checkout.state:type_name -> larder.checkout.v1.Checkout.State
+	24, // 5: larder.checkout.v1.Checkout.order:type_name -> larder.order.v1.Order
+	25, // 6: larder.checkout.v1.Checkout.failure:type_name -> google.rpc.Status
+	26, // 7: larder.checkout.v1.Checkout.retry_after:type_name -> google.protobuf.Duration
+	15, // 8: larder.checkout.v1.OutOfStock.shortages:type_name -> larder.checkout.v1.Shortage
+	17, // 9: larder.checkout.v1.LimitExceeded.limits:type_name -> larder.checkout.v1.ExceededLimit
+	27, // 10: larder.checkout.v1.LimitExceeded.renew_time:type_name -> google.protobuf.Timestamp
+	28, // 11: larder.checkout.v1.SlotUnavailable.alternatives:type_name -> larder.type.v1.Slot
+	23, // 12: larder.checkout.v1.PriceChanged.expected_total:type_name -> larder.type.v1.Money
+	29, // 13: larder.checkout.v1.PriceChanged.totals:type_name -> larder.type.v1.Totals
+	11, // 14: larder.checkout.v1.CheckoutService.CreateCheckout:input_type -> larder.checkout.v1.CreateCheckoutRequest
+	12, // 15: larder.checkout.v1.CheckoutService.GetCheckout:input_type -> larder.checkout.v1.GetCheckoutRequest
+	1,  // 16: larder.checkout.v1.CheckoutService.ResumeCheckout:input_type -> larder.checkout.v1.ResumeCheckoutRequest
+	3,  // 17: larder.checkout.v1.CheckoutService.ReapCheckouts:input_type -> larder.checkout.v1.ReapCheckoutsRequest
+	5,  // 18: larder.checkout.v1.CheckoutService.ReconcileCheckouts:input_type -> larder.checkout.v1.ReconcileCheckoutsRequest
+	7,  // 19: larder.checkout.v1.CheckoutService.CancelOrder:input_type -> larder.checkout.v1.CancelOrderRequest
+	9,  // 20: larder.checkout.v1.CheckoutService.PackOrder:input_type -> larder.checkout.v1.PackOrderRequest
+	13, // 21: larder.checkout.v1.CheckoutService.CreateCheckout:output_type -> larder.checkout.v1.Checkout
+	13, // 22: larder.checkout.v1.CheckoutService.GetCheckout:output_type -> larder.checkout.v1.Checkout
+	2,  // 23: larder.checkout.v1.CheckoutService.ResumeCheckout:output_type -> larder.checkout.v1.ResumeCheckoutResponse
+	4,  // 24: larder.checkout.v1.CheckoutService.ReapCheckouts:output_type -> larder.checkout.v1.ReapCheckoutsResponse
+	6,  // 25: larder.checkout.v1.CheckoutService.ReconcileCheckouts:output_type -> larder.checkout.v1.ReconcileCheckoutsResponse
+	8,  // 26: larder.checkout.v1.CheckoutService.CancelOrder:output_type -> larder.checkout.v1.CancelOrderResponse
+	10, // 27: larder.checkout.v1.CheckoutService.PackOrder:output_type -> larder.checkout.v1.PackOrderResponse
+	21, // [21:28] is the sub-list for method output_type
+	14, // [14:21] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_checkout_v1_checkout_proto_init() }
@@ -1256,7 +1346,7 @@ func file_checkout_v1_checkout_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_checkout_v1_checkout_proto_rawDesc), len(file_checkout_v1_checkout_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   18,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -27,6 +27,7 @@ const (
 	CheckoutService_ReapCheckouts_FullMethodName      = "/larder.checkout.v1.CheckoutService/ReapCheckouts"
 	CheckoutService_ReconcileCheckouts_FullMethodName = "/larder.checkout.v1.CheckoutService/ReconcileCheckouts"
 	CheckoutService_CancelOrder_FullMethodName        = "/larder.checkout.v1.CheckoutService/CancelOrder"
+	CheckoutService_PackOrder_FullMethodName          = "/larder.checkout.v1.CheckoutService/PackOrder"
 )
 
 // CheckoutServiceClient is the client API for CheckoutService service.
@@ -47,6 +48,9 @@ type CheckoutServiceClient interface {
 	ReconcileCheckouts(ctx context.Context, in *ReconcileCheckoutsRequest, opts ...grpc.CallOption) (*ReconcileCheckoutsResponse, error)
 	// Calls an order off: one transaction of state, payment, ledger and event (rule 8). An order that is cancelled already stays as it is.
 	CancelOrder(ctx context.Context, in *CancelOrderRequest, opts ...grpc.CallOption) (*CancelOrderResponse, error)
+	// Packs an order for an operator: what wasn't picked goes back to the ledger, substitutes are taken from it, and the payment learns what
+	// is to be captured, in one transaction with the order's step.
+	PackOrder(ctx context.Context, in *PackOrderRequest, opts ...grpc.CallOption) (*PackOrderResponse, error)
 }
 
 type checkoutServiceClient struct {
@@ -117,6 +121,16 @@ func (c *checkoutServiceClient) CancelOrder(ctx context.Context, in *CancelOrder
 	return out, nil
 }
 
+func (c *checkoutServiceClient) PackOrder(ctx context.Context, in *PackOrderRequest, opts ...grpc.CallOption) (*PackOrderResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PackOrderResponse)
+	err := c.cc.Invoke(ctx, CheckoutService_PackOrder_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // CheckoutServiceServer is the server API for CheckoutService service.
 // All implementations must embed UnimplementedCheckoutServiceServer
 // for forward compatibility.
@@ -135,6 +149,9 @@ type CheckoutServiceServer interface {
 	ReconcileCheckouts(context.Context, *ReconcileCheckoutsRequest) (*ReconcileCheckoutsResponse, error)
 	// Calls an order off: one transaction of state, payment, ledger and event (rule 8). An order that is cancelled already stays as it is.
 	CancelOrder(context.Context, *CancelOrderRequest) (*CancelOrderResponse, error)
+	// Packs an order for an operator: what wasn't picked goes back to the ledger, substitutes are taken from it, and the payment learns what
+	// is to be captured, in one transaction with the order's step.
+	PackOrder(context.Context, *PackOrderRequest) (*PackOrderResponse, error)
 	mustEmbedUnimplementedCheckoutServiceServer()
 }
 
@@ -162,6 +179,9 @@ func (UnimplementedCheckoutServiceServer) ReconcileCheckouts(context.Context, *R
 }
 func (UnimplementedCheckoutServiceServer) CancelOrder(context.Context, *CancelOrderRequest) (*CancelOrderResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CancelOrder not implemented")
+}
+func (UnimplementedCheckoutServiceServer) PackOrder(context.Context, *PackOrderRequest) (*PackOrderResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PackOrder not implemented")
 }
 func (UnimplementedCheckoutServiceServer) mustEmbedUnimplementedCheckoutServiceServer() {}
 func (UnimplementedCheckoutServiceServer) testEmbeddedByValue()                         {}
@@ -292,6 +312,24 @@ func _CheckoutService_CancelOrder_Handler(srv interface{}, ctx context.Context, 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _CheckoutService_PackOrder_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PackOrderRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CheckoutServiceServer).PackOrder(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CheckoutService_PackOrder_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CheckoutServiceServer).PackOrder(ctx, req.(*PackOrderRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // CheckoutService_ServiceDesc is the grpc.ServiceDesc for CheckoutService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -322,6 +360,10 @@ var CheckoutService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "CancelOrder",
 			Handler:    _CheckoutService_CancelOrder_Handler,
+		},
+		{
+			MethodName: "PackOrder",
+			Handler:    _CheckoutService_PackOrder_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

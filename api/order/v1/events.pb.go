@@ -148,11 +148,16 @@ func (x *OrderPicking) GetVersion() int64 {
 	return 0
 }
 
-// The order is packed; its payment is to be captured.
+// The order is packed; the total of its receipt is to be captured.
 type OrderPacked struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Order         *Order                 `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
-	Version       int64                  `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Order   *Order                 `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	Version int64                  `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	// Where other goods were picked than ordered: the entry in the stock ledger, the epoch that it was entered under, nanoseconds since 1970,
+	// and what it changes, which the virtual stock applies once. Empty: all was picked as ordered.
+	StockEntryId  string          `protobuf:"bytes,3,opt,name=stock_entry_id,json=stockEntryId,proto3" json:"stock_entry_id,omitempty"`
+	StockEpoch    int64           `protobuf:"varint,4,opt,name=stock_epoch,json=stockEpoch,proto3" json:"stock_epoch,omitempty"`
+	StockChanges  []*StockChanged `protobuf:"bytes,5,rep,name=stock_changes,json=stockChanges,proto3" json:"stock_changes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -201,6 +206,82 @@ func (x *OrderPacked) GetVersion() int64 {
 	return 0
 }
 
+func (x *OrderPacked) GetStockEntryId() string {
+	if x != nil {
+		return x.StockEntryId
+	}
+	return ""
+}
+
+func (x *OrderPacked) GetStockEpoch() int64 {
+	if x != nil {
+		return x.StockEpoch
+	}
+	return 0
+}
+
+func (x *OrderPacked) GetStockChanges() []*StockChanged {
+	if x != nil {
+		return x.StockChanges
+	}
+	return nil
+}
+
+// A change of something that is counted as stock is.
+type StockChanged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As StockTaken.product_id.
+	ProductId string `protobuf:"bytes,1,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
+	// Positive: it is on sale again. Negative: it was taken, as a substitute.
+	Quantity      int64 `protobuf:"varint,2,opt,name=quantity,proto3" json:"quantity,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StockChanged) Reset() {
+	*x = StockChanged{}
+	mi := &file_order_v1_events_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StockChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StockChanged) ProtoMessage() {}
+
+func (x *StockChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_order_v1_events_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StockChanged.ProtoReflect.Descriptor instead.
+func (*StockChanged) Descriptor() ([]byte, []int) {
+	return file_order_v1_events_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *StockChanged) GetProductId() string {
+	if x != nil {
+		return x.ProductId
+	}
+	return ""
+}
+
+func (x *StockChanged) GetQuantity() int64 {
+	if x != nil {
+		return x.Quantity
+	}
+	return 0
+}
+
 // The van has left.
 type OrderDispatched struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -212,7 +293,7 @@ type OrderDispatched struct {
 
 func (x *OrderDispatched) Reset() {
 	*x = OrderDispatched{}
-	mi := &file_order_v1_events_proto_msgTypes[3]
+	mi := &file_order_v1_events_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -224,7 +305,7 @@ func (x *OrderDispatched) String() string {
 func (*OrderDispatched) ProtoMessage() {}
 
 func (x *OrderDispatched) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_events_proto_msgTypes[3]
+	mi := &file_order_v1_events_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -237,7 +318,7 @@ func (x *OrderDispatched) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderDispatched.ProtoReflect.Descriptor instead.
 func (*OrderDispatched) Descriptor() ([]byte, []int) {
-	return file_order_v1_events_proto_rawDescGZIP(), []int{3}
+	return file_order_v1_events_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *OrderDispatched) GetOrder() *Order {
@@ -264,7 +345,7 @@ type OrderDelivered struct {
 
 func (x *OrderDelivered) Reset() {
 	*x = OrderDelivered{}
-	mi := &file_order_v1_events_proto_msgTypes[4]
+	mi := &file_order_v1_events_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -276,7 +357,7 @@ func (x *OrderDelivered) String() string {
 func (*OrderDelivered) ProtoMessage() {}
 
 func (x *OrderDelivered) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_events_proto_msgTypes[4]
+	mi := &file_order_v1_events_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -289,7 +370,7 @@ func (x *OrderDelivered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderDelivered.ProtoReflect.Descriptor instead.
 func (*OrderDelivered) Descriptor() ([]byte, []int) {
-	return file_order_v1_events_proto_rawDescGZIP(), []int{4}
+	return file_order_v1_events_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *OrderDelivered) GetOrder() *Order {
@@ -324,7 +405,7 @@ type OrderCancelled struct {
 
 func (x *OrderCancelled) Reset() {
 	*x = OrderCancelled{}
-	mi := &file_order_v1_events_proto_msgTypes[5]
+	mi := &file_order_v1_events_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -336,7 +417,7 @@ func (x *OrderCancelled) String() string {
 func (*OrderCancelled) ProtoMessage() {}
 
 func (x *OrderCancelled) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_events_proto_msgTypes[5]
+	mi := &file_order_v1_events_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -349,7 +430,7 @@ func (x *OrderCancelled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderCancelled.ProtoReflect.Descriptor instead.
 func (*OrderCancelled) Descriptor() ([]byte, []int) {
-	return file_order_v1_events_proto_rawDescGZIP(), []int{5}
+	return file_order_v1_events_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *OrderCancelled) GetOrder() *Order {
@@ -406,7 +487,7 @@ type StockTaken struct {
 
 func (x *StockTaken) Reset() {
 	*x = StockTaken{}
-	mi := &file_order_v1_events_proto_msgTypes[6]
+	mi := &file_order_v1_events_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -418,7 +499,7 @@ func (x *StockTaken) String() string {
 func (*StockTaken) ProtoMessage() {}
 
 func (x *StockTaken) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_events_proto_msgTypes[6]
+	mi := &file_order_v1_events_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -431,7 +512,7 @@ func (x *StockTaken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StockTaken.ProtoReflect.Descriptor instead.
 func (*StockTaken) Descriptor() ([]byte, []int) {
-	return file_order_v1_events_proto_rawDescGZIP(), []int{6}
+	return file_order_v1_events_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *StockTaken) GetProductId() string {
@@ -464,7 +545,7 @@ type OrderRefunded struct {
 
 func (x *OrderRefunded) Reset() {
 	*x = OrderRefunded{}
-	mi := &file_order_v1_events_proto_msgTypes[7]
+	mi := &file_order_v1_events_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -476,7 +557,7 @@ func (x *OrderRefunded) String() string {
 func (*OrderRefunded) ProtoMessage() {}
 
 func (x *OrderRefunded) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_events_proto_msgTypes[7]
+	mi := &file_order_v1_events_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -489,7 +570,7 @@ func (x *OrderRefunded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderRefunded.ProtoReflect.Descriptor instead.
 func (*OrderRefunded) Descriptor() ([]byte, []int) {
-	return file_order_v1_events_proto_rawDescGZIP(), []int{7}
+	return file_order_v1_events_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *OrderRefunded) GetOrderId() string {
@@ -546,10 +627,18 @@ const file_order_v1_events_proto_rawDesc = "" +
 	"\aversion\x18\x04 \x01(\x03R\aversion\"V\n" +
 	"\fOrderPicking\x12,\n" +
 	"\x05order\x18\x01 \x01(\v2\x16.larder.order.v1.OrderR\x05order\x12\x18\n" +
-	"\aversion\x18\x02 \x01(\x03R\aversion\"U\n" +
+	"\aversion\x18\x02 \x01(\x03R\aversion\"\xe0\x01\n" +
 	"\vOrderPacked\x12,\n" +
 	"\x05order\x18\x01 \x01(\v2\x16.larder.order.v1.OrderR\x05order\x12\x18\n" +
-	"\aversion\x18\x02 \x01(\x03R\aversion\"Y\n" +
+	"\aversion\x18\x02 \x01(\x03R\aversion\x12$\n" +
+	"\x0estock_entry_id\x18\x03 \x01(\tR\fstockEntryId\x12\x1f\n" +
+	"\vstock_epoch\x18\x04 \x01(\x03R\n" +
+	"stockEpoch\x12B\n" +
+	"\rstock_changes\x18\x05 \x03(\v2\x1d.larder.order.v1.StockChangedR\fstockChanges\"I\n" +
+	"\fStockChanged\x12\x1d\n" +
+	"\n" +
+	"product_id\x18\x01 \x01(\tR\tproductId\x12\x1a\n" +
+	"\bquantity\x18\x02 \x01(\x03R\bquantity\"Y\n" +
 	"\x0fOrderDispatched\x12,\n" +
 	"\x05order\x18\x01 \x01(\v2\x16.larder.order.v1.OrderR\x05order\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x03R\aversion\"X\n" +
@@ -590,35 +679,37 @@ func file_order_v1_events_proto_rawDescGZIP() []byte {
 	return file_order_v1_events_proto_rawDescData
 }
 
-var file_order_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_order_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_order_v1_events_proto_goTypes = []any{
 	(*OrderConfirmed)(nil),  // 0: larder.order.v1.OrderConfirmed
 	(*OrderPicking)(nil),    // 1: larder.order.v1.OrderPicking
 	(*OrderPacked)(nil),     // 2: larder.order.v1.OrderPacked
-	(*OrderDispatched)(nil), // 3: larder.order.v1.OrderDispatched
-	(*OrderDelivered)(nil),  // 4: larder.order.v1.OrderDelivered
-	(*OrderCancelled)(nil),  // 5: larder.order.v1.OrderCancelled
-	(*StockTaken)(nil),      // 6: larder.order.v1.StockTaken
-	(*OrderRefunded)(nil),   // 7: larder.order.v1.OrderRefunded
-	(*Order)(nil),           // 8: larder.order.v1.Order
-	(*v1.Money)(nil),        // 9: larder.type.v1.Money
-	(*RefundLine)(nil),      // 10: larder.order.v1.RefundLine
+	(*StockChanged)(nil),    // 3: larder.order.v1.StockChanged
+	(*OrderDispatched)(nil), // 4: larder.order.v1.OrderDispatched
+	(*OrderDelivered)(nil),  // 5: larder.order.v1.OrderDelivered
+	(*OrderCancelled)(nil),  // 6: larder.order.v1.OrderCancelled
+	(*StockTaken)(nil),      // 7: larder.order.v1.StockTaken
+	(*OrderRefunded)(nil),   // 8: larder.order.v1.OrderRefunded
+	(*Order)(nil),           // 9: larder.order.v1.Order
+	(*v1.Money)(nil),        // 10: larder.type.v1.Money
+	(*RefundLine)(nil),      // 11: larder.order.v1.RefundLine
 }
 var file_order_v1_events_proto_depIdxs = []int32{
-	8,  // 0: larder.order.v1.OrderConfirmed.order:type_name -> larder.order.v1.Order
-	8,  // 1: larder.order.v1.OrderPicking.order:type_name -> larder.order.v1.Order
-	8,  // 2: larder.order.v1.OrderPacked.order:type_name -> larder.order.v1.Order
-	8,  // 3: larder.order.v1.OrderDispatched.order:type_name -> larder.order.v1.Order
-	8,  // 4: larder.order.v1.OrderDelivered.order:type_name -> larder.order.v1.Order
-	8,  // 5: larder.order.v1.OrderCancelled.order:type_name -> larder.order.v1.Order
-	6,  // 6: larder.order.v1.OrderCancelled.stock_taken:type_name -> larder.order.v1.StockTaken
-	9,  // 7: larder.order.v1.OrderRefunded.amount:type_name -> larder.type.v1.Money
-	10, // 8: larder.order.v1.OrderRefunded.lines:type_name -> larder.order.v1.RefundLine
-	9,  // [9:9] is the sub-list for method output_type
-	9,  // [9:9] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	9,  // 0: larder.order.v1.OrderConfirmed.order:type_name -> larder.order.v1.Order
+	9,  // 1: larder.order.v1.OrderPicking.order:type_name -> larder.order.v1.Order
+	9,  // 2: larder.order.v1.OrderPacked.order:type_name -> larder.order.v1.Order
+	3,  // 3: larder.order.v1.OrderPacked.stock_changes:type_name -> larder.order.v1.StockChanged
+	9,  // 4: larder.order.v1.OrderDispatched.order:type_name -> larder.order.v1.Order
+	9,  // 5: larder.order.v1.OrderDelivered.order:type_name -> larder.order.v1.Order
+	9,  // 6: larder.order.v1.OrderCancelled.order:type_name -> larder.order.v1.Order
+	7,  // 7: larder.order.v1.OrderCancelled.stock_taken:type_name -> larder.order.v1.StockTaken
+	10, // 8: larder.order.v1.OrderRefunded.amount:type_name -> larder.type.v1.Money
+	11, // 9: larder.order.v1.OrderRefunded.lines:type_name -> larder.order.v1.RefundLine
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_order_v1_events_proto_init() }
@@ -633,7 +724,7 @@ func file_order_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_order_v1_events_proto_rawDesc), len(file_order_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

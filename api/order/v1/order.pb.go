@@ -156,7 +156,7 @@ func (x OrderPayment_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use OrderPayment_State.Descriptor instead.
 func (OrderPayment_State) EnumDescriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{2, 0}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{4, 0}
 }
 
 type Order struct {
@@ -176,7 +176,9 @@ type Order struct {
 	// The order's version: how many states it has reached.
 	Etag string `protobuf:"bytes,12,opt,name=etag,proto3" json:"etag,omitempty"`
 	// The time that was chosen for the delivery; absent: as soon as it can be.
-	DeliverySlot  *v1.Slot `protobuf:"bytes,13,opt,name=delivery_slot,json=deliverySlot,proto3" json:"delivery_slot,omitempty"`
+	DeliverySlot *v1.Slot `protobuf:"bytes,13,opt,name=delivery_slot,json=deliverySlot,proto3" json:"delivery_slot,omitempty"`
+	// What was picked, and what is charged for it; absent until the order is packed.
+	Receipt       *Receipt `protobuf:"bytes,14,opt,name=receipt,proto3" json:"receipt,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -302,21 +304,205 @@ func (x *Order) GetDeliverySlot() *v1.Slot {
 	return nil
 }
 
-type OrderLine struct {
+func (x *Order) GetReceipt() *Receipt {
+	if x != nil {
+		return x.Receipt
+	}
+	return nil
+}
+
+// What was picked. lines - discounts + delivery_fee = total, which is never more than was authorised.
+type Receipt struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProductId     string                 `protobuf:"bytes,1,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	Quantity      int32                  `protobuf:"varint,3,opt,name=quantity,proto3" json:"quantity,omitempty"`
-	UnitPrice     *v1.Money              `protobuf:"bytes,4,opt,name=unit_price,json=unitPrice,proto3" json:"unit_price,omitempty"`
-	LineTotal     *v1.Money              `protobuf:"bytes,5,opt,name=line_total,json=lineTotal,proto3" json:"line_total,omitempty"`
-	TaxRateBps    int32                  `protobuf:"varint,6,opt,name=tax_rate_bps,json=taxRateBps,proto3" json:"tax_rate_bps,omitempty"`
+	Lines         []*ReceiptLine         `protobuf:"bytes,1,rep,name=lines,proto3" json:"lines,omitempty"`
+	Totals        *v1.Totals             `protobuf:"bytes,2,opt,name=totals,proto3" json:"totals,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Receipt) Reset() {
+	*x = Receipt{}
+	mi := &file_order_v1_order_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Receipt) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Receipt) ProtoMessage() {}
+
+func (x *Receipt) ProtoReflect() protoreflect.Message {
+	mi := &file_order_v1_order_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Receipt.ProtoReflect.Descriptor instead.
+func (*Receipt) Descriptor() ([]byte, []int) {
+	return file_order_v1_order_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Receipt) GetLines() []*ReceiptLine {
+	if x != nil {
+		return x.Lines
+	}
+	return nil
+}
+
+func (x *Receipt) GetTotals() *v1.Totals {
+	if x != nil {
+		return x.Totals
+	}
+	return nil
+}
+
+type ReceiptLine struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	ProductId string                 `protobuf:"bytes,1,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
+	Name      string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Quantity  int32                  `protobuf:"varint,3,opt,name=quantity,proto3" json:"quantity,omitempty"`
+	// What the pieces together weigh, of goods that are sold by weight; then the unit price is for piece_grams.
+	Grams      int32     `protobuf:"varint,4,opt,name=grams,proto3" json:"grams,omitempty"`
+	PieceGrams int32     `protobuf:"varint,5,opt,name=piece_grams,json=pieceGrams,proto3" json:"piece_grams,omitempty"`
+	UnitPrice  *v1.Money `protobuf:"bytes,6,opt,name=unit_price,json=unitPrice,proto3" json:"unit_price,omitempty"`
+	// Taken off the line: a substitute costs no more than what was ordered.
+	Discount *v1.Money `protobuf:"bytes,7,opt,name=discount,proto3" json:"discount,omitempty"`
+	// What is charged: less the discount.
+	LineTotal  *v1.Money `protobuf:"bytes,8,opt,name=line_total,json=lineTotal,proto3" json:"line_total,omitempty"`
+	TaxRateBps int32     `protobuf:"varint,9,opt,name=tax_rate_bps,json=taxRateBps,proto3" json:"tax_rate_bps,omitempty"`
+	// The product that was ordered, where this one was given in its place.
+	SubstituteFor string `protobuf:"bytes,10,opt,name=substitute_for,json=substituteFor,proto3" json:"substitute_for,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReceiptLine) Reset() {
+	*x = ReceiptLine{}
+	mi := &file_order_v1_order_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReceiptLine) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReceiptLine) ProtoMessage() {}
+
+func (x *ReceiptLine) ProtoReflect() protoreflect.Message {
+	mi := &file_order_v1_order_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReceiptLine.ProtoReflect.Descriptor instead.
+func (*ReceiptLine) Descriptor() ([]byte, []int) {
+	return file_order_v1_order_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ReceiptLine) GetProductId() string {
+	if x != nil {
+		return x.ProductId
+	}
+	return ""
+}
+
+func (x *ReceiptLine) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ReceiptLine) GetQuantity() int32 {
+	if x != nil {
+		return x.Quantity
+	}
+	return 0
+}
+
+func (x *ReceiptLine) GetGrams() int32 {
+	if x != nil {
+		return x.Grams
+	}
+	return 0
+}
+
+func (x *ReceiptLine) GetPieceGrams() int32 {
+	if x != nil {
+		return x.PieceGrams
+	}
+	return 0
+}
+
+func (x *ReceiptLine) GetUnitPrice() *v1.Money {
+	if x != nil {
+		return x.UnitPrice
+	}
+	return nil
+}
+
+func (x *ReceiptLine) GetDiscount() *v1.Money {
+	if x != nil {
+		return x.Discount
+	}
+	return nil
+}
+
+func (x *ReceiptLine) GetLineTotal() *v1.Money {
+	if x != nil {
+		return x.LineTotal
+	}
+	return nil
+}
+
+func (x *ReceiptLine) GetTaxRateBps() int32 {
+	if x != nil {
+		return x.TaxRateBps
+	}
+	return 0
+}
+
+func (x *ReceiptLine) GetSubstituteFor() string {
+	if x != nil {
+		return x.SubstituteFor
+	}
+	return ""
+}
+
+type OrderLine struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	ProductId  string                 `protobuf:"bytes,1,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
+	Name       string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Quantity   int32                  `protobuf:"varint,3,opt,name=quantity,proto3" json:"quantity,omitempty"`
+	UnitPrice  *v1.Money              `protobuf:"bytes,4,opt,name=unit_price,json=unitPrice,proto3" json:"unit_price,omitempty"`
+	LineTotal  *v1.Money              `protobuf:"bytes,5,opt,name=line_total,json=lineTotal,proto3" json:"line_total,omitempty"`
+	TaxRateBps int32                  `protobuf:"varint,6,opt,name=tax_rate_bps,json=taxRateBps,proto3" json:"tax_rate_bps,omitempty"`
+	// What a piece typically weighs, grams, which the unit price is for; 0: sold by the piece.
+	PieceGrams int32 `protobuf:"varint,7,opt,name=piece_grams,json=pieceGrams,proto3" json:"piece_grams,omitempty"`
+	// Whether the shopper takes another product in its place.
+	Substitutable bool `protobuf:"varint,8,opt,name=substitutable,proto3" json:"substitutable,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *OrderLine) Reset() {
 	*x = OrderLine{}
-	mi := &file_order_v1_order_proto_msgTypes[1]
+	mi := &file_order_v1_order_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -328,7 +514,7 @@ func (x *OrderLine) String() string {
 func (*OrderLine) ProtoMessage() {}
 
 func (x *OrderLine) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[1]
+	mi := &file_order_v1_order_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -341,7 +527,7 @@ func (x *OrderLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderLine.ProtoReflect.Descriptor instead.
 func (*OrderLine) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{1}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *OrderLine) GetProductId() string {
@@ -386,6 +572,20 @@ func (x *OrderLine) GetTaxRateBps() int32 {
 	return 0
 }
 
+func (x *OrderLine) GetPieceGrams() int32 {
+	if x != nil {
+		return x.PieceGrams
+	}
+	return 0
+}
+
+func (x *OrderLine) GetSubstitutable() bool {
+	if x != nil {
+		return x.Substitutable
+	}
+	return false
+}
+
 type OrderPayment struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	State         OrderPayment_State     `protobuf:"varint,1,opt,name=state,proto3,enum=larder.order.v1.OrderPayment_State" json:"state,omitempty"`
@@ -398,7 +598,7 @@ type OrderPayment struct {
 
 func (x *OrderPayment) Reset() {
 	*x = OrderPayment{}
-	mi := &file_order_v1_order_proto_msgTypes[2]
+	mi := &file_order_v1_order_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -410,7 +610,7 @@ func (x *OrderPayment) String() string {
 func (*OrderPayment) ProtoMessage() {}
 
 func (x *OrderPayment) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[2]
+	mi := &file_order_v1_order_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -423,7 +623,7 @@ func (x *OrderPayment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderPayment.ProtoReflect.Descriptor instead.
 func (*OrderPayment) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{2}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *OrderPayment) GetState() OrderPayment_State {
@@ -468,7 +668,7 @@ type OrderEvent struct {
 
 func (x *OrderEvent) Reset() {
 	*x = OrderEvent{}
-	mi := &file_order_v1_order_proto_msgTypes[3]
+	mi := &file_order_v1_order_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -480,7 +680,7 @@ func (x *OrderEvent) String() string {
 func (*OrderEvent) ProtoMessage() {}
 
 func (x *OrderEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[3]
+	mi := &file_order_v1_order_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -493,7 +693,7 @@ func (x *OrderEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderEvent.ProtoReflect.Descriptor instead.
 func (*OrderEvent) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{3}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *OrderEvent) GetState() Order_State {
@@ -537,7 +737,7 @@ type PickOrderRequest struct {
 
 func (x *PickOrderRequest) Reset() {
 	*x = PickOrderRequest{}
-	mi := &file_order_v1_order_proto_msgTypes[4]
+	mi := &file_order_v1_order_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -549,7 +749,7 @@ func (x *PickOrderRequest) String() string {
 func (*PickOrderRequest) ProtoMessage() {}
 
 func (x *PickOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[4]
+	mi := &file_order_v1_order_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -562,7 +762,7 @@ func (x *PickOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PickOrderRequest.ProtoReflect.Descriptor instead.
 func (*PickOrderRequest) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{4}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *PickOrderRequest) GetOrderId() string {
@@ -592,14 +792,16 @@ type PackOrderRequest struct {
 	// The etag that was seen: the order moves only if it still has it. Empty: whatever it is.
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
 	// Kept in the history.
-	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Lines that were picked otherwise than ordered, and all that are sold by weight. A line that isn't named was picked in full.
+	Lines         []*PickedLine `protobuf:"bytes,4,rep,name=lines,proto3" json:"lines,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PackOrderRequest) Reset() {
 	*x = PackOrderRequest{}
-	mi := &file_order_v1_order_proto_msgTypes[5]
+	mi := &file_order_v1_order_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -611,7 +813,7 @@ func (x *PackOrderRequest) String() string {
 func (*PackOrderRequest) ProtoMessage() {}
 
 func (x *PackOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[5]
+	mi := &file_order_v1_order_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -624,7 +826,7 @@ func (x *PackOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PackOrderRequest.ProtoReflect.Descriptor instead.
 func (*PackOrderRequest) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{5}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *PackOrderRequest) GetOrderId() string {
@@ -648,6 +850,138 @@ func (x *PackOrderRequest) GetReason() string {
 	return ""
 }
 
+func (x *PackOrderRequest) GetLines() []*PickedLine {
+	if x != nil {
+		return x.Lines
+	}
+	return nil
+}
+
+// A line as it was picked.
+type PickedLine struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	ProductId string                 `protobuf:"bytes,1,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
+	// Pieces that were there, at most those that were ordered.
+	Quantity int32 `protobuf:"varint,2,opt,name=quantity,proto3" json:"quantity,omitempty"`
+	// What these pieces together weigh, of goods that are sold by weight; else 0.
+	Grams int32 `protobuf:"varint,3,opt,name=grams,proto3" json:"grams,omitempty"`
+	// What is given for pieces that weren't there, no more pieces than those. Only if the line is substitutable.
+	Substitutes   []*Substitute `protobuf:"bytes,4,rep,name=substitutes,proto3" json:"substitutes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PickedLine) Reset() {
+	*x = PickedLine{}
+	mi := &file_order_v1_order_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PickedLine) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PickedLine) ProtoMessage() {}
+
+func (x *PickedLine) ProtoReflect() protoreflect.Message {
+	mi := &file_order_v1_order_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PickedLine.ProtoReflect.Descriptor instead.
+func (*PickedLine) Descriptor() ([]byte, []int) {
+	return file_order_v1_order_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *PickedLine) GetProductId() string {
+	if x != nil {
+		return x.ProductId
+	}
+	return ""
+}
+
+func (x *PickedLine) GetQuantity() int32 {
+	if x != nil {
+		return x.Quantity
+	}
+	return 0
+}
+
+func (x *PickedLine) GetGrams() int32 {
+	if x != nil {
+		return x.Grams
+	}
+	return 0
+}
+
+func (x *PickedLine) GetSubstitutes() []*Substitute {
+	if x != nil {
+		return x.Substitutes
+	}
+	return nil
+}
+
+// Another product in a line's place, at today's price, or at that of what was ordered if it is lower.
+type Substitute struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ProductId     string                 `protobuf:"bytes,1,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
+	Quantity      int32                  `protobuf:"varint,2,opt,name=quantity,proto3" json:"quantity,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Substitute) Reset() {
+	*x = Substitute{}
+	mi := &file_order_v1_order_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Substitute) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Substitute) ProtoMessage() {}
+
+func (x *Substitute) ProtoReflect() protoreflect.Message {
+	mi := &file_order_v1_order_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Substitute.ProtoReflect.Descriptor instead.
+func (*Substitute) Descriptor() ([]byte, []int) {
+	return file_order_v1_order_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Substitute) GetProductId() string {
+	if x != nil {
+		return x.ProductId
+	}
+	return ""
+}
+
+func (x *Substitute) GetQuantity() int32 {
+	if x != nil {
+		return x.Quantity
+	}
+	return 0
+}
+
 type DispatchOrderRequest struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	OrderId string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
@@ -661,7 +995,7 @@ type DispatchOrderRequest struct {
 
 func (x *DispatchOrderRequest) Reset() {
 	*x = DispatchOrderRequest{}
-	mi := &file_order_v1_order_proto_msgTypes[6]
+	mi := &file_order_v1_order_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -673,7 +1007,7 @@ func (x *DispatchOrderRequest) String() string {
 func (*DispatchOrderRequest) ProtoMessage() {}
 
 func (x *DispatchOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[6]
+	mi := &file_order_v1_order_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -686,7 +1020,7 @@ func (x *DispatchOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DispatchOrderRequest.ProtoReflect.Descriptor instead.
 func (*DispatchOrderRequest) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{6}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *DispatchOrderRequest) GetOrderId() string {
@@ -723,7 +1057,7 @@ type DeliverOrderRequest struct {
 
 func (x *DeliverOrderRequest) Reset() {
 	*x = DeliverOrderRequest{}
-	mi := &file_order_v1_order_proto_msgTypes[7]
+	mi := &file_order_v1_order_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -735,7 +1069,7 @@ func (x *DeliverOrderRequest) String() string {
 func (*DeliverOrderRequest) ProtoMessage() {}
 
 func (x *DeliverOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[7]
+	mi := &file_order_v1_order_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -748,7 +1082,7 @@ func (x *DeliverOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliverOrderRequest.ProtoReflect.Descriptor instead.
 func (*DeliverOrderRequest) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{7}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *DeliverOrderRequest) GetOrderId() string {
@@ -785,7 +1119,7 @@ type CancelOrderRequest struct {
 
 func (x *CancelOrderRequest) Reset() {
 	*x = CancelOrderRequest{}
-	mi := &file_order_v1_order_proto_msgTypes[8]
+	mi := &file_order_v1_order_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -797,7 +1131,7 @@ func (x *CancelOrderRequest) String() string {
 func (*CancelOrderRequest) ProtoMessage() {}
 
 func (x *CancelOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[8]
+	mi := &file_order_v1_order_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -810,7 +1144,7 @@ func (x *CancelOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelOrderRequest.ProtoReflect.Descriptor instead.
 func (*CancelOrderRequest) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{8}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *CancelOrderRequest) GetOrderId() string {
@@ -847,7 +1181,7 @@ type RefundOrderRequest struct {
 
 func (x *RefundOrderRequest) Reset() {
 	*x = RefundOrderRequest{}
-	mi := &file_order_v1_order_proto_msgTypes[9]
+	mi := &file_order_v1_order_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -859,7 +1193,7 @@ func (x *RefundOrderRequest) String() string {
 func (*RefundOrderRequest) ProtoMessage() {}
 
 func (x *RefundOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[9]
+	mi := &file_order_v1_order_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -872,7 +1206,7 @@ func (x *RefundOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefundOrderRequest.ProtoReflect.Descriptor instead.
 func (*RefundOrderRequest) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{9}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *RefundOrderRequest) GetOrderId() string {
@@ -906,7 +1240,7 @@ type RefundLine struct {
 
 func (x *RefundLine) Reset() {
 	*x = RefundLine{}
-	mi := &file_order_v1_order_proto_msgTypes[10]
+	mi := &file_order_v1_order_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -918,7 +1252,7 @@ func (x *RefundLine) String() string {
 func (*RefundLine) ProtoMessage() {}
 
 func (x *RefundLine) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[10]
+	mi := &file_order_v1_order_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -931,7 +1265,7 @@ func (x *RefundLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefundLine.ProtoReflect.Descriptor instead.
 func (*RefundLine) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{10}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *RefundLine) GetProductId() string {
@@ -957,7 +1291,7 @@ type GetOrderRequest struct {
 
 func (x *GetOrderRequest) Reset() {
 	*x = GetOrderRequest{}
-	mi := &file_order_v1_order_proto_msgTypes[11]
+	mi := &file_order_v1_order_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -969,7 +1303,7 @@ func (x *GetOrderRequest) String() string {
 func (*GetOrderRequest) ProtoMessage() {}
 
 func (x *GetOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[11]
+	mi := &file_order_v1_order_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -982,7 +1316,7 @@ func (x *GetOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetOrderRequest.ProtoReflect.Descriptor instead.
 func (*GetOrderRequest) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{11}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GetOrderRequest) GetOrderId() string {
@@ -990,6 +1324,174 @@ func (x *GetOrderRequest) GetOrderId() string {
 		return x.OrderId
 	}
 	return ""
+}
+
+type WatchOrderRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	OrderId string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// The last version that is known; 0: none.
+	AfterVersion  int64 `protobuf:"varint,2,opt,name=after_version,json=afterVersion,proto3" json:"after_version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchOrderRequest) Reset() {
+	*x = WatchOrderRequest{}
+	mi := &file_order_v1_order_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchOrderRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchOrderRequest) ProtoMessage() {}
+
+func (x *WatchOrderRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_order_v1_order_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchOrderRequest.ProtoReflect.Descriptor instead.
+func (*WatchOrderRequest) Descriptor() ([]byte, []int) {
+	return file_order_v1_order_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *WatchOrderRequest) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+func (x *WatchOrderRequest) GetAfterVersion() int64 {
+	if x != nil {
+		return x.AfterVersion
+	}
+	return 0
+}
+
+type WatchOrderResponse struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Changes []*OrderChange         `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`
+	// The order as it is now.
+	Order         *Order `protobuf:"bytes,2,opt,name=order,proto3" json:"order,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchOrderResponse) Reset() {
+	*x = WatchOrderResponse{}
+	mi := &file_order_v1_order_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchOrderResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchOrderResponse) ProtoMessage() {}
+
+func (x *WatchOrderResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_order_v1_order_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchOrderResponse.ProtoReflect.Descriptor instead.
+func (*WatchOrderResponse) Descriptor() ([]byte, []int) {
+	return file_order_v1_order_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *WatchOrderResponse) GetChanges() []*OrderChange {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+func (x *WatchOrderResponse) GetOrder() *Order {
+	if x != nil {
+		return x.Order
+	}
+	return nil
+}
+
+// A state that an order has reached.
+type OrderChange struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Version int64                  `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	Event   *OrderEvent            `protobuf:"bytes,2,opt,name=event,proto3" json:"event,omitempty"`
+	// DELIVERED or CANCELLED: nothing comes behind it.
+	Final         bool `protobuf:"varint,3,opt,name=final,proto3" json:"final,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OrderChange) Reset() {
+	*x = OrderChange{}
+	mi := &file_order_v1_order_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OrderChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OrderChange) ProtoMessage() {}
+
+func (x *OrderChange) ProtoReflect() protoreflect.Message {
+	mi := &file_order_v1_order_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OrderChange.ProtoReflect.Descriptor instead.
+func (*OrderChange) Descriptor() ([]byte, []int) {
+	return file_order_v1_order_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *OrderChange) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *OrderChange) GetEvent() *OrderEvent {
+	if x != nil {
+		return x.Event
+	}
+	return nil
+}
+
+func (x *OrderChange) GetFinal() bool {
+	if x != nil {
+		return x.Final
+	}
+	return false
 }
 
 type ListOrdersRequest struct {
@@ -1003,7 +1505,7 @@ type ListOrdersRequest struct {
 
 func (x *ListOrdersRequest) Reset() {
 	*x = ListOrdersRequest{}
-	mi := &file_order_v1_order_proto_msgTypes[12]
+	mi := &file_order_v1_order_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1015,7 +1517,7 @@ func (x *ListOrdersRequest) String() string {
 func (*ListOrdersRequest) ProtoMessage() {}
 
 func (x *ListOrdersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[12]
+	mi := &file_order_v1_order_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1028,7 +1530,7 @@ func (x *ListOrdersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOrdersRequest.ProtoReflect.Descriptor instead.
 func (*ListOrdersRequest) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{12}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListOrdersRequest) GetPageSize() int32 {
@@ -1055,7 +1557,7 @@ type ListOrdersResponse struct {
 
 func (x *ListOrdersResponse) Reset() {
 	*x = ListOrdersResponse{}
-	mi := &file_order_v1_order_proto_msgTypes[13]
+	mi := &file_order_v1_order_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1067,7 +1569,7 @@ func (x *ListOrdersResponse) String() string {
 func (*ListOrdersResponse) ProtoMessage() {}
 
 func (x *ListOrdersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[13]
+	mi := &file_order_v1_order_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1080,7 +1582,7 @@ func (x *ListOrdersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOrdersResponse.ProtoReflect.Descriptor instead.
 func (*ListOrdersResponse) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{13}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListOrdersResponse) GetOrders() []*Order {
@@ -1101,7 +1603,7 @@ var File_order_v1_order_proto protoreflect.FileDescriptor
 
 const file_order_v1_order_proto_rawDesc = "" +
 	"\n" +
-	"\x14order/v1/order.proto\x12\x0flarder.order.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12type/v1/type.proto\"\xce\x05\n" +
+	"\x14order/v1/order.proto\x12\x0flarder.order.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12type/v1/type.proto\"\x82\x06\n" +
 	"\x05Order\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x122\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x1c.larder.order.v1.Order.StateR\x05state\x12\x17\n" +
@@ -1118,7 +1620,8 @@ const file_order_v1_order_proto_rawDesc = "" +
 	"\vupdate_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"updateTime\x12\x12\n" +
 	"\x04etag\x18\f \x01(\tR\x04etag\x129\n" +
-	"\rdelivery_slot\x18\r \x01(\v2\x14.larder.type.v1.SlotR\fdeliverySlot\"t\n" +
+	"\rdelivery_slot\x18\r \x01(\v2\x14.larder.type.v1.SlotR\fdeliverySlot\x122\n" +
+	"\areceipt\x18\x0e \x01(\v2\x18.larder.order.v1.ReceiptR\areceipt\"t\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tCONFIRMED\x10\x01\x12\v\n" +
@@ -1128,7 +1631,27 @@ const file_order_v1_order_proto_rawDesc = "" +
 	"\n" +
 	"DISPATCHED\x10\x04\x12\r\n" +
 	"\tDELIVERED\x10\x05\x12\r\n" +
-	"\tCANCELLED\x10\x06\"\xe8\x01\n" +
+	"\tCANCELLED\x10\x06\"m\n" +
+	"\aReceipt\x122\n" +
+	"\x05lines\x18\x01 \x03(\v2\x1c.larder.order.v1.ReceiptLineR\x05lines\x12.\n" +
+	"\x06totals\x18\x02 \x01(\v2\x16.larder.type.v1.TotalsR\x06totals\"\xfb\x02\n" +
+	"\vReceiptLine\x12\x1d\n" +
+	"\n" +
+	"product_id\x18\x01 \x01(\tR\tproductId\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1a\n" +
+	"\bquantity\x18\x03 \x01(\x05R\bquantity\x12\x14\n" +
+	"\x05grams\x18\x04 \x01(\x05R\x05grams\x12\x1f\n" +
+	"\vpiece_grams\x18\x05 \x01(\x05R\n" +
+	"pieceGrams\x124\n" +
+	"\n" +
+	"unit_price\x18\x06 \x01(\v2\x15.larder.type.v1.MoneyR\tunitPrice\x121\n" +
+	"\bdiscount\x18\a \x01(\v2\x15.larder.type.v1.MoneyR\bdiscount\x124\n" +
+	"\n" +
+	"line_total\x18\b \x01(\v2\x15.larder.type.v1.MoneyR\tlineTotal\x12 \n" +
+	"\ftax_rate_bps\x18\t \x01(\x05R\n" +
+	"taxRateBps\x12%\n" +
+	"\x0esubstitute_for\x18\n" +
+	" \x01(\tR\rsubstituteFor\"\xaf\x02\n" +
 	"\tOrderLine\x12\x1d\n" +
 	"\n" +
 	"product_id\x18\x01 \x01(\tR\tproductId\x12\x12\n" +
@@ -1139,7 +1662,10 @@ const file_order_v1_order_proto_rawDesc = "" +
 	"\n" +
 	"line_total\x18\x05 \x01(\v2\x15.larder.type.v1.MoneyR\tlineTotal\x12 \n" +
 	"\ftax_rate_bps\x18\x06 \x01(\x05R\n" +
-	"taxRateBps\"\x9c\x03\n" +
+	"taxRateBps\x12\x1f\n" +
+	"\vpiece_grams\x18\a \x01(\x05R\n" +
+	"pieceGrams\x12$\n" +
+	"\rsubstitutable\x18\b \x01(\bR\rsubstitutable\"\x9c\x03\n" +
 	"\fOrderPayment\x129\n" +
 	"\x05state\x18\x01 \x01(\x0e2#.larder.order.v1.OrderPayment.StateR\x05state\x125\n" +
 	"\n" +
@@ -1169,11 +1695,24 @@ const file_order_v1_order_proto_rawDesc = "" +
 	"\x10PickOrderRequest\x12#\n" +
 	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\x12\x1b\n" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18\x14R\x04etag\x12 \n" +
-	"\x06reason\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x06reason\"v\n" +
+	"\x06reason\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x06reason\"\xb3\x01\n" +
 	"\x10PackOrderRequest\x12#\n" +
 	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\x12\x1b\n" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18\x14R\x04etag\x12 \n" +
-	"\x06reason\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x06reason\"z\n" +
+	"\x06reason\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x06reason\x12;\n" +
+	"\x05lines\x18\x04 \x03(\v2\x1b.larder.order.v1.PickedLineB\b\xbaH\x05\x92\x01\x02\x10dR\x05lines\"\xe1\x01\n" +
+	"\n" +
+	"PickedLine\x12?\n" +
+	"\n" +
+	"product_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\tproductId\x12%\n" +
+	"\bquantity\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x18c(\x00R\bquantity\x12\"\n" +
+	"\x05grams\x18\x03 \x01(\x05B\f\xbaH\t\x1a\a\x18\x80\xda\xc4\t(\x00R\x05grams\x12G\n" +
+	"\vsubstitutes\x18\x04 \x03(\v2\x1b.larder.order.v1.SubstituteB\b\xbaH\x05\x92\x01\x02\x10\x05R\vsubstitutes\"t\n" +
+	"\n" +
+	"Substitute\x12?\n" +
+	"\n" +
+	"product_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\tproductId\x12%\n" +
+	"\bquantity\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x18c(\x01R\bquantity\"z\n" +
 	"\x14DispatchOrderRequest\x12#\n" +
 	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\x12\x1b\n" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18\x14R\x04etag\x12 \n" +
@@ -1197,21 +1736,34 @@ const file_order_v1_order_proto_rawDesc = "" +
 	"product_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\tproductId\x12%\n" +
 	"\bquantity\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x18c(\x01R\bquantity\"6\n" +
 	"\x0fGetOrderRequest\x12#\n" +
-	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"d\n" +
+	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"f\n" +
+	"\x11WatchOrderRequest\x12#\n" +
+	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\x12,\n" +
+	"\rafter_version\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\fafterVersion\"z\n" +
+	"\x12WatchOrderResponse\x126\n" +
+	"\achanges\x18\x01 \x03(\v2\x1c.larder.order.v1.OrderChangeR\achanges\x12,\n" +
+	"\x05order\x18\x02 \x01(\v2\x16.larder.order.v1.OrderR\x05order\"p\n" +
+	"\vOrderChange\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x03R\aversion\x121\n" +
+	"\x05event\x18\x02 \x01(\v2\x1b.larder.order.v1.OrderEventR\x05event\x12\x14\n" +
+	"\x05final\x18\x03 \x01(\bR\x05final\"d\n" +
 	"\x11ListOrdersRequest\x12&\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\bpageSize\x12'\n" +
 	"\n" +
 	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\tpageToken\"l\n" +
 	"\x12ListOrdersResponse\x12.\n" +
 	"\x06orders\x18\x01 \x03(\v2\x16.larder.order.v1.OrderR\x06orders\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xd2\a\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xd6\b\n" +
 	"\fOrderService\x12j\n" +
 	"\bGetOrder\x12 .larder.order.v1.GetOrderRequest\x1a\x16.larder.order.v1.Order\"$\xaa\xd4\x18\x03\n" +
 	"\x01\x02\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/orders/{order_id}\x12p\n" +
 	"\n" +
 	"ListOrders\x12\".larder.order.v1.ListOrdersRequest\x1a#.larder.order.v1.ListOrdersResponse\"\x19\xaa\xd4\x18\x03\n" +
 	"\x01\x02\x82\xd3\xe4\x93\x02\f\x12\n" +
-	"/v1/orders\x12z\n" +
+	"/v1/orders\x12\x81\x01\n" +
+	"\n" +
+	"WatchOrder\x12\".larder.order.v1.WatchOrderRequest\x1a#.larder.order.v1.WatchOrderResponse\"*\xaa\xd4\x18\x03\n" +
+	"\x01\x02\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/orders/{order_id}:watch\x12z\n" +
 	"\vCancelOrder\x12#.larder.order.v1.CancelOrderRequest\x1a\x16.larder.order.v1.Order\".\xaa\xd4\x18\x03\n" +
 	"\x01\x02\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/v1/orders/{order_id}:cancel\x12t\n" +
 	"\tPickOrder\x12!.larder.order.v1.PickOrderRequest\x1a\x16.larder.order.v1.Order\",\xaa\xd4\x18\x03\n" +
@@ -1238,71 +1790,91 @@ func file_order_v1_order_proto_rawDescGZIP() []byte {
 }
 
 var file_order_v1_order_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_order_v1_order_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_order_v1_order_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_order_v1_order_proto_goTypes = []any{
 	(Order_State)(0),              // 0: larder.order.v1.Order.State
 	(OrderPayment_State)(0),       // 1: larder.order.v1.OrderPayment.State
 	(*Order)(nil),                 // 2: larder.order.v1.Order
-	(*OrderLine)(nil),             // 3: larder.order.v1.OrderLine
-	(*OrderPayment)(nil),          // 4: larder.order.v1.OrderPayment
-	(*OrderEvent)(nil),            // 5: larder.order.v1.OrderEvent
-	(*PickOrderRequest)(nil),      // 6: larder.order.v1.PickOrderRequest
-	(*PackOrderRequest)(nil),      // 7: larder.order.v1.PackOrderRequest
-	(*DispatchOrderRequest)(nil),  // 8: larder.order.v1.DispatchOrderRequest
-	(*DeliverOrderRequest)(nil),   // 9: larder.order.v1.DeliverOrderRequest
-	(*CancelOrderRequest)(nil),    // 10: larder.order.v1.CancelOrderRequest
-	(*RefundOrderRequest)(nil),    // 11: larder.order.v1.RefundOrderRequest
-	(*RefundLine)(nil),            // 12: larder.order.v1.RefundLine
-	(*GetOrderRequest)(nil),       // 13: larder.order.v1.GetOrderRequest
-	(*ListOrdersRequest)(nil),     // 14: larder.order.v1.ListOrdersRequest
-	(*ListOrdersResponse)(nil),    // 15: larder.order.v1.ListOrdersResponse
-	(*v1.Totals)(nil),             // 16: larder.type.v1.Totals
-	(*v1.Address)(nil),            // 17: larder.type.v1.Address
-	(*timestamppb.Timestamp)(nil), // 18: google.protobuf.Timestamp
-	(*v1.Slot)(nil),               // 19: larder.type.v1.Slot
-	(*v1.Money)(nil),              // 20: larder.type.v1.Money
+	(*Receipt)(nil),               // 3: larder.order.v1.Receipt
+	(*ReceiptLine)(nil),           // 4: larder.order.v1.ReceiptLine
+	(*OrderLine)(nil),             // 5: larder.order.v1.OrderLine
+	(*OrderPayment)(nil),          // 6: larder.order.v1.OrderPayment
+	(*OrderEvent)(nil),            // 7: larder.order.v1.OrderEvent
+	(*PickOrderRequest)(nil),      // 8: larder.order.v1.PickOrderRequest
+	(*PackOrderRequest)(nil),      // 9: larder.order.v1.PackOrderRequest
+	(*PickedLine)(nil),            // 10: larder.order.v1.PickedLine
+	(*Substitute)(nil),            // 11: larder.order.v1.Substitute
+	(*DispatchOrderRequest)(nil),  // 12: larder.order.v1.DispatchOrderRequest
+	(*DeliverOrderRequest)(nil),   // 13: larder.order.v1.DeliverOrderRequest
+	(*CancelOrderRequest)(nil),    // 14: larder.order.v1.CancelOrderRequest
+	(*RefundOrderRequest)(nil),    // 15: larder.order.v1.RefundOrderRequest
+	(*RefundLine)(nil),            // 16: larder.order.v1.RefundLine
+	(*GetOrderRequest)(nil),       // 17: larder.order.v1.GetOrderRequest
+	(*WatchOrderRequest)(nil),     // 18: larder.order.v1.WatchOrderRequest
+	(*WatchOrderResponse)(nil),    // 19: larder.order.v1.WatchOrderResponse
+	(*OrderChange)(nil),           // 20: larder.order.v1.OrderChange
+	(*ListOrdersRequest)(nil),     // 21: larder.order.v1.ListOrdersRequest
+	(*ListOrdersResponse)(nil),    // 22: larder.order.v1.ListOrdersResponse
+	(*v1.Totals)(nil),             // 23: larder.type.v1.Totals
+	(*v1.Address)(nil),            // 24: larder.type.v1.Address
+	(*timestamppb.Timestamp)(nil), // 25: google.protobuf.Timestamp
+	(*v1.Slot)(nil),               // 26: larder.type.v1.Slot
+	(*v1.Money)(nil),              // 27: larder.type.v1.Money
 }
 var file_order_v1_order_proto_depIdxs = []int32{
 	0,  // 0: larder.order.v1.Order.state:type_name -> larder.order.v1.Order.State
-	3,  // 1: larder.order.v1.Order.lines:type_name -> larder.order.v1.OrderLine
-	16, // 2: larder.order.v1.Order.totals:type_name -> larder.type.v1.Totals
-	17, // 3: larder.order.v1.Order.address:type_name -> larder.type.v1.Address
-	4,  // 4: larder.order.v1.Order.payment:type_name -> larder.order.v1.OrderPayment
-	5,  // 5: larder.order.v1.Order.history:type_name -> larder.order.v1.OrderEvent
-	18, // 6: larder.order.v1.Order.create_time:type_name -> google.protobuf.Timestamp
-	18, // 7: larder.order.v1.Order.update_time:type_name -> google.protobuf.Timestamp
-	19, // 8: larder.order.v1.Order.delivery_slot:type_name -> larder.type.v1.Slot
-	20, // 9: larder.order.v1.OrderLine.unit_price:type_name -> larder.type.v1.Money
-	20, // 10: larder.order.v1.OrderLine.line_total:type_name -> larder.type.v1.Money
-	1,  // 11: larder.order.v1.OrderPayment.state:type_name -> larder.order.v1.OrderPayment.State
-	20, // 12: larder.order.v1.OrderPayment.authorized:type_name -> larder.type.v1.Money
-	20, // 13: larder.order.v1.OrderPayment.captured:type_name -> larder.type.v1.Money
-	20, // 14: larder.order.v1.OrderPayment.refunded:type_name -> larder.type.v1.Money
-	0,  // 15: larder.order.v1.OrderEvent.state:type_name -> larder.order.v1.Order.State
-	18, // 16: larder.order.v1.OrderEvent.time:type_name -> google.protobuf.Timestamp
-	12, // 17: larder.order.v1.RefundOrderRequest.lines:type_name -> larder.order.v1.RefundLine
-	2,  // 18: larder.order.v1.ListOrdersResponse.orders:type_name -> larder.order.v1.Order
-	13, // 19: larder.order.v1.OrderService.GetOrder:input_type -> larder.order.v1.GetOrderRequest
-	14, // 20: larder.order.v1.OrderService.ListOrders:input_type -> larder.order.v1.ListOrdersRequest
-	10, // 21: larder.order.v1.OrderService.CancelOrder:input_type -> larder.order.v1.CancelOrderRequest
-	6,  // 22: larder.order.v1.OrderService.PickOrder:input_type -> larder.order.v1.PickOrderRequest
-	7,  // 23: larder.order.v1.OrderService.PackOrder:input_type -> larder.order.v1.PackOrderRequest
-	8,  // 24: larder.order.v1.OrderService.DispatchOrder:input_type -> larder.order.v1.DispatchOrderRequest
-	9,  // 25: larder.order.v1.OrderService.DeliverOrder:input_type -> larder.order.v1.DeliverOrderRequest
-	11, // 26: larder.order.v1.OrderService.RefundOrder:input_type -> larder.order.v1.RefundOrderRequest
-	2,  // 27: larder.order.v1.OrderService.GetOrder:output_type -> larder.order.v1.Order
-	15, // 28: larder.order.v1.OrderService.ListOrders:output_type -> larder.order.v1.ListOrdersResponse
-	2,  // 29: larder.order.v1.OrderService.CancelOrder:output_type -> larder.order.v1.Order
-	2,  // 30: larder.order.v1.OrderService.PickOrder:output_type -> larder.order.v1.Order
-	2,  // 31: larder.order.v1.OrderService.PackOrder:output_type -> larder.order.v1.Order
-	2,  // 32: larder.order.v1.OrderService.DispatchOrder:output_type -> larder.order.v1.Order
-	2,  // 33: larder.order.v1.OrderService.DeliverOrder:output_type -> larder.order.v1.Order
-	2,  // 34: larder.order.v1.OrderService.RefundOrder:output_type -> larder.order.v1.Order
-	27, // [27:35] is the sub-list for method output_type
-	19, // [19:27] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	5,  // 1: larder.order.v1.Order.lines:type_name -> larder.order.v1.OrderLine
+	23, // 2: larder.order.v1.Order.totals:type_name -> larder.type.v1.Totals
+	24, // 3: larder.order.v1.Order.address:type_name -> larder.type.v1.Address
+	6,  // 4: larder.order.v1.Order.payment:type_name -> larder.order.v1.OrderPayment
+	7,  // 5: larder.order.v1.Order.history:type_name -> larder.order.v1.OrderEvent
+	25, // 6: larder.order.v1.Order.create_time:type_name -> google.protobuf.Timestamp
+	25, // 7: larder.order.v1.Order.update_time:type_name -> google.protobuf.Timestamp
+	26, // 8: larder.order.v1.Order.delivery_slot:type_name -> larder.type.v1.Slot
+	3,  // 9: larder.order.v1.Order.receipt:type_name -> larder.order.v1.Receipt
+	4,  // 10: larder.order.v1.Receipt.lines:type_name -> larder.order.v1.ReceiptLine
+	23, // 11: larder.order.v1.Receipt.totals:type_name -> larder.type.v1.Totals
+	27, // 12: larder.order.v1.ReceiptLine.unit_price:type_name -> larder.type.v1.Money
+	27, // 13: larder.order.v1.ReceiptLine.discount:type_name -> larder.type.v1.Money
+	27, // 14: larder.order.v1.ReceiptLine.line_total:type_name -> larder.type.v1.Money
+	27, // 15: larder.order.v1.OrderLine.unit_price:type_name -> larder.type.v1.Money
+	27, // 16: larder.order.v1.OrderLine.line_total:type_name -> larder.type.v1.Money
+	1,  // 17: larder.order.v1.OrderPayment.state:type_name -> larder.order.v1.OrderPayment.State
+	27, // 18: larder.order.v1.OrderPayment.authorized:type_name -> larder.type.v1.Money
+	27, // 19: larder.order.v1.OrderPayment.captured:type_name -> larder.type.v1.Money
+	27, // 20: larder.order.v1.OrderPayment.refunded:type_name -> larder.type.v1.Money
+	0,  // 21: larder.order.v1.OrderEvent.state:type_name -> larder.order.v1.Order.State
+	25, // 22: larder.order.v1.OrderEvent.time:type_name -> google.protobuf.Timestamp
+	10, // 23: larder.order.v1.PackOrderRequest.lines:type_name -> larder.order.v1.PickedLine
+	11, // 24: larder.order.v1.PickedLine.substitutes:type_name -> larder.order.v1.Substitute
+	16, // 25: larder.order.v1.RefundOrderRequest.lines:type_name -> larder.order.v1.RefundLine
+	20, // 26: larder.order.v1.WatchOrderResponse.changes:type_name -> larder.order.v1.OrderChange
+	2,  // 27: larder.order.v1.WatchOrderResponse.order:type_name -> larder.order.v1.Order
+	7,  // 28: larder.order.v1.OrderChange.event:type_name -> larder.order.v1.OrderEvent
+	2,  // 29: larder.order.v1.ListOrdersResponse.orders:type_name -> larder.order.v1.Order
+	17, // 30: larder.order.v1.OrderService.GetOrder:input_type -> larder.order.v1.GetOrderRequest
+	21, // 31: larder.order.v1.OrderService.ListOrders:input_type -> larder.order.v1.ListOrdersRequest
+	18, // 32: larder.order.v1.OrderService.WatchOrder:input_type -> larder.order.v1.WatchOrderRequest
+	14, // 33: larder.order.v1.OrderService.CancelOrder:input_type -> larder.order.v1.CancelOrderRequest
+	8,  // 34: larder.order.v1.OrderService.PickOrder:input_type -> larder.order.v1.PickOrderRequest
+	9,  // 35: larder.order.v1.OrderService.PackOrder:input_type -> larder.order.v1.PackOrderRequest
+	12, // 36: larder.order.v1.OrderService.DispatchOrder:input_type -> larder.order.v1.DispatchOrderRequest
+	13, // 37: larder.order.v1.OrderService.DeliverOrder:input_type -> larder.order.v1.DeliverOrderRequest
+	15, // 38: larder.order.v1.OrderService.RefundOrder:input_type -> larder.order.v1.RefundOrderRequest
+	2,  // 39: larder.order.v1.OrderService.GetOrder:output_type -> larder.order.v1.Order
+	22, // 40: larder.order.v1.OrderService.ListOrders:output_type -> larder.order.v1.ListOrdersResponse
+	19, // 41: larder.order.v1.OrderService.WatchOrder:output_type -> larder.order.v1.WatchOrderResponse
+	2,  // 42: larder.order.v1.OrderService.CancelOrder:output_type -> larder.order.v1.Order
+	2,  // 43: larder.order.v1.OrderService.PickOrder:output_type -> larder.order.v1.Order
+	2,  // 44: larder.order.v1.OrderService.PackOrder:output_type -> larder.order.v1.Order
+	2,  // 45: larder.order.v1.OrderService.DispatchOrder:output_type -> larder.order.v1.Order
+	2,  // 46: larder.order.v1.OrderService.DeliverOrder:output_type -> larder.order.v1.Order
+	2,  // 47: larder.order.v1.OrderService.RefundOrder:output_type -> larder.order.v1.Order
+	39, // [39:48] is the sub-list for method output_type
+	30, // [30:39] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_order_v1_order_proto_init() }
@@ -1316,7 +1888,7 @@ func file_order_v1_order_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_order_v1_order_proto_rawDesc), len(file_order_v1_order_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   14,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

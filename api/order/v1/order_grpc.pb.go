@@ -23,6 +23,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	OrderService_GetOrder_FullMethodName      = "/larder.order.v1.OrderService/GetOrder"
 	OrderService_ListOrders_FullMethodName    = "/larder.order.v1.OrderService/ListOrders"
+	OrderService_WatchOrder_FullMethodName    = "/larder.order.v1.OrderService/WatchOrder"
 	OrderService_CancelOrder_FullMethodName   = "/larder.order.v1.OrderService/CancelOrder"
 	OrderService_PickOrder_FullMethodName     = "/larder.order.v1.OrderService/PickOrder"
 	OrderService_PackOrder_FullMethodName     = "/larder.order.v1.OrderService/PackOrder"
@@ -39,12 +40,19 @@ type OrderServiceClient interface {
 	GetOrder(ctx context.Context, in *GetOrderRequest, opts ...grpc.CallOption) (*Order, error)
 	// The caller's orders, newest first.
 	ListOrders(ctx context.Context, in *ListOrdersRequest, opts ...grpc.CallOption) (*ListOrdersResponse, error)
+	// The changes of an order behind a version, in their order, so that none is missed. On REST, a request that accepts text/event-stream gets
+	// them as server-sent events, those to come too: an event "change" each, whose id is its version and whose data is an OrderChange. A client
+	// that comes again with Last-Event-ID, as browsers do, gets what it has missed. The stream ends behind a final state, and now and then
+	// before: then come again. OVERLOADED: too many are watching.
+	WatchOrder(ctx context.Context, in *WatchOrderRequest, opts ...grpc.CallOption) (*WatchOrderResponse, error)
 	// Calls an order off: a shopper's own until picking begins, any for an operator until the van leaves. The goods go back on sale and the
 	// payment is voided, a captured one refunded, soon afterwards. An order that is cancelled already is answered as it is.
 	CancelOrder(ctx context.Context, in *CancelOrderRequest, opts ...grpc.CallOption) (*Order, error)
 	// Begins the picking: CONFIRMED to PICKING. From here on only an operator can cancel.
 	PickOrder(ctx context.Context, in *PickOrderRequest, opts ...grpc.CallOption) (*Order, error)
-	// PICKING to PACKED. The payment is captured soon afterwards.
+	// PICKING to PACKED, with what was picked: goods that were missing, what was given in their place, and what those weigh that are sold by
+	// weight. The answer has the receipt. What wasn't picked is on sale again, and the receipt's total is captured soon afterwards. Packed
+	// again with the same goods, the order is answered as it is; with others, ORDER_STATE_CONFLICT.
 	PackOrder(ctx context.Context, in *PackOrderRequest, opts ...grpc.CallOption) (*Order, error)
 	// PACKED to DISPATCHED. Refused until the payment is CAPTURED.
 	DispatchOrder(ctx context.Context, in *DispatchOrderRequest, opts ...grpc.CallOption) (*Order, error)
@@ -77,6 +85,16 @@ func (c *orderServiceClient) ListOrders(ctx context.Context, in *ListOrdersReque
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListOrdersResponse)
 	err := c.cc.Invoke(ctx, OrderService_ListOrders_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *orderServiceClient) WatchOrder(ctx context.Context, in *WatchOrderRequest, opts ...grpc.CallOption) (*WatchOrderResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(WatchOrderResponse)
+	err := c.cc.Invoke(ctx, OrderService_WatchOrder_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -151,12 +169,19 @@ type OrderServiceServer interface {
 	GetOrder(context.Context, *GetOrderRequest) (*Order, error)
 	// The caller's orders, newest first.
 	ListOrders(context.Context, *ListOrdersRequest) (*ListOrdersResponse, error)
+	// The changes of an order behind a version, in their order, so that none is missed. On REST, a request that accepts text/event-stream gets
+	// them as server-sent events, those to come too: an event "change" each, whose id is its version and whose data is an OrderChange. A client
+	// that comes again with Last-Event-ID, as browsers do, gets what it has missed. The stream ends behind a final state, and now and then
+	// before: then come again. OVERLOADED: too many are watching.
+	WatchOrder(context.Context, *WatchOrderRequest) (*WatchOrderResponse, error)
 	// Calls an order off: a shopper's own until picking begins, any for an operator until the van leaves. The goods go back on sale and the
 	// payment is voided, a captured one refunded, soon afterwards. An order that is cancelled already is answered as it is.
 	CancelOrder(context.Context, *CancelOrderRequest) (*Order, error)
 	// Begins the picking: CONFIRMED to PICKING. From here on only an operator can cancel.
 	PickOrder(context.Context, *PickOrderRequest) (*Order, error)
-	// PICKING to PACKED. The payment is captured soon afterwards.
+	// PICKING to PACKED, with what was picked: goods that were missing, what was given in their place, and what those weigh that are sold by
+	// weight. The answer has the receipt. What wasn't picked is on sale again, and the receipt's total is captured soon afterwards. Packed
+	// again with the same goods, the order is answered as it is; with others, ORDER_STATE_CONFLICT.
 	PackOrder(context.Context, *PackOrderRequest) (*Order, error)
 	// PACKED to DISPATCHED. Refused until the payment is CAPTURED.
 	DispatchOrder(context.Context, *DispatchOrderRequest) (*Order, error)
@@ -180,6 +205,9 @@ func (UnimplementedOrderServiceServer) GetOrder(context.Context, *GetOrderReques
 }
 func (UnimplementedOrderServiceServer) ListOrders(context.Context, *ListOrdersRequest) (*ListOrdersResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListOrders not implemented")
+}
+func (UnimplementedOrderServiceServer) WatchOrder(context.Context, *WatchOrderRequest) (*WatchOrderResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method WatchOrder not implemented")
 }
 func (UnimplementedOrderServiceServer) CancelOrder(context.Context, *CancelOrderRequest) (*Order, error) {
 	return nil, status.Error(codes.Unimplemented, "method CancelOrder not implemented")
@@ -252,6 +280,24 @@ func _OrderService_ListOrders_Handler(srv interface{}, ctx context.Context, dec 
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(OrderServiceServer).ListOrders(ctx, req.(*ListOrdersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OrderService_WatchOrder_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(WatchOrderRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrderServiceServer).WatchOrder(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrderService_WatchOrder_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrderServiceServer).WatchOrder(ctx, req.(*WatchOrderRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -378,6 +424,10 @@ var OrderService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListOrders",
 			Handler:    _OrderService_ListOrders_Handler,
+		},
+		{
+			MethodName: "WatchOrder",
+			Handler:    _OrderService_WatchOrder_Handler,
 		},
 		{
 			MethodName: "CancelOrder",

@@ -91,7 +91,7 @@ func (x Intent_Status) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Intent_Status.Descriptor instead.
 func (Intent_Status) EnumDescriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{0, 0}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{2, 0}
 }
 
 type Refund_State int32
@@ -145,7 +145,7 @@ func (x Refund_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Refund_State.Descriptor instead.
 func (Refund_State) EnumDescriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{8, 0}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{10, 0}
 }
 
 type PaymentFinding_Kind int32
@@ -204,7 +204,97 @@ func (x PaymentFinding_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use PaymentFinding_Kind.Descriptor instead.
 func (PaymentFinding_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{16, 0}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{18, 0}
+}
+
+type FinishRefundsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 to 1000 orders; 0 means 100.
+	Limit         int32 `protobuf:"varint,1,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FinishRefundsRequest) Reset() {
+	*x = FinishRefundsRequest{}
+	mi := &file_payment_v1_payment_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FinishRefundsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FinishRefundsRequest) ProtoMessage() {}
+
+func (x *FinishRefundsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_payment_v1_payment_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FinishRefundsRequest.ProtoReflect.Descriptor instead.
+func (*FinishRefundsRequest) Descriptor() ([]byte, []int) {
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *FinishRefundsRequest) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type FinishRefundsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Orders whose refunds were looked after, whatever came of it.
+	Attended      int32 `protobuf:"varint,1,opt,name=attended,proto3" json:"attended,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FinishRefundsResponse) Reset() {
+	*x = FinishRefundsResponse{}
+	mi := &file_payment_v1_payment_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FinishRefundsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FinishRefundsResponse) ProtoMessage() {}
+
+func (x *FinishRefundsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_payment_v1_payment_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FinishRefundsResponse.ProtoReflect.Descriptor instead.
+func (*FinishRefundsResponse) Descriptor() ([]byte, []int) {
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *FinishRefundsResponse) GetAttended() int32 {
+	if x != nil {
+		return x.Attended
+	}
+	return 0
 }
 
 type Intent struct {
@@ -224,7 +314,7 @@ type Intent struct {
 
 func (x *Intent) Reset() {
 	*x = Intent{}
-	mi := &file_payment_v1_payment_proto_msgTypes[0]
+	mi := &file_payment_v1_payment_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -236,7 +326,7 @@ func (x *Intent) String() string {
 func (*Intent) ProtoMessage() {}
 
 func (x *Intent) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[0]
+	mi := &file_payment_v1_payment_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -249,7 +339,7 @@ func (x *Intent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Intent.ProtoReflect.Descriptor instead.
 func (*Intent) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{0}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Intent) GetIntentId() string {
@@ -304,7 +394,7 @@ type CreateIntentRequest struct {
 
 func (x *CreateIntentRequest) Reset() {
 	*x = CreateIntentRequest{}
-	mi := &file_payment_v1_payment_proto_msgTypes[1]
+	mi := &file_payment_v1_payment_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -316,7 +406,7 @@ func (x *CreateIntentRequest) String() string {
 func (*CreateIntentRequest) ProtoMessage() {}
 
 func (x *CreateIntentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[1]
+	mi := &file_payment_v1_payment_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -329,7 +419,7 @@ func (x *CreateIntentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateIntentRequest.ProtoReflect.Descriptor instead.
 func (*CreateIntentRequest) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{1}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *CreateIntentRequest) GetOrderId() string {
@@ -357,7 +447,7 @@ type ConfirmIntentRequest struct {
 
 func (x *ConfirmIntentRequest) Reset() {
 	*x = ConfirmIntentRequest{}
-	mi := &file_payment_v1_payment_proto_msgTypes[2]
+	mi := &file_payment_v1_payment_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -369,7 +459,7 @@ func (x *ConfirmIntentRequest) String() string {
 func (*ConfirmIntentRequest) ProtoMessage() {}
 
 func (x *ConfirmIntentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[2]
+	mi := &file_payment_v1_payment_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -382,7 +472,7 @@ func (x *ConfirmIntentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmIntentRequest.ProtoReflect.Descriptor instead.
 func (*ConfirmIntentRequest) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{2}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ConfirmIntentRequest) GetIntentId() string {
@@ -415,7 +505,7 @@ type GetIntentRequest struct {
 
 func (x *GetIntentRequest) Reset() {
 	*x = GetIntentRequest{}
-	mi := &file_payment_v1_payment_proto_msgTypes[3]
+	mi := &file_payment_v1_payment_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -427,7 +517,7 @@ func (x *GetIntentRequest) String() string {
 func (*GetIntentRequest) ProtoMessage() {}
 
 func (x *GetIntentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[3]
+	mi := &file_payment_v1_payment_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -440,7 +530,7 @@ func (x *GetIntentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetIntentRequest.ProtoReflect.Descriptor instead.
 func (*GetIntentRequest) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{3}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *GetIntentRequest) GetIntentId() string {
@@ -459,7 +549,7 @@ type CapturePaymentRequest struct {
 
 func (x *CapturePaymentRequest) Reset() {
 	*x = CapturePaymentRequest{}
-	mi := &file_payment_v1_payment_proto_msgTypes[4]
+	mi := &file_payment_v1_payment_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -471,7 +561,7 @@ func (x *CapturePaymentRequest) String() string {
 func (*CapturePaymentRequest) ProtoMessage() {}
 
 func (x *CapturePaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[4]
+	mi := &file_payment_v1_payment_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -484,7 +574,7 @@ func (x *CapturePaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CapturePaymentRequest.ProtoReflect.Descriptor instead.
 func (*CapturePaymentRequest) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{4}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *CapturePaymentRequest) GetOrderId() string {
@@ -503,7 +593,7 @@ type VoidPaymentRequest struct {
 
 func (x *VoidPaymentRequest) Reset() {
 	*x = VoidPaymentRequest{}
-	mi := &file_payment_v1_payment_proto_msgTypes[5]
+	mi := &file_payment_v1_payment_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -515,7 +605,7 @@ func (x *VoidPaymentRequest) String() string {
 func (*VoidPaymentRequest) ProtoMessage() {}
 
 func (x *VoidPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[5]
+	mi := &file_payment_v1_payment_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -528,7 +618,7 @@ func (x *VoidPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VoidPaymentRequest.ProtoReflect.Descriptor instead.
 func (*VoidPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{5}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *VoidPaymentRequest) GetOrderId() string {
@@ -547,7 +637,7 @@ type VoidPaymentResponse struct {
 
 func (x *VoidPaymentResponse) Reset() {
 	*x = VoidPaymentResponse{}
-	mi := &file_payment_v1_payment_proto_msgTypes[6]
+	mi := &file_payment_v1_payment_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -559,7 +649,7 @@ func (x *VoidPaymentResponse) String() string {
 func (*VoidPaymentResponse) ProtoMessage() {}
 
 func (x *VoidPaymentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[6]
+	mi := &file_payment_v1_payment_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -572,7 +662,7 @@ func (x *VoidPaymentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VoidPaymentResponse.ProtoReflect.Descriptor instead.
 func (*VoidPaymentResponse) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{6}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *VoidPaymentResponse) GetState() v11.OrderPayment_State {
@@ -598,7 +688,7 @@ type RefundPaymentRequest struct {
 
 func (x *RefundPaymentRequest) Reset() {
 	*x = RefundPaymentRequest{}
-	mi := &file_payment_v1_payment_proto_msgTypes[7]
+	mi := &file_payment_v1_payment_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -610,7 +700,7 @@ func (x *RefundPaymentRequest) String() string {
 func (*RefundPaymentRequest) ProtoMessage() {}
 
 func (x *RefundPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[7]
+	mi := &file_payment_v1_payment_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -623,7 +713,7 @@ func (x *RefundPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefundPaymentRequest.ProtoReflect.Descriptor instead.
 func (*RefundPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{7}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *RefundPaymentRequest) GetOrderId() string {
@@ -675,7 +765,7 @@ type Refund struct {
 
 func (x *Refund) Reset() {
 	*x = Refund{}
-	mi := &file_payment_v1_payment_proto_msgTypes[8]
+	mi := &file_payment_v1_payment_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -687,7 +777,7 @@ func (x *Refund) String() string {
 func (*Refund) ProtoMessage() {}
 
 func (x *Refund) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[8]
+	mi := &file_payment_v1_payment_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -700,7 +790,7 @@ func (x *Refund) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refund.ProtoReflect.Descriptor instead.
 func (*Refund) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{8}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Refund) GetRefundId() string {
@@ -754,7 +844,7 @@ type GetPaymentRequest struct {
 
 func (x *GetPaymentRequest) Reset() {
 	*x = GetPaymentRequest{}
-	mi := &file_payment_v1_payment_proto_msgTypes[9]
+	mi := &file_payment_v1_payment_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -766,7 +856,7 @@ func (x *GetPaymentRequest) String() string {
 func (*GetPaymentRequest) ProtoMessage() {}
 
 func (x *GetPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[9]
+	mi := &file_payment_v1_payment_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -779,7 +869,7 @@ func (x *GetPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPaymentRequest.ProtoReflect.Descriptor instead.
 func (*GetPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{9}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *GetPaymentRequest) GetOrderId() string {
@@ -807,7 +897,7 @@ type Payment struct {
 
 func (x *Payment) Reset() {
 	*x = Payment{}
-	mi := &file_payment_v1_payment_proto_msgTypes[10]
+	mi := &file_payment_v1_payment_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -819,7 +909,7 @@ func (x *Payment) String() string {
 func (*Payment) ProtoMessage() {}
 
 func (x *Payment) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[10]
+	mi := &file_payment_v1_payment_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -832,7 +922,7 @@ func (x *Payment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Payment.ProtoReflect.Descriptor instead.
 func (*Payment) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{10}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Payment) GetOrderId() string {
@@ -905,7 +995,7 @@ type ReceivedEvent struct {
 
 func (x *ReceivedEvent) Reset() {
 	*x = ReceivedEvent{}
-	mi := &file_payment_v1_payment_proto_msgTypes[11]
+	mi := &file_payment_v1_payment_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -917,7 +1007,7 @@ func (x *ReceivedEvent) String() string {
 func (*ReceivedEvent) ProtoMessage() {}
 
 func (x *ReceivedEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[11]
+	mi := &file_payment_v1_payment_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -930,7 +1020,7 @@ func (x *ReceivedEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReceivedEvent.ProtoReflect.Descriptor instead.
 func (*ReceivedEvent) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{11}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ReceivedEvent) GetEventId() string {
@@ -970,7 +1060,7 @@ type ApplyProviderEventRequest struct {
 
 func (x *ApplyProviderEventRequest) Reset() {
 	*x = ApplyProviderEventRequest{}
-	mi := &file_payment_v1_payment_proto_msgTypes[12]
+	mi := &file_payment_v1_payment_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -982,7 +1072,7 @@ func (x *ApplyProviderEventRequest) String() string {
 func (*ApplyProviderEventRequest) ProtoMessage() {}
 
 func (x *ApplyProviderEventRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[12]
+	mi := &file_payment_v1_payment_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -995,7 +1085,7 @@ func (x *ApplyProviderEventRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyProviderEventRequest.ProtoReflect.Descriptor instead.
 func (*ApplyProviderEventRequest) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{12}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ApplyProviderEventRequest) GetEvent() *ProviderEvent {
@@ -1017,7 +1107,7 @@ type ApplyProviderEventResponse struct {
 
 func (x *ApplyProviderEventResponse) Reset() {
 	*x = ApplyProviderEventResponse{}
-	mi := &file_payment_v1_payment_proto_msgTypes[13]
+	mi := &file_payment_v1_payment_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1029,7 +1119,7 @@ func (x *ApplyProviderEventResponse) String() string {
 func (*ApplyProviderEventResponse) ProtoMessage() {}
 
 func (x *ApplyProviderEventResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[13]
+	mi := &file_payment_v1_payment_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1042,7 +1132,7 @@ func (x *ApplyProviderEventResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyProviderEventResponse.ProtoReflect.Descriptor instead.
 func (*ApplyProviderEventResponse) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{13}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ApplyProviderEventResponse) GetApplied() bool {
@@ -1074,7 +1164,7 @@ type AuditPaymentsRequest struct {
 
 func (x *AuditPaymentsRequest) Reset() {
 	*x = AuditPaymentsRequest{}
-	mi := &file_payment_v1_payment_proto_msgTypes[14]
+	mi := &file_payment_v1_payment_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1086,7 +1176,7 @@ func (x *AuditPaymentsRequest) String() string {
 func (*AuditPaymentsRequest) ProtoMessage() {}
 
 func (x *AuditPaymentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[14]
+	mi := &file_payment_v1_payment_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1099,7 +1189,7 @@ func (x *AuditPaymentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditPaymentsRequest.ProtoReflect.Descriptor instead.
 func (*AuditPaymentsRequest) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{14}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *AuditPaymentsRequest) GetSettledSeconds() int32 {
@@ -1142,7 +1232,7 @@ type AuditPaymentsResponse struct {
 
 func (x *AuditPaymentsResponse) Reset() {
 	*x = AuditPaymentsResponse{}
-	mi := &file_payment_v1_payment_proto_msgTypes[15]
+	mi := &file_payment_v1_payment_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1154,7 +1244,7 @@ func (x *AuditPaymentsResponse) String() string {
 func (*AuditPaymentsResponse) ProtoMessage() {}
 
 func (x *AuditPaymentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[15]
+	mi := &file_payment_v1_payment_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1167,7 +1257,7 @@ func (x *AuditPaymentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditPaymentsResponse.ProtoReflect.Descriptor instead.
 func (*AuditPaymentsResponse) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{15}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *AuditPaymentsResponse) GetChecked() int32 {
@@ -1204,7 +1294,7 @@ type PaymentFinding struct {
 
 func (x *PaymentFinding) Reset() {
 	*x = PaymentFinding{}
-	mi := &file_payment_v1_payment_proto_msgTypes[16]
+	mi := &file_payment_v1_payment_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1216,7 +1306,7 @@ func (x *PaymentFinding) String() string {
 func (*PaymentFinding) ProtoMessage() {}
 
 func (x *PaymentFinding) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[16]
+	mi := &file_payment_v1_payment_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1229,7 +1319,7 @@ func (x *PaymentFinding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentFinding.ProtoReflect.Descriptor instead.
 func (*PaymentFinding) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{16}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *PaymentFinding) GetKind() PaymentFinding_Kind {
@@ -1269,7 +1359,7 @@ type CapturePaymentResponse struct {
 
 func (x *CapturePaymentResponse) Reset() {
 	*x = CapturePaymentResponse{}
-	mi := &file_payment_v1_payment_proto_msgTypes[17]
+	mi := &file_payment_v1_payment_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1281,7 +1371,7 @@ func (x *CapturePaymentResponse) String() string {
 func (*CapturePaymentResponse) ProtoMessage() {}
 
 func (x *CapturePaymentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[17]
+	mi := &file_payment_v1_payment_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1294,7 +1384,7 @@ func (x *CapturePaymentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CapturePaymentResponse.ProtoReflect.Descriptor instead.
 func (*CapturePaymentResponse) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{17}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CapturePaymentResponse) GetState() v11.OrderPayment_State {
@@ -1308,7 +1398,12 @@ var File_payment_v1_payment_proto protoreflect.FileDescriptor
 
 const file_payment_v1_payment_proto_rawDesc = "" +
 	"\n" +
-	"\x18payment/v1/payment.proto\x12\x11larder.payment.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14order/v1/order.proto\x1a\x17payment/v1/events.proto\x1a\x12type/v1/type.proto\"\xa1\x03\n" +
+	"\x18payment/v1/payment.proto\x12\x11larder.payment.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14order/v1/order.proto\x1a\x17payment/v1/events.proto\x1a\x12type/v1/type.proto\"8\n" +
+	"\x14FinishRefundsRequest\x12 \n" +
+	"\x05limit\x18\x01 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\x05limit\"3\n" +
+	"\x15FinishRefundsResponse\x12\x1a\n" +
+	"\battended\x18\x01 \x01(\x05R\battended\"\xa1\x03\n" +
 	"\x06Intent\x12\x1b\n" +
 	"\tintent_id\x18\x01 \x01(\tR\bintentId\x128\n" +
 	"\x06status\x18\x02 \x01(\x0e2 .larder.payment.v1.Intent.StatusR\x06status\x12-\n" +
@@ -1412,7 +1507,7 @@ const file_payment_v1_payment_proto_rawDesc = "" +
 	"\x0eAMOUNT_DIFFERS\x10\x03\x12\v\n" +
 	"\aDOUBLED\x10\x04\"S\n" +
 	"\x16CapturePaymentResponse\x129\n" +
-	"\x05state\x18\x01 \x01(\x0e2#.larder.order.v1.OrderPayment.StateR\x05state2\xbb\b\n" +
+	"\x05state\x18\x01 \x01(\x0e2#.larder.order.v1.OrderPayment.StateR\x05state2\xb8\t\n" +
 	"\x0ePaymentService\x12a\n" +
 	"\fCreateIntent\x12&.larder.payment.v1.CreateIntentRequest\x1a\x19.larder.payment.v1.Intent\"\x0e\xaa\xd4\x18\n" +
 	"\x12\bcheckout\x12c\n" +
@@ -1423,7 +1518,8 @@ const file_payment_v1_payment_proto_rawDesc = "" +
 	"\x0eCapturePayment\x12(.larder.payment.v1.CapturePaymentRequest\x1a).larder.payment.v1.CapturePaymentResponse\"\x17\xaa\xd4\x18\x13\n" +
 	"\x01\x04\x12\x0ecapturepayment\x12y\n" +
 	"\vVoidPayment\x12%.larder.payment.v1.VoidPaymentRequest\x1a&.larder.payment.v1.VoidPaymentResponse\"\x1b\xaa\xd4\x18\x17\x12\bcheckout\x12\vvoidpayment\x12`\n" +
-	"\rRefundPayment\x12'.larder.payment.v1.RefundPaymentRequest\x1a\x19.larder.payment.v1.Refund\"\v\xaa\xd4\x18\a\x12\x05order\x12|\n" +
+	"\rRefundPayment\x12'.larder.payment.v1.RefundPaymentRequest\x1a\x19.larder.payment.v1.Refund\"\v\xaa\xd4\x18\a\x12\x05order\x12{\n" +
+	"\rFinishRefunds\x12'.larder.payment.v1.FinishRefundsRequest\x1a(.larder.payment.v1.FinishRefundsResponse\"\x17\xaa\xd4\x18\x13\x12\x11reconcilepayments\x12|\n" +
 	"\n" +
 	"GetPayment\x12$.larder.payment.v1.GetPaymentRequest\x1a\x1a.larder.payment.v1.Payment\",\xaa\xd4\x18\x03\n" +
 	"\x01\x04\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/orders/{order_id}/payment\x12\x8a\x01\n" +
@@ -1444,78 +1540,82 @@ func file_payment_v1_payment_proto_rawDescGZIP() []byte {
 }
 
 var file_payment_v1_payment_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_payment_v1_payment_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_payment_v1_payment_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_payment_v1_payment_proto_goTypes = []any{
 	(Intent_Status)(0),                 // 0: larder.payment.v1.Intent.Status
 	(Refund_State)(0),                  // 1: larder.payment.v1.Refund.State
 	(PaymentFinding_Kind)(0),           // 2: larder.payment.v1.PaymentFinding.Kind
-	(*Intent)(nil),                     // 3: larder.payment.v1.Intent
-	(*CreateIntentRequest)(nil),        // 4: larder.payment.v1.CreateIntentRequest
-	(*ConfirmIntentRequest)(nil),       // 5: larder.payment.v1.ConfirmIntentRequest
-	(*GetIntentRequest)(nil),           // 6: larder.payment.v1.GetIntentRequest
-	(*CapturePaymentRequest)(nil),      // 7: larder.payment.v1.CapturePaymentRequest
-	(*VoidPaymentRequest)(nil),         // 8: larder.payment.v1.VoidPaymentRequest
-	(*VoidPaymentResponse)(nil),        // 9: larder.payment.v1.VoidPaymentResponse
-	(*RefundPaymentRequest)(nil),       // 10: larder.payment.v1.RefundPaymentRequest
-	(*Refund)(nil),                     // 11: larder.payment.v1.Refund
-	(*GetPaymentRequest)(nil),          // 12: larder.payment.v1.GetPaymentRequest
-	(*Payment)(nil),                    // 13: larder.payment.v1.Payment
-	(*ReceivedEvent)(nil),              // 14: larder.payment.v1.ReceivedEvent
-	(*ApplyProviderEventRequest)(nil),  // 15: larder.payment.v1.ApplyProviderEventRequest
-	(*ApplyProviderEventResponse)(nil), // 16: larder.payment.v1.ApplyProviderEventResponse
-	(*AuditPaymentsRequest)(nil),       // 17: larder.payment.v1.AuditPaymentsRequest
-	(*AuditPaymentsResponse)(nil),      // 18: larder.payment.v1.AuditPaymentsResponse
-	(*PaymentFinding)(nil),             // 19: larder.payment.v1.PaymentFinding
-	(*CapturePaymentResponse)(nil),     // 20: larder.payment.v1.CapturePaymentResponse
-	(*v1.Money)(nil),                   // 21: larder.type.v1.Money
-	(v11.OrderPayment_State)(0),        // 22: larder.order.v1.OrderPayment.State
-	(*v11.RefundLine)(nil),             // 23: larder.order.v1.RefundLine
-	(*timestamppb.Timestamp)(nil),      // 24: google.protobuf.Timestamp
-	(*ProviderEvent)(nil),              // 25: larder.payment.v1.ProviderEvent
+	(*FinishRefundsRequest)(nil),       // 3: larder.payment.v1.FinishRefundsRequest
+	(*FinishRefundsResponse)(nil),      // 4: larder.payment.v1.FinishRefundsResponse
+	(*Intent)(nil),                     // 5: larder.payment.v1.Intent
+	(*CreateIntentRequest)(nil),        // 6: larder.payment.v1.CreateIntentRequest
+	(*ConfirmIntentRequest)(nil),       // 7: larder.payment.v1.ConfirmIntentRequest
+	(*GetIntentRequest)(nil),           // 8: larder.payment.v1.GetIntentRequest
+	(*CapturePaymentRequest)(nil),      // 9: larder.payment.v1.CapturePaymentRequest
+	(*VoidPaymentRequest)(nil),         // 10: larder.payment.v1.VoidPaymentRequest
+	(*VoidPaymentResponse)(nil),        // 11: larder.payment.v1.VoidPaymentResponse
+	(*RefundPaymentRequest)(nil),       // 12: larder.payment.v1.RefundPaymentRequest
+	(*Refund)(nil),                     // 13: larder.payment.v1.Refund
+	(*GetPaymentRequest)(nil),          // 14: larder.payment.v1.GetPaymentRequest
+	(*Payment)(nil),                    // 15: larder.payment.v1.Payment
+	(*ReceivedEvent)(nil),              // 16: larder.payment.v1.ReceivedEvent
+	(*ApplyProviderEventRequest)(nil),  // 17: larder.payment.v1.ApplyProviderEventRequest
+	(*ApplyProviderEventResponse)(nil), // 18: larder.payment.v1.ApplyProviderEventResponse
+	(*AuditPaymentsRequest)(nil),       // 19: larder.payment.v1.AuditPaymentsRequest
+	(*AuditPaymentsResponse)(nil),      // 20: larder.payment.v1.AuditPaymentsResponse
+	(*PaymentFinding)(nil),             // 21: larder.payment.v1.PaymentFinding
+	(*CapturePaymentResponse)(nil),     // 22: larder.payment.v1.CapturePaymentResponse
+	(*v1.Money)(nil),                   // 23: larder.type.v1.Money
+	(v11.OrderPayment_State)(0),        // 24: larder.order.v1.OrderPayment.State
+	(*v11.RefundLine)(nil),             // 25: larder.order.v1.RefundLine
+	(*timestamppb.Timestamp)(nil),      // 26: google.protobuf.Timestamp
+	(*ProviderEvent)(nil),              // 27: larder.payment.v1.ProviderEvent
 }
 var file_payment_v1_payment_proto_depIdxs = []int32{
 	0,  // 0: larder.payment.v1.Intent.status:type_name -> larder.payment.v1.Intent.Status
-	21, // 1: larder.payment.v1.Intent.amount:type_name -> larder.type.v1.Money
-	21, // 2: larder.payment.v1.Intent.refunded:type_name -> larder.type.v1.Money
-	21, // 3: larder.payment.v1.CreateIntentRequest.amount:type_name -> larder.type.v1.Money
-	22, // 4: larder.payment.v1.VoidPaymentResponse.state:type_name -> larder.order.v1.OrderPayment.State
-	23, // 5: larder.payment.v1.RefundPaymentRequest.lines:type_name -> larder.order.v1.RefundLine
+	23, // 1: larder.payment.v1.Intent.amount:type_name -> larder.type.v1.Money
+	23, // 2: larder.payment.v1.Intent.refunded:type_name -> larder.type.v1.Money
+	23, // 3: larder.payment.v1.CreateIntentRequest.amount:type_name -> larder.type.v1.Money
+	24, // 4: larder.payment.v1.VoidPaymentResponse.state:type_name -> larder.order.v1.OrderPayment.State
+	25, // 5: larder.payment.v1.RefundPaymentRequest.lines:type_name -> larder.order.v1.RefundLine
 	1,  // 6: larder.payment.v1.Refund.state:type_name -> larder.payment.v1.Refund.State
-	21, // 7: larder.payment.v1.Refund.amount:type_name -> larder.type.v1.Money
-	23, // 8: larder.payment.v1.Refund.lines:type_name -> larder.order.v1.RefundLine
-	24, // 9: larder.payment.v1.Refund.create_time:type_name -> google.protobuf.Timestamp
-	22, // 10: larder.payment.v1.Payment.state:type_name -> larder.order.v1.OrderPayment.State
-	21, // 11: larder.payment.v1.Payment.authorized:type_name -> larder.type.v1.Money
-	21, // 12: larder.payment.v1.Payment.captured:type_name -> larder.type.v1.Money
-	21, // 13: larder.payment.v1.Payment.refunded:type_name -> larder.type.v1.Money
-	11, // 14: larder.payment.v1.Payment.refunds:type_name -> larder.payment.v1.Refund
-	14, // 15: larder.payment.v1.Payment.events:type_name -> larder.payment.v1.ReceivedEvent
-	24, // 16: larder.payment.v1.ReceivedEvent.create_time:type_name -> google.protobuf.Timestamp
-	24, // 17: larder.payment.v1.ReceivedEvent.receive_time:type_name -> google.protobuf.Timestamp
-	25, // 18: larder.payment.v1.ApplyProviderEventRequest.event:type_name -> larder.payment.v1.ProviderEvent
-	19, // 19: larder.payment.v1.AuditPaymentsResponse.findings:type_name -> larder.payment.v1.PaymentFinding
+	23, // 7: larder.payment.v1.Refund.amount:type_name -> larder.type.v1.Money
+	25, // 8: larder.payment.v1.Refund.lines:type_name -> larder.order.v1.RefundLine
+	26, // 9: larder.payment.v1.Refund.create_time:type_name -> google.protobuf.Timestamp
+	24, // 10: larder.payment.v1.Payment.state:type_name -> larder.order.v1.OrderPayment.State
+	23, // 11: larder.payment.v1.Payment.authorized:type_name -> larder.type.v1.Money
+	23, // 12: larder.payment.v1.Payment.captured:type_name -> larder.type.v1.Money
+	23, // 13: larder.payment.v1.Payment.refunded:type_name -> larder.type.v1.Money
+	13, // 14: larder.payment.v1.Payment.refunds:type_name -> larder.payment.v1.Refund
+	16, // 15: larder.payment.v1.Payment.events:type_name -> larder.payment.v1.ReceivedEvent
+	26, // 16: larder.payment.v1.ReceivedEvent.create_time:type_name -> google.protobuf.Timestamp
+	26, // 17: larder.payment.v1.ReceivedEvent.receive_time:type_name -> google.protobuf.Timestamp
+	27, // 18: larder.payment.v1.ApplyProviderEventRequest.event:type_name -> larder.payment.v1.ProviderEvent
+	21, // 19: larder.payment.v1.AuditPaymentsResponse.findings:type_name -> larder.payment.v1.PaymentFinding
 	2,  // 20: larder.payment.v1.PaymentFinding.kind:type_name -> larder.payment.v1.PaymentFinding.Kind
-	22, // 21: larder.payment.v1.CapturePaymentResponse.state:type_name -> larder.order.v1.OrderPayment.State
-	4,  // 22: larder.payment.v1.PaymentService.CreateIntent:input_type -> larder.payment.v1.CreateIntentRequest
-	5,  // 23: larder.payment.v1.PaymentService.ConfirmIntent:input_type -> larder.payment.v1.ConfirmIntentRequest
-	6,  // 24: larder.payment.v1.PaymentService.GetIntent:input_type -> larder.payment.v1.GetIntentRequest
-	7,  // 25: larder.payment.v1.PaymentService.CapturePayment:input_type -> larder.payment.v1.CapturePaymentRequest
-	8,  // 26: larder.payment.v1.PaymentService.VoidPayment:input_type -> larder.payment.v1.VoidPaymentRequest
-	10, // 27: larder.payment.v1.PaymentService.RefundPayment:input_type -> larder.payment.v1.RefundPaymentRequest
-	12, // 28: larder.payment.v1.PaymentService.GetPayment:input_type -> larder.payment.v1.GetPaymentRequest
-	15, // 29: larder.payment.v1.PaymentService.ApplyProviderEvent:input_type -> larder.payment.v1.ApplyProviderEventRequest
-	17, // 30: larder.payment.v1.PaymentService.AuditPayments:input_type -> larder.payment.v1.AuditPaymentsRequest
-	3,  // 31: larder.payment.v1.PaymentService.CreateIntent:output_type -> larder.payment.v1.Intent
-	3,  // 32: larder.payment.v1.PaymentService.ConfirmIntent:output_type -> larder.payment.v1.Intent
-	3,  // 33: larder.payment.v1.PaymentService.GetIntent:output_type -> larder.payment.v1.Intent
-	20, // 34: larder.payment.v1.PaymentService.CapturePayment:output_type -> larder.payment.v1.CapturePaymentResponse
-	9,  // 35: larder.payment.v1.PaymentService.VoidPayment:output_type -> larder.payment.v1.VoidPaymentResponse
-	11, // 36: larder.payment.v1.PaymentService.RefundPayment:output_type -> larder.payment.v1.Refund
-	13, // 37: larder.payment.v1.PaymentService.GetPayment:output_type -> larder.payment.v1.Payment
-	16, // 38: larder.payment.v1.PaymentService.ApplyProviderEvent:output_type -> larder.payment.v1.ApplyProviderEventResponse
-	18, // 39: larder.payment.v1.PaymentService.AuditPayments:output_type -> larder.payment.v1.AuditPaymentsResponse
-	31, // [31:40] is the sub-list for method output_type
-	22, // [22:31] is the sub-list for method input_type
+	24, // 21: larder.payment.v1.CapturePaymentResponse.state:type_name -> larder.order.v1.OrderPayment.State
+	6,  // 22: larder.payment.v1.PaymentService.CreateIntent:input_type -> larder.payment.v1.CreateIntentRequest
+	7,  // 23: larder.payment.v1.PaymentService.ConfirmIntent:input_type -> larder.payment.v1.ConfirmIntentRequest
+	8,  // 24: larder.payment.v1.PaymentService.GetIntent:input_type -> larder.payment.v1.GetIntentRequest
+	9,  // 25: larder.payment.v1.PaymentService.CapturePayment:input_type -> larder.payment.v1.CapturePaymentRequest
+	10, // 26: larder.payment.v1.PaymentService.VoidPayment:input_type -> larder.payment.v1.VoidPaymentRequest
+	12, // 27: larder.payment.v1.PaymentService.RefundPayment:input_type -> larder.payment.v1.RefundPaymentRequest
+	3,  // 28: larder.payment.v1.PaymentService.FinishRefunds:input_type -> larder.payment.v1.FinishRefundsRequest
+	14, // 29: larder.payment.v1.PaymentService.GetPayment:input_type -> larder.payment.v1.GetPaymentRequest
+	17, // 30: larder.payment.v1.PaymentService.ApplyProviderEvent:input_type -> larder.payment.v1.ApplyProviderEventRequest
+	19, // 31: larder.payment.v1.PaymentService.AuditPayments:input_type -> larder.payment.v1.AuditPaymentsRequest
+	5,  // 32: larder.payment.v1.PaymentService.CreateIntent:output_type -> larder.payment.v1.Intent
+	5,  // 33: larder.payment.v1.PaymentService.ConfirmIntent:output_type -> larder.payment.v1.Intent
+	5,  // 34: larder.payment.v1.PaymentService.GetIntent:output_type -> larder.payment.v1.Intent
+	22, // 35: larder.payment.v1.PaymentService.CapturePayment:output_type -> larder.payment.v1.CapturePaymentResponse
+	11, // 36: larder.payment.v1.PaymentService.VoidPayment:output_type -> larder.payment.v1.VoidPaymentResponse
+	13, // 37: larder.payment.v1.PaymentService.RefundPayment:output_type -> larder.payment.v1.Refund
+	4,  // 38: larder.payment.v1.PaymentService.FinishRefunds:output_type -> larder.payment.v1.FinishRefundsResponse
+	15, // 39: larder.payment.v1.PaymentService.GetPayment:output_type -> larder.payment.v1.Payment
+	18, // 40: larder.payment.v1.PaymentService.ApplyProviderEvent:output_type -> larder.payment.v1.ApplyProviderEventResponse
+	20, // 41: larder.payment.v1.PaymentService.AuditPayments:output_type -> larder.payment.v1.AuditPaymentsResponse
+	32, // [32:42] is the sub-list for method output_type
+	22, // [22:32] is the sub-list for method input_type
 	22, // [22:22] is the sub-list for extension type_name
 	22, // [22:22] is the sub-list for extension extendee
 	0,  // [0:22] is the sub-list for field type_name
@@ -1533,7 +1633,7 @@ func file_payment_v1_payment_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_payment_v1_payment_proto_rawDesc), len(file_payment_v1_payment_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   18,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

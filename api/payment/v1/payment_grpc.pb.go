@@ -27,6 +27,7 @@ const (
 	PaymentService_CapturePayment_FullMethodName     = "/larder.payment.v1.PaymentService/CapturePayment"
 	PaymentService_VoidPayment_FullMethodName        = "/larder.payment.v1.PaymentService/VoidPayment"
 	PaymentService_RefundPayment_FullMethodName      = "/larder.payment.v1.PaymentService/RefundPayment"
+	PaymentService_FinishRefunds_FullMethodName      = "/larder.payment.v1.PaymentService/FinishRefunds"
 	PaymentService_GetPayment_FullMethodName         = "/larder.payment.v1.PaymentService/GetPayment"
 	PaymentService_ApplyProviderEvent_FullMethodName = "/larder.payment.v1.PaymentService/ApplyProviderEvent"
 	PaymentService_AuditPayments_FullMethodName      = "/larder.payment.v1.PaymentService/AuditPayments"
@@ -49,6 +50,8 @@ type PaymentServiceClient interface {
 	VoidPayment(ctx context.Context, in *VoidPaymentRequest, opts ...grpc.CallOption) (*VoidPaymentResponse, error)
 	// Gives money of a captured order back. Repeated with the same refund_id and content, it answers the same refund.
 	RefundPayment(ctx context.Context, in *RefundPaymentRequest, opts ...grpc.CallOption) (*Refund, error)
+	// Goes on with refunds that have been REQUESTED for a while, since whoever asked for them has died: those first that have waited longest.
+	FinishRefunds(ctx context.Context, in *FinishRefundsRequest, opts ...grpc.CallOption) (*FinishRefundsResponse, error)
 	// What happened to an order's money, with the provider's own events as they came.
 	GetPayment(ctx context.Context, in *GetPaymentRequest, opts ...grpc.CallOption) (*Payment, error)
 	// Takes in an event of the provider's, once (the inbox). The provider is asked for the intent as it is now, so late and reordered
@@ -126,6 +129,16 @@ func (c *paymentServiceClient) RefundPayment(ctx context.Context, in *RefundPaym
 	return out, nil
 }
 
+func (c *paymentServiceClient) FinishRefunds(ctx context.Context, in *FinishRefundsRequest, opts ...grpc.CallOption) (*FinishRefundsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(FinishRefundsResponse)
+	err := c.cc.Invoke(ctx, PaymentService_FinishRefunds_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *paymentServiceClient) GetPayment(ctx context.Context, in *GetPaymentRequest, opts ...grpc.CallOption) (*Payment, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Payment)
@@ -173,6 +186,8 @@ type PaymentServiceServer interface {
 	VoidPayment(context.Context, *VoidPaymentRequest) (*VoidPaymentResponse, error)
 	// Gives money of a captured order back. Repeated with the same refund_id and content, it answers the same refund.
 	RefundPayment(context.Context, *RefundPaymentRequest) (*Refund, error)
+	// Goes on with refunds that have been REQUESTED for a while, since whoever asked for them has died: those first that have waited longest.
+	FinishRefunds(context.Context, *FinishRefundsRequest) (*FinishRefundsResponse, error)
 	// What happened to an order's money, with the provider's own events as they came.
 	GetPayment(context.Context, *GetPaymentRequest) (*Payment, error)
 	// Takes in an event of the provider's, once (the inbox). The provider is asked for the intent as it is now, so late and reordered
@@ -207,6 +222,9 @@ func (UnimplementedPaymentServiceServer) VoidPayment(context.Context, *VoidPayme
 }
 func (UnimplementedPaymentServiceServer) RefundPayment(context.Context, *RefundPaymentRequest) (*Refund, error) {
 	return nil, status.Error(codes.Unimplemented, "method RefundPayment not implemented")
+}
+func (UnimplementedPaymentServiceServer) FinishRefunds(context.Context, *FinishRefundsRequest) (*FinishRefundsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method FinishRefunds not implemented")
 }
 func (UnimplementedPaymentServiceServer) GetPayment(context.Context, *GetPaymentRequest) (*Payment, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetPayment not implemented")
@@ -346,6 +364,24 @@ func _PaymentService_RefundPayment_Handler(srv interface{}, ctx context.Context,
 	return interceptor(ctx, in, info, handler)
 }
 
+func _PaymentService_FinishRefunds_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(FinishRefundsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PaymentServiceServer).FinishRefunds(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PaymentService_FinishRefunds_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PaymentServiceServer).FinishRefunds(ctx, req.(*FinishRefundsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _PaymentService_GetPayment_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetPaymentRequest)
 	if err := dec(in); err != nil {
@@ -430,6 +466,10 @@ var PaymentService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RefundPayment",
 			Handler:    _PaymentService_RefundPayment_Handler,
+		},
+		{
+			MethodName: "FinishRefunds",
+			Handler:    _PaymentService_FinishRefunds_Handler,
 		},
 		{
 			MethodName: "GetPayment",

@@ -904,6 +904,9 @@ type Product struct {
 	Variants []*Variant `protobuf:"bytes,21,rep,name=variants,proto3" json:"variants,omitempty"`
 	// Further images behind image_uri, in order.
 	MoreImageUris []string `protobuf:"bytes,22,rep,name=more_image_uris,json=moreImageUris,proto3" json:"more_image_uris,omitempty"`
+	// Makes a product one that is sold by weight: what a piece typically weighs, in grams, which the price is for. An order costs that much
+	// until its goods are weighed. 0: sold by the piece.
+	PieceGrams    int32 `protobuf:"varint,23,opt,name=piece_grams,json=pieceGrams,proto3" json:"piece_grams,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1090,6 +1093,13 @@ func (x *Product) GetMoreImageUris() []string {
 		return x.MoreImageUris
 	}
 	return nil
+}
+
+func (x *Product) GetPieceGrams() int32 {
+	if x != nil {
+		return x.PieceGrams
+	}
+	return 0
 }
 
 // A product of the same family, as it is now.
@@ -1484,6 +1494,8 @@ type Offer struct {
 	Available bool `protobuf:"varint,8,opt,name=available,proto3" json:"available,omitempty"`
 	// As of Product.
 	MaxPerShopper int32 `protobuf:"varint,9,opt,name=max_per_shopper,json=maxPerShopper,proto3" json:"max_per_shopper,omitempty"`
+	// As of Product.
+	PieceGrams    int32 `protobuf:"varint,10,opt,name=piece_grams,json=pieceGrams,proto3" json:"piece_grams,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1577,6 +1589,13 @@ func (x *Offer) GetAvailable() bool {
 func (x *Offer) GetMaxPerShopper() int32 {
 	if x != nil {
 		return x.MaxPerShopper
+	}
+	return 0
+}
+
+func (x *Offer) GetPieceGrams() int32 {
+	if x != nil {
+		return x.PieceGrams
 	}
 	return 0
 }
@@ -1965,7 +1984,8 @@ const file_product_v1_product_proto_rawDesc = "" +
 	"\aMISSING\x10\x01\x12\t\n" +
 	"\x05STALE\x10\x02\x12\t\n" +
 	"\x05EXTRA\x10\x03\x12\x0f\n" +
-	"\vMISCOMPUTED\x10\x04\"\xd6\t\n" +
+	"\vMISCOMPUTED\x10\x04\"\x84\n" +
+	"\n" +
 	"\aProduct\x12?\n" +
 	"\n" +
 	"product_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\tproductId\x12\x1e\n" +
@@ -1996,7 +2016,9 @@ const file_product_v1_product_proto_rawDesc = "" +
 	"\x0fmax_per_shopper\x18\x13 \x01(\x05B\t\xbaH\x06\x1a\x04\x18c(\x00R\rmaxPerShopper\x12@\n" +
 	"\tfamily_id\x18\x14 \x01(\tB#\xbaH r\x1e2\x1c^([a-z0-9][a-z0-9-]{1,62})?$R\bfamilyId\x126\n" +
 	"\bvariants\x18\x15 \x03(\v2\x1a.larder.product.v1.VariantR\bvariants\x12;\n" +
-	"\x0fmore_image_uris\x18\x16 \x03(\tB\x13\xbaH\x10\x92\x01\r\x10\x14\x18\x01\"\ar\x05\x10\x01\x18\xf4\x03R\rmoreImageUris\"D\n" +
+	"\x0fmore_image_uris\x18\x16 \x03(\tB\x13\xbaH\x10\x92\x01\r\x10\x14\x18\x01\"\ar\x05\x10\x01\x18\xf4\x03R\rmoreImageUris\x12,\n" +
+	"\vpiece_grams\x18\x17 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xa0\x8d\x06(\x00R\n" +
+	"pieceGrams\"D\n" +
 	"\x06Status\x12\x16\n" +
 	"\x12STATUS_UNSPECIFIED\x10\x00\x12\t\n" +
 	"\x05DRAFT\x10\x01\x12\n" +
@@ -2034,7 +2056,7 @@ const file_product_v1_product_proto_rawDesc = "" +
 	"productIds\"z\n" +
 	"\x16BatchGetOffersResponse\x12.\n" +
 	"\x05store\x18\x01 \x01(\v2\x18.larder.product.v1.StoreR\x05store\x120\n" +
-	"\x06offers\x18\x02 \x03(\v2\x18.larder.product.v1.OfferR\x06offers\"\x94\x02\n" +
+	"\x06offers\x18\x02 \x03(\v2\x18.larder.product.v1.OfferR\x06offers\"\xb5\x02\n" +
 	"\x05Offer\x12\x1d\n" +
 	"\n" +
 	"product_id\x18\x01 \x01(\tR\tproductId\x12\x12\n" +
@@ -2046,7 +2068,10 @@ const file_product_v1_product_proto_rawDesc = "" +
 	"taxRateBps\x12\x12\n" +
 	"\x04sold\x18\a \x01(\bR\x04sold\x12\x1c\n" +
 	"\tavailable\x18\b \x01(\bR\tavailable\x12&\n" +
-	"\x0fmax_per_shopper\x18\t \x01(\x05R\rmaxPerShopper\"T\n" +
+	"\x0fmax_per_shopper\x18\t \x01(\x05R\rmaxPerShopper\x12\x1f\n" +
+	"\vpiece_grams\x18\n" +
+	" \x01(\x05R\n" +
+	"pieceGrams\"T\n" +
 	"\x14CreateProductRequest\x12<\n" +
 	"\aproduct\x18\x01 \x01(\v2\x1a.larder.product.v1.ProductB\x06\xbaH\x03\xc8\x01\x01R\aproduct\"\x91\x01\n" +
 	"\x14UpdateProductRequest\x12<\n" +

@@ -245,8 +245,11 @@ type Totals struct {
 	DeliveryFee *Money                 `protobuf:"bytes,3,opt,name=delivery_fee,json=deliveryFee,proto3" json:"delivery_fee,omitempty"`
 	Total       *Money                 `protobuf:"bytes,4,opt,name=total,proto3" json:"total,omitempty"`
 	// The tax contained in total: the sum of taxes.
-	Tax           *Money `protobuf:"bytes,5,opt,name=tax,proto3" json:"tax,omitempty"`
-	Taxes         []*Tax `protobuf:"bytes,6,rep,name=taxes,proto3" json:"taxes,omitempty"`
+	Tax   *Money `protobuf:"bytes,5,opt,name=tax,proto3" json:"tax,omitempty"`
+	Taxes []*Tax `protobuf:"bytes,6,rep,name=taxes,proto3" json:"taxes,omitempty"`
+	// What goods that are sold by weight may cost more once they are weighed; absent: none are. The payment is authorised for total +
+	// headroom, and never more than that is charged.
+	Headroom      *Money `protobuf:"bytes,7,opt,name=headroom,proto3" json:"headroom,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -319,6 +322,13 @@ func (x *Totals) GetTax() *Money {
 func (x *Totals) GetTaxes() []*Tax {
 	if x != nil {
 		return x.Taxes
+	}
+	return nil
+}
+
+func (x *Totals) GetHeadroom() *Money {
+	if x != nil {
+		return x.Headroom
 	}
 	return nil
 }
@@ -410,14 +420,15 @@ const file_type_v1_type_proto_rawDesc = "" +
 	"\aslot_id\x18\x01 \x01(\tR\x06slotId\x129\n" +
 	"\n" +
 	"start_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x125\n" +
-	"\bend_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\"\xa5\x02\n" +
+	"\bend_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\"\xd8\x02\n" +
 	"\x06Totals\x12+\n" +
 	"\x05lines\x18\x01 \x01(\v2\x15.larder.type.v1.MoneyR\x05lines\x123\n" +
 	"\tdiscounts\x18\x02 \x01(\v2\x15.larder.type.v1.MoneyR\tdiscounts\x128\n" +
 	"\fdelivery_fee\x18\x03 \x01(\v2\x15.larder.type.v1.MoneyR\vdeliveryFee\x12+\n" +
 	"\x05total\x18\x04 \x01(\v2\x15.larder.type.v1.MoneyR\x05total\x12'\n" +
 	"\x03tax\x18\x05 \x01(\v2\x15.larder.type.v1.MoneyR\x03tax\x12)\n" +
-	"\x05taxes\x18\x06 \x03(\v2\x13.larder.type.v1.TaxR\x05taxes\"v\n" +
+	"\x05taxes\x18\x06 \x03(\v2\x13.larder.type.v1.TaxR\x05taxes\x121\n" +
+	"\bheadroom\x18\a \x01(\v2\x15.larder.type.v1.MoneyR\bheadroom\"v\n" +
 	"\x03Tax\x12\x19\n" +
 	"\brate_bps\x18\x01 \x01(\x05R\arateBps\x12+\n" +
 	"\x05gross\x18\x02 \x01(\v2\x15.larder.type.v1.MoneyR\x05gross\x12'\n" +
@@ -453,13 +464,14 @@ var file_type_v1_type_proto_depIdxs = []int32{
 	0,  // 5: larder.type.v1.Totals.total:type_name -> larder.type.v1.Money
 	0,  // 6: larder.type.v1.Totals.tax:type_name -> larder.type.v1.Money
 	4,  // 7: larder.type.v1.Totals.taxes:type_name -> larder.type.v1.Tax
-	0,  // 8: larder.type.v1.Tax.gross:type_name -> larder.type.v1.Money
-	0,  // 9: larder.type.v1.Tax.tax:type_name -> larder.type.v1.Money
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	0,  // 8: larder.type.v1.Totals.headroom:type_name -> larder.type.v1.Money
+	0,  // 9: larder.type.v1.Tax.gross:type_name -> larder.type.v1.Money
+	0,  // 10: larder.type.v1.Tax.tax:type_name -> larder.type.v1.Money
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_type_v1_type_proto_init() }

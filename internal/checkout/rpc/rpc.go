@@ -7,10 +7,12 @@ import (
 
 	cartpb "larder.dev/api/cart/v1"
 	paymentpb "larder.dev/api/payment/v1"
+	productpb "larder.dev/api/product/v1"
 	typepb "larder.dev/api/type/v1"
 	"larder.dev/internal/checkout"
 	"larder.dev/internal/fault"
 	"larder.dev/internal/money"
+	"larder.dev/internal/order"
 	"larder.dev/internal/payment"
 	"larder.dev/internal/pricing"
 )
@@ -41,7 +43,8 @@ func (c Carts) Quote(ctx context.Context, id string) (checkout.Quote, error) {
 		}
 		quote.Lines = append(quote.Lines, pricing.Line{
 			ProductID: item.GetProductId(), Name: item.GetName(), Quantity: int64(item.GetQuantity()),
-			UnitPrice: money.FromProto(item.GetUnitPrice()), TaxRateBPS: int64(item.GetTaxRateBps()),
+			UnitPrice: money.FromProto(item.GetUnitPrice()), TaxRateBPS: int64(item.GetTaxRateBps()), PieceGrams: int64(item.GetPieceGrams()),
+			Substitutable: item.GetSubstitutable(),
 		})
 	}
 	return quote, nil
@@ -60,10 +63,33 @@ func totals(p *typepb.Totals) pricing.Totals {
 		Lines: money.FromProto(p.GetLines()), Discounts: money.FromProto(p.GetDiscounts()), DeliveryFee: money.FromProto(p.GetDeliveryFee()),
 		Total: money.FromProto(p.GetTotal()), Tax: money.FromProto(p.GetTax()),
 	}
+	if p.GetHeadroom() != nil {
+		t.Headroom = money.FromProto(p.GetHeadroom())
+	}
 	for _, tax := range p.GetTaxes() {
 		t.Taxes = append(t.Taxes, pricing.Tax{RateBPS: int64(tax.GetRateBps()), Gross: money.FromProto(tax.GetGross()), Tax: money.FromProto(tax.GetTax())})
 	}
 	return t
+}
+
+// Catalogue implements checkout.Catalogue.
+type Catalogue struct {
+	Client productpb.ProductServiceClient
+}
+
+// Offers implements checkout.Catalogue.
+func (c Catalogue) Offers(ctx context.Context, store string, products []string) (map[string]order.Offer, error) {
+	answer, err := c.Client.BatchGetOffers(ctx, &productpb.BatchGetOffersRequest{StoreId: store, ProductIds: products})
+	if err != nil {
+		return nil, fault.FromRPC(err)
+	}
+	offers := make(map[string]order.Offer, len(answer.GetOffers()))
+	for _, o := range answer.GetOffers() {
+		if o.GetSold() {
+			offers[o.GetProductId()] = order.Offer{Name: o.GetName(), Price: money.FromProto(o.GetPrice()), TaxRateBPS: int64(o.GetTaxRateBps())}
+		}
+	}
+	return offers, nil
 }
 
 // Payments implements checkout.Payments.

@@ -14,12 +14,13 @@ import (
 	outboxspanner "larder.dev/internal/outbox/spanner"
 	"larder.dev/internal/payment"
 	paymentspanner "larder.dev/internal/payment/spanner"
+	"larder.dev/internal/spannerdb"
 	"larder.dev/internal/stock"
 	stockspanner "larder.dev/internal/stock/spanner"
 )
 
 // Cancel implements checkout.Books (rule 8). Its reads lock the order with its payment and, shared with all commits of the store, the
-// epoch. What the ledger gets back is what it was sold: the frozen checkout's lines. The event's times are this process's: the commit's
+// epoch. What the ledger gets back is what the order holds: the frozen checkout's lines, less what wasn't picked. The event's times are this process's: the commit's
 // own is known only afterwards.
 func (b *Books) Cancel(ctx context.Context, id string, cancellation checkout.Cancellation, attendAfter time.Time) error {
 	_, err := b.client.ReadWriteTransaction(ctx, func(ctx context.Context, txn *spanner.ReadWriteTransaction) error {
@@ -52,7 +53,7 @@ func (b *Books) Cancel(ctx context.Context, id string, cancellation checkout.Can
 			mutations = append(mutations, voiding)
 			cancelled.Payment.State = order.PaymentState(payment.Voiding)
 		}
-		lines, err := soldLines(ctx, txn, id)
+		lines, err := heldLines(ctx, txn, sold)
 		if err != nil {
 			return err
 		}
@@ -69,17 +70,22 @@ func (b *Books) Cancel(ctx context.Context, id string, cancellation checkout.Can
 	return err
 }
 
-// soldLines are what an order's commit took from the ledger.
-func soldLines(ctx context.Context, txn *spanner.ReadWriteTransaction, id string) ([]stock.Line, error) {
+// heldLines are what an order's commit took from the ledger, and its packing.
+func heldLines(ctx context.Context, txn *spanner.ReadWriteTransaction, o order.Order) ([]stock.Line, error) {
+	frozen, err := frozenOf(ctx, txn, o.ID)
+	return frozen.Taken(o), err
+}
+
+// frozenOf reads the checkout that an order was sold by.
+func frozenOf(ctx context.Context, txn spannerdb.Reader, id string) (checkout.Frozen, error) {
 	row, err := paymentspanner.Read(ctx, txn, id)
 	if err != nil {
-		return nil, err
+		return checkout.Frozen{}, err
 	}
 	if row == nil {
-		return nil, fmt.Errorf("order %s has no payment", id)
+		return checkout.Frozen{}, fmt.Errorf("order %s has no payment", id)
 	}
-	frozen, err := checkout.Thaw(row)
-	return frozen.StockLines(), err
+	return checkout.Thaw(row)
 }
 
 func takenProto(lines []stock.Line) []*orderpb.StockTaken {

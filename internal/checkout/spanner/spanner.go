@@ -99,7 +99,7 @@ func (b *Books) Initiate(ctx context.Context, id string, frozen checkout.Frozen,
 		return checkout.Standing{}, fmt.Errorf("freeze checkout %s: %w", id, err)
 	}
 	row := payment.Record{
-		OrderID: id, State: payment.Initiated, IntentID: intent, Amount: frozen.Totals.Total, Fingerprint: fingerprint, Request: request,
+		OrderID: id, State: payment.Initiated, IntentID: intent, Amount: frozen.Totals.Most(), Fingerprint: fingerprint, Request: request,
 	}
 	_, err = b.client.Apply(ctx, []*spanner.Mutation{paymentspanner.InsertInitiated(row, attendAfter)}, spanner.ApplyAtLeastOnce())
 	switch {
@@ -184,12 +184,12 @@ func confirmed(id string, frozen checkout.Frozen, at time.Time) (order.Order, er
 	if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(frozen.Address, &address); err != nil {
 		return order.Order{}, fmt.Errorf("read the address of %s: %w", id, err)
 	}
-	total := frozen.Totals.Total
-	none := money.Of(0, total.Currency)
+	most := frozen.Totals.Most()
+	none := money.Of(0, most.Currency)
 	return order.Order{
 		ID: id, UserID: frozen.UserID, StoreID: frozen.StoreID, State: order.Confirmed, Version: 1, Lines: frozen.Lines,
 		Totals: frozen.Totals, Address: &address, Slot: frozen.Slot, CreateTime: at, UpdateTime: at,
-		Payment: order.Payment{State: order.PaymentState(payment.Authorized), Authorized: total, Captured: none, Refunded: none},
+		Payment: order.Payment{State: order.PaymentState(payment.Authorized), Authorized: most, Captured: none, Refunded: none},
 		History: []order.Event{{State: order.Confirmed, Time: at, Actor: order.Shopper}},
 	}, nil
 }

@@ -26,6 +26,20 @@ func (c Checkouts) Cancel(ctx context.Context, id string, step order.Step) error
 	return fault.FromRPC(err)
 }
 
+// Pack implements order.Checkouts.
+func (c Checkouts) Pack(ctx context.Context, id, etag, reason string, picks []order.Pick) error {
+	packing := &orderpb.PackOrderRequest{OrderId: id, Etag: etag, Reason: reason}
+	for _, pick := range picks {
+		line := &orderpb.PickedLine{ProductId: pick.ProductID, Quantity: int32(pick.Quantity), Grams: int32(pick.Grams)}
+		for _, s := range pick.Substitutes {
+			line.Substitutes = append(line.Substitutes, &orderpb.Substitute{ProductId: s.ProductID, Quantity: int32(s.Quantity)})
+		}
+		packing.Lines = append(packing.Lines, line)
+	}
+	_, err := c.Client.PackOrder(ctx, &checkoutpb.PackOrderRequest{Packing: packing})
+	return fault.FromRPC(err)
+}
+
 // Payments implements order.Payments.
 type Payments struct {
 	Client paymentpb.PaymentServiceClient

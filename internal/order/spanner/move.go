@@ -45,14 +45,12 @@ func (s *Store) Move(ctx context.Context, id string, step order.Step, at time.Ti
 	return after, nil
 }
 
-// reached is what is told of an order that an operator has moved to its state.
+// reached is what is told of an order that an operator has moved to its state. Packing and cancelling are checkout's transactions.
 func reached(o order.Order) (proto.Message, error) {
 	p, version := o.Proto(), o.Version
 	switch o.State {
 	case order.Picking:
 		return &orderpb.OrderPicking{Order: p, Version: version}, nil
-	case order.Packed:
-		return &orderpb.OrderPacked{Order: p, Version: version}, nil
 	case order.Dispatched:
 		return &orderpb.OrderDispatched{Order: p, Version: version}, nil
 	case order.Delivered:

@@ -7,17 +7,21 @@ import (
 	"cloud.google.com/go/spanner"
 
 	"larder.dev/internal/order"
+	paymentspanner "larder.dev/internal/payment/spanner"
 )
 
-// OpenAmong tells which of some orders are sold and not cancelled: only their payments are captured (rule 12), and only they may hold
-// money.
-func OpenAmong(ctx context.Context, txn *spanner.ReadOnlyTransaction, ids []string) (map[string]bool, error) {
-	open := make(map[string]bool, len(ids))
+// OpenAmong tells which of some orders are sold and not cancelled: only they may hold money; and which of those are packed, so that what they cost
+// is known: only their payments are captured (rule 12).
+func OpenAmong(ctx context.Context, txn *spanner.ReadOnlyTransaction, ids []string) (map[string]paymentspanner.Order, error) {
+	open := make(map[string]paymentspanner.Order, len(ids))
 	err := txn.Read(ctx, "Orders", prefixes(ids), []string{"OrderId", "State"}).Do(func(row *spanner.Row) error {
 		var id string
 		var state order.State
 		err := row.Columns(&id, (*string)(&state))
-		open[id] = state != order.Abandoned && state != order.Cancelled
+		open[id] = paymentspanner.Order{
+			Open:   state != order.Abandoned && state != order.Cancelled,
+			Packed: state == order.Packed || state == order.Dispatched || state == order.Delivered,
+		}
 		return err
 	})
 	if err != nil {

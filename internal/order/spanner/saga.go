@@ -112,6 +112,7 @@ func InsertConfirmed(o NewOrder) []*spanner.Mutation {
 		mutations = append(mutations, spanner.InsertMap("OrderLines", map[string]any{
 			"OrderId": o.OrderID, "LineNumber": int64(i + 1), "ProductId": line.ProductID, "Name": line.Name, "Quantity": line.Quantity,
 			"UnitPrice": line.UnitPrice.Minor, "Currency": line.UnitPrice.Currency, "TaxRateBps": line.TaxRateBPS,
+			"PieceGrams": spanner.NullInt64{Int64: line.PieceGrams, Valid: line.PieceGrams > 0}, "Substitutable": line.Substitutable,
 		}))
 	}
 	return mutations
@@ -135,6 +136,11 @@ func UpdateState(after order.Order, step order.Step) []*spanner.Mutation {
 		}),
 		history(after.ID, after.Version, after.State, step.By, step.Reason),
 	}
+}
+
+// SetReceipt writes what was picked of an order.
+func SetReceipt(id string, receipt pricing.Receipt) *spanner.Mutation {
+	return spanner.UpdateMap("Orders", map[string]any{"OrderId": id, "Receipt": spanner.NullJSON{Value: receipt, Valid: true}})
 }
 
 // Told is the event of the state that an order has reached, for the outbox: its id is the order's with the version.

@@ -32,6 +32,26 @@ func (s *Store) Get(ctx context.Context, id string) (order.Order, error) {
 	return Whole(ctx, txn, id)
 }
 
+// Versions implements order.Store.
+func (s *Store) Versions(ctx context.Context, ids []string) (map[string]int64, error) {
+	keys := make([]spanner.Key, len(ids))
+	for i, id := range ids {
+		keys[i] = spanner.Key{id}
+	}
+	versions := make(map[string]int64, len(ids))
+	err := s.client.Single().Read(ctx, "Orders", spanner.KeySetFromKeys(keys...), []string{"OrderId", "Version"}).Do(func(row *spanner.Row) error {
+		var id string
+		var version int64
+		err := row.Columns(&id, &version)
+		versions[id] = version
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read versions: %w", err)
+	}
+	return versions, nil
+}
+
 // List implements order.Store.
 func (s *Store) List(ctx context.Context, userID string, behind *order.Position, limit int) ([]order.Order, error) {
 	txn := s.client.ReadOnlyTransaction()
@@ -90,14 +110,15 @@ func readHeads(ctx context.Context, txn spannerdb.Reader, ids []string) (map[str
 	heads := make(map[string]*order.Order, len(ids))
 	columns := []string{
 		"OrderId", "UserId", "StoreId", "State", "Version", "Totals", "Address", "CreateTime", "UpdateTime", "SlotId", "SlotStart", "SlotEnd",
+		"Receipt",
 	}
 	err := txn.Read(ctx, "Orders", prefixes(ids), columns).Do(func(row *spanner.Row) error {
 		var head order.Order
-		var totals, address spanner.NullJSON
+		var totals, address, receipt spanner.NullJSON
 		var slot spanner.NullString
 		var start, end spanner.NullTime
 		err := row.Columns(&head.ID, &head.UserID, &head.StoreID, (*string)(&head.State), &head.Version,
-			&totals, &address, &head.CreateTime, &head.UpdateTime, &slot, &start, &end)
+			&totals, &address, &head.CreateTime, &head.UpdateTime, &slot, &start, &end, &receipt)
 		if err != nil {
 			return err
 		}
@@ -107,6 +128,12 @@ func readHeads(ctx context.Context, txn spannerdb.Reader, ids []string) (map[str
 		if totals.Valid {
 			if err := json.Unmarshal([]byte(totals.String()), &head.Totals); err != nil {
 				return fmt.Errorf("totals of %s: %w", head.ID, err)
+			}
+		}
+		if receipt.Valid {
+			head.Receipt = &pricing.Receipt{}
+			if err := json.Unmarshal([]byte(receipt.String()), head.Receipt); err != nil {
+				return fmt.Errorf("receipt of %s: %w", head.ID, err)
 			}
 		}
 		if address.Valid {
@@ -127,13 +154,15 @@ func readHeads(ctx context.Context, txn spannerdb.Reader, ids []string) (map[str
 
 func readLines(ctx context.Context, txn spannerdb.Reader, ids []string) (map[string][]order.Line, error) {
 	lines := make(map[string][]order.Line, len(ids))
-	columns := []string{"OrderId", "ProductId", "Name", "Quantity", "UnitPrice", "Currency", "TaxRateBps"}
+	columns := []string{"OrderId", "ProductId", "Name", "Quantity", "UnitPrice", "Currency", "TaxRateBps", "PieceGrams", "Substitutable"}
 	err := txn.Read(ctx, "OrderLines", prefixes(ids), columns).Do(func(row *spanner.Row) error {
 		var id, currency string
 		var price int64
+		var grams spanner.NullInt64
+		var substitutable spanner.NullBool
 		var line pricing.Line
-		err := row.Columns(&id, &line.ProductID, &line.Name, &line.Quantity, &price, &currency, &line.TaxRateBPS)
-		line.UnitPrice = money.Of(price, currency)
+		err := row.Columns(&id, &line.ProductID, &line.Name, &line.Quantity, &price, &currency, &line.TaxRateBPS, &grams, &substitutable)
+		line.UnitPrice, line.PieceGrams, line.Substitutable = money.Of(price, currency), grams.Int64, substitutable.Bool
 		lines[id] = append(lines[id], line)
 		return err
 	})

@@ -202,7 +202,7 @@ func TestOpen(t *testing.T) {
 	defer txn.Close()
 	unknown := uuid.NewString()
 	open, err := orderspanner.OpenAmong(t.Context(), txn, []string{sold.OrderID, cancelled.OrderID, abandoned, unknown})
-	if err != nil || !open[sold.OrderID] || open[cancelled.OrderID] || open[abandoned] || open[unknown] {
+	if err != nil || !open[sold.OrderID].Open || open[sold.OrderID].Packed || open[cancelled.OrderID].Open || open[abandoned].Open || open[unknown].Open {
 		t.Errorf("open are %v, %v, want %s alone", open, err, sold.OrderID)
 	}
 }
@@ -271,5 +271,48 @@ func TestPagingUnderWrites(t *testing.T) {
 		if o.State == order.Abandoned {
 			t.Errorf("a tombstone is listed: %+v", o)
 		}
+	}
+}
+
+// A shopper with very many orders, between another's, gets each once, newest first, and each page is one read of the index from its place on.
+func TestPagingOverMany(t *testing.T) {
+	client := spannertest.Open(t)
+	ctx := t.Context()
+	service := order.New(orderspanner.New(client), nil, nil, time.Now)
+	me := identity.Caller{UserID: uuid.NewString(), Roles: []string{identity.RoleShopper}}
+	const commits, each = 20, 100
+	var want []string // newest first
+	for range commits {
+		var ids []string
+		var mutations []*spanner.Mutation
+		for i := range 2 * each {
+			o := newOrder(t, me.UserID)
+			o.Lines = nil
+			if i%2 == 0 {
+				o.UserID = uuid.NewString()
+			} else {
+				ids = append(ids, o.OrderID)
+			}
+			mutations = append(mutations, orderspanner.InsertConfirmed(o)...)
+		}
+		slices.Sort(ids)
+		apply(t, client, mutations...)
+		want = append(ids, want...)
+	}
+	var got []string
+	for token, pages := "", 0; ; pages++ {
+		page, next, err := service.List(ctx, me, order.MaxPageSize, token)
+		if err != nil || pages > commits {
+			t.Fatal(pages, err)
+		}
+		for _, o := range page {
+			got = append(got, o.ID)
+		}
+		if token = next; token == "" {
+			break
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%d orders are listed, want %d, each once and newest first", len(got), len(want))
 	}
 }

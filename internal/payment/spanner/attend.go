@@ -18,7 +18,7 @@ func ToAttend(ctx context.Context, client *spanner.Client, now time.Time, limit 
 	group, reading := errgroup.WithContext(ctx)
 	for shard := range int64(Shards) {
 		group.Go(func() (err error) {
-			due[shard], err = dueOf(reading, client, shard, now, limit)
+			due[shard], err = dueIn(reading, client, "Payments", "PaymentsToAttend", shard, now, limit)
 			return err
 		})
 	}
@@ -40,10 +40,11 @@ type waiting struct {
 	since time.Time
 }
 
-func dueOf(ctx context.Context, client *spanner.Client, shard int64, now time.Time, limit int) (due []waiting, err error) {
+// dueIn reads a shard of an index by time.
+func dueIn(ctx context.Context, client *spanner.Client, table, index string, shard int64, now time.Time, limit int) (due []waiting, err error) {
 	rows := spanner.KeyRange{Start: spanner.Key{shard}, End: spanner.Key{shard, now}, Kind: spanner.ClosedClosed}
-	options := &spanner.ReadOptions{Index: "PaymentsToAttend", Limit: limit}
-	err = client.Single().ReadWithOptions(ctx, "Payments", rows, []string{"OrderId", "AttendAfter"}, options).Do(func(row *spanner.Row) error {
+	options := &spanner.ReadOptions{Index: index, Limit: limit}
+	err = client.Single().ReadWithOptions(ctx, table, rows, []string{"OrderId", "AttendAfter"}, options).Do(func(row *spanner.Row) error {
 		var payment waiting
 		err := row.Columns(&payment.order, &payment.since)
 		due = append(due, payment)

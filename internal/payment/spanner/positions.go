@@ -16,7 +16,7 @@ func (s *Store) Positions(ctx context.Context, orders []string) (map[string]paym
 	defer txn.Close()
 	var (
 		records map[string]payment.Record
-		open    map[string]bool
+		open    map[string]Order
 		refunds map[string][]payment.Refund
 	)
 	// The transaction begins with the first read: all others see its moment.
@@ -30,12 +30,12 @@ func (s *Store) Positions(ctx context.Context, orders []string) (map[string]paym
 	positions := make(map[string]payment.Position, len(records))
 	for order, record := range records {
 		positions[order] = payment.Position{
-			Payment: &record, Open: open[order], Requested: requested(in(record.Amount.Currency, refunds[order])),
+			Payment: &record, Open: open[order].Open, Requested: requested(in(record.Amount.Currency, refunds[order])),
 		}
 	}
 	for order, open := range open {
 		if _, known := positions[order]; !known {
-			positions[order] = payment.Position{Open: open}
+			positions[order] = payment.Position{Open: open.Open}
 		}
 	}
 	return positions, nil

@@ -79,7 +79,7 @@ func prefixes(orders []string) spanner.KeySet {
 }
 
 // Request implements payment.Store.
-func (s *Store) Request(ctx context.Context, order string, wanted payment.Refund) (record payment.Record, refund payment.Refund, err error) {
+func (s *Store) Request(ctx context.Context, order string, wanted payment.Refund, attendAfter time.Time) (record payment.Record, refund payment.Refund, err error) {
 	committed, err := s.client.ReadWriteTransaction(ctx, func(ctx context.Context, txn *spanner.ReadWriteTransaction) error {
 		found, err := account(ctx, txn, order)
 		if err != nil {
@@ -98,6 +98,7 @@ func (s *Store) Request(ctx context.Context, order string, wanted payment.Refund
 			"OrderId": order, "RefundId": refund.ID, "State": string(refund.State), "Amount": refund.Amount.Minor,
 			"Lines": spanner.NullJSON{Value: lines, Valid: true}, "Reason": refund.Reason, "Actor": refund.Actor,
 			"Fingerprint": refund.Fingerprint, "CreateTime": spanner.CommitTimestamp, "UpdateTime": spanner.CommitTimestamp,
+			"AttendAfter": attendAfter, "Shard": shard(order),
 		})})
 	})
 	if err != nil {
@@ -144,6 +145,7 @@ func (s *Store) Finish(ctx context.Context, order, id string, outcome payment.Re
 		refund.State = outcome
 		mutations := []*spanner.Mutation{spanner.UpdateMap("Refunds", map[string]any{
 			"OrderId": order, "RefundId": id, "State": string(outcome), "UpdateTime": spanner.CommitTimestamp,
+			"AttendAfter": spanner.NullTime{},
 		})}
 		if outcome == payment.RefundDone {
 			told, err := refundEvent(ctx, found.Record, refund)

@@ -16,13 +16,14 @@ import (
 	"larder.dev/internal/fault"
 	"larder.dev/internal/money"
 	"larder.dev/internal/payment"
+	"larder.dev/internal/pricing"
 	"larder.dev/internal/spannerdb"
 )
 
 // Shards is how many parts PaymentsToAttend has.
 const Shards = 8
 
-var columns = []string{"OrderId", "State", "IntentId", "Amount", "Captured", "Refunded", "Currency", "Fingerprint", "Request", "CreateTime", "UpdateTime"}
+var columns = []string{"OrderId", "State", "IntentId", "Amount", "Captured", "Refunded", "Currency", "Fingerprint", "Request", "CreateTime", "UpdateTime", "Receipt"}
 
 // Read returns an order's payment, nil where there is none.
 func Read(ctx context.Context, txn spannerdb.Reader, order string) (*payment.Record, error) {
@@ -36,9 +37,9 @@ func Read(ctx context.Context, txn spannerdb.Reader, order string) (*payment.Rec
 	var record payment.Record
 	var state, currency string
 	var amount, captured, refunded int64
-	var request spanner.NullJSON
+	var request, receipt spanner.NullJSON
 	err = row.Columns(&record.OrderID, &state, &record.IntentID, &amount, &captured, &refunded, &currency,
-		&record.Fingerprint, &request, &record.CreateTime, &record.UpdateTime)
+		&record.Fingerprint, &request, &record.CreateTime, &record.UpdateTime, &receipt)
 	if err != nil {
 		return nil, fmt.Errorf("read payment of %s: %w", order, err)
 	}
@@ -47,7 +48,18 @@ func Read(ctx context.Context, txn spannerdb.Reader, order string) (*payment.Rec
 	if record.Request, err = json.Marshal(request.Value); err != nil {
 		return nil, fmt.Errorf("read request of %s: %w", order, err)
 	}
+	if receipt.Valid {
+		record.Receipt = &pricing.Receipt{}
+		if err := json.Unmarshal([]byte(receipt.String()), record.Receipt); err != nil {
+			return nil, fmt.Errorf("read receipt of %s: %w", order, err)
+		}
+	}
 	return &record, nil
+}
+
+// SetReceipt tells a payment what was picked: what is to be captured, and may be refunded.
+func SetReceipt(order string, receipt pricing.Receipt) *spanner.Mutation {
+	return spanner.UpdateMap("Payments", map[string]any{"OrderId": order, "Receipt": spanner.NullJSON{Value: receipt, Valid: true}})
 }
 
 // InsertInitiated freezes a checkout before any money moves (rule 10). The reconciler attends to it from a time on.
@@ -79,8 +91,14 @@ func shard(order string) int64 {
 	return int64(h.Sum32() % Shards)
 }
 
-// OpenAmong tells a transaction which of some orders are sold and not cancelled; the order room's adapter provides it.
-type OpenAmong func(ctx context.Context, txn *spanner.ReadOnlyTransaction, orders []string) (map[string]bool, error)
+// Order is what a payment needs to know of its order.
+type Order struct {
+	// Open: sold and not cancelled. Packed: it is known what was picked.
+	Open, Packed bool
+}
+
+// OpenAmong tells a transaction how some orders stand; the order room's adapter provides it.
+type OpenAmong func(ctx context.Context, txn *spanner.ReadOnlyTransaction, orders []string) (map[string]Order, error)
 
 // Store implements payment.Store.
 type Store struct {
@@ -124,7 +142,7 @@ func (s *Store) Capturable(ctx context.Context, order string) (record payment.Re
 	if err != nil {
 		return payment.Record{}, false, err
 	}
-	return found, open[order] && (found.State == payment.Authorized || found.State == payment.CaptureFailed), nil
+	return found, open[order].Open && open[order].Packed && (found.State == payment.Authorized || found.State == payment.CaptureFailed), nil
 }
 
 // Captured implements payment.Store.

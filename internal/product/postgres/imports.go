@@ -245,6 +245,7 @@ type importRow struct {
 	Cost          *int64   `json:"cost"`
 	StoreIDs      []string `json:"store_ids"`
 	MaxPerShopper int32    `json:"max_per_shopper"`
+	PieceGrams    int32    `json:"piece_grams"`
 	FamilyID      string   `json:"family_id"`
 	MoreImageURIs []string `json:"more_image_uris"`
 }
@@ -256,7 +257,7 @@ func importRows(lines []product.ImportLine) (string, error) {
 			Line: l.Line, ProductID: l.ID, Name: l.Name, BrandID: l.BrandID, CategoryID: l.CategoryID, Description: l.Description,
 			Size: l.Size, GTIN: l.GTIN, Tags: orEmpty(l.Tags), ImageURI: l.ImageURI, Price: l.Price.Minor, Currency: l.Price.Currency,
 			TaxRateBPS: l.TaxRateBPS, Cost: minor(l.Cost), StoreIDs: orEmpty(l.StoreIDs), MaxPerShopper: l.MaxPerShopper,
-			FamilyID: l.FamilyID, MoreImageURIs: orEmpty(l.MoreImageURIs),
+			PieceGrams: l.PieceGrams, FamilyID: l.FamilyID, MoreImageURIs: orEmpty(l.MoreImageURIs),
 		}
 		if l.Status != "" {
 			status := string(l.Status)

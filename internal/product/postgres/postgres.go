@@ -64,7 +64,7 @@ func scanProduct(row pgx.Row) (product.Product, error) {
 	var p product.Product
 	err := row.Scan(&p.ID, &p.Name, &p.BrandID, &p.Brand, &p.CategoryID, &p.Description, &p.Size, &p.GTIN, &p.Tags, &p.ImageURI,
 		&p.Status, &p.Price.Currency, &p.Price.Minor, &p.TaxRateBPS, &p.StoreIDs, &p.CreateTime, &p.UpdateTime, &p.Version, &p.MaxPerShopper,
-		&p.FamilyID, &p.MoreImageURIs)
+		&p.FamilyID, &p.MoreImageURIs, &p.PieceGrams)
 	return p, err
 }
 
@@ -132,7 +132,7 @@ func (s *Store) Offers(ctx context.Context, storeID string, productIDs []string)
 func scanOffer(row pgx.Row) (product.Offer, error) {
 	var o product.Offer
 	err := row.Scan(&o.ProductID, &o.Name, &o.Size, &o.ImageURI, &o.Price.Currency, &o.Price.Minor, &o.TaxRateBPS, &o.Sold, &o.Available,
-		&o.MaxPerShopper)
+		&o.MaxPerShopper, &o.PieceGrams)
 	return o, err
 }
 

@@ -46,7 +46,7 @@ func (s *Store) Create(ctx context.Context, p product.Product) (created product.
 		}
 		_, err := tx.Exec(ctx, createProduct, p.ID, p.Name, p.BrandID, p.CategoryID, p.Description, p.Size, p.GTIN, orEmpty(p.Tags),
 			p.ImageURI, p.Status, p.Price.Currency, p.TaxRateBPS, minor(p.Cost), p.Price.Minor, orEmpty(p.StoreIDs), p.MaxPerShopper, p.FamilyID,
-			orEmpty(p.MoreImageURIs))
+			orEmpty(p.MoreImageURIs), p.PieceGrams)
 		if err != nil {
 			return refused(err, p)
 		}
@@ -72,7 +72,7 @@ func (s *Store) Update(ctx context.Context, id string, change func(*product.Prod
 		}
 		_, err := tx.Exec(ctx, updateProduct, id, p.Name, p.BrandID, p.CategoryID, p.Description, p.Size, p.GTIN, orEmpty(p.Tags),
 			p.ImageURI, p.Status, p.Price.Currency, p.TaxRateBPS, minor(p.Cost), price, orEmpty(p.StoreIDs), p.MaxPerShopper, p.FamilyID,
-			orEmpty(p.MoreImageURIs))
+			orEmpty(p.MoreImageURIs), p.PieceGrams)
 		if err != nil {
 			return refused(err, p)
 		}

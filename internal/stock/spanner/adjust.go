@@ -62,6 +62,18 @@ func adjustment(store, id string, fingerprint []byte, epoch stock.Epoch, lines [
 	})
 }
 
+// Exchange enters what a packed order was given otherwise than it was sold, under the epoch that the transaction has read, and records the entry, so
+// that whoever finds it held can apply it. A substitute was held, so it has its balance; lines have each product once.
+func Exchange(store, id, order string, epoch stock.Epoch, lines []stock.Line, actor, reason string) []*spanner.Mutation {
+	return append(entries(store, id, epoch, lines, stock.KindPicking, order, actor, reason), adjustment(store, id, make([]byte, 32), epoch, lines))
+}
+
+// Exchanged returns the epoch that such an entry was entered under, zero if it wasn't.
+func Exchanged(ctx context.Context, txn rangeReader, store, id string) (stock.Epoch, error) {
+	found, err := withdrawn(ctx, txn, store, []string{id})
+	return found[id].Epoch, err
+}
+
 // entered returns the epoch of an adjustment that is there, else zero.
 func entered(ctx context.Context, txn spannerdb.Reader, a stock.Adjustment) (stock.Epoch, error) {
 	row, err := txn.ReadRow(ctx, "StockAdjustments", spanner.Key{a.StoreID, a.ID}, []string{"Fingerprint", "Epoch"})

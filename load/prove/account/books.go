@@ -45,8 +45,32 @@ type Order struct {
 	Version                      int64
 	LinesTotal, Discounts        int64 // minor units, as all amounts
 	Fee, Total                   int64
-	Lines                        []shop.Line
-	History                      []Moved
+	Headroom                     int64
+	// Receipt is what was picked, and Charged what that costs; nil: it isn't packed.
+	Receipt []shop.Line
+	Charged int64
+	Lines   []shop.Line
+	History []Moved
+}
+
+// due is what is to be captured, once.
+func (o *Order) due() int64 {
+	if o.Receipt == nil {
+		return o.Total
+	}
+	return o.Charged
+}
+
+// missing is what was ordered and not picked, by product.
+func (o *Order) missing() map[string]int64 {
+	if o == nil || o.Receipt == nil {
+		return nil
+	}
+	missing := units(o.Lines)
+	for product, n := range units(o.Receipt) {
+		missing[product] -= n
+	}
+	return missing
 }
 
 func (o *Order) sold() bool { return o != nil && o.State != abandoned }
@@ -138,11 +162,11 @@ func (a *Account) read(ctx context.Context, h *shop.History) (Books, error) {
 }
 
 func (b *Books) readOrders(ctx context.Context, txn *spanner.ReadOnlyTransaction) error {
-	err := rows(ctx, txn, "Orders", []string{"OrderId", "UserId", "StoreId", "State", "Version", "SlotId", "Totals"}, func(row *spanner.Row) error {
+	err := rows(ctx, txn, "Orders", []string{"OrderId", "UserId", "StoreId", "State", "Version", "SlotId", "Totals", "Receipt"}, func(row *spanner.Row) error {
 		var o Order
 		var slot spanner.NullString
-		var totals spanner.NullJSON
-		if err := row.Columns(&o.ID, &o.User, &o.Store, &o.State, &o.Version, &slot, &totals); err != nil {
+		var totals, receipt spanner.NullJSON
+		if err := row.Columns(&o.ID, &o.User, &o.Store, &o.State, &o.Version, &slot, &totals, &receipt); err != nil {
 			return err
 		}
 		o.Slot = slot.StringVal
@@ -151,11 +175,18 @@ func (b *Books) readOrders(ctx context.Context, txn *spanner.ReadOnlyTransaction
 			var t struct {
 				Lines, Discounts, Total amount
 				Fee                     amount `json:"delivery_fee"`
+				Headroom                amount
 			}
 			if err := json.Unmarshal([]byte(totals.String()), &t); err != nil {
 				return fmt.Errorf("totals of %s: %w", o.ID, err)
 			}
 			o.LinesTotal, o.Discounts, o.Fee, o.Total = t.Lines.Minor, t.Discounts.Minor, t.Fee.Minor, t.Total.Minor
+			o.Headroom = t.Headroom.Minor
+		}
+		if receipt.Valid {
+			if err := o.readReceipt(receipt.String()); err != nil {
+				return err
+			}
 		}
 		b.Orders[o.ID] = &o
 		return nil
@@ -188,6 +219,26 @@ func (b *Books) readOrders(ctx context.Context, txn *spanner.ReadOnlyTransaction
 		}
 		return nil
 	})
+}
+
+func (o *Order) readReceipt(text string) error {
+	type amount struct{ Minor int64 }
+	var r struct {
+		Lines []struct {
+			Product  string `json:"product_id"`
+			Quantity int64
+			Price    amount `json:"unit_price"`
+		}
+		Totals struct{ Total amount }
+	}
+	if err := json.Unmarshal([]byte(text), &r); err != nil {
+		return fmt.Errorf("receipt of %s: %w", o.ID, err)
+	}
+	o.Receipt, o.Charged = []shop.Line{}, r.Totals.Total.Minor
+	for _, line := range r.Lines {
+		o.Receipt = append(o.Receipt, shop.Line{Product: line.Product, Quantity: line.Quantity, Price: line.Price.Minor})
+	}
+	return nil
 }
 
 func (b *Books) readPayments(ctx context.Context, txn *spanner.ReadOnlyTransaction) error {

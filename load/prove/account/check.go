@@ -236,6 +236,7 @@ func (f *facts) money(r *Result) {
 	for id, o := range f.Orders {
 		if o.sold() {
 			f.paid(r, id, o)
+			f.picked(r, id, o)
 		}
 	}
 	for id, intents := range f.intents {
@@ -272,10 +273,10 @@ func (f *facts) paid(r *Result, id string, o *Order) {
 	switch {
 	case lines != o.LinesTotal || o.LinesTotal+o.Fee-o.Discounts != o.Total:
 		r.found(WrongAmount, 1, "order %s: lines of %d, booked as %d, a fee of %d, less %d: a total of %d", id, lines, o.LinesTotal, o.Fee, o.Discounts, o.Total)
-	case p.Amount != o.Total || intent.Amount != o.Total:
+	case p.Amount != o.Total+o.Headroom || intent.Amount != o.Total+o.Headroom:
 		r.found(WrongAmount, 1, "order %s costs %d, its payment is of %d, the provider's of %d", id, o.Total, p.Amount, intent.Amount)
-	case p.Captured != intent.Received || (p.Captured != 0 && p.Captured != o.Total):
-		r.found(WrongAmount, 1, "order %s costs %d, captured are %d by the books, %d by the provider", id, o.Total, p.Captured, intent.Received)
+	case p.Captured != intent.Received || (p.Captured != 0 && p.Captured != o.due()):
+		r.found(WrongAmount, 1, "order %s costs %d, captured are %d by the books, %d by the provider", id, o.due(), p.Captured, intent.Received)
 	case p.Refunded != intent.Refunded:
 		r.found(WrongAmount, 1, "order %s: refunded are %d by the books, %d by the provider", id, p.Refunded, intent.Refunded)
 	case o.State == cancelled && p.Captured != p.Refunded:
@@ -286,6 +287,39 @@ func (f *facts) paid(r *Result, id string, o *Order) {
 		r.found(WrongAmount, 1, "order %s costs %d, and the provider holds nothing: it is %s", id, o.Total, intent.Status)
 	default:
 		f.refunded(r, id, o)
+	}
+}
+
+// picked holds an order's receipt against what the staff say they picked.
+func (f *facts) picked(r *Result, id string, o *Order) {
+	if o.Receipt == nil {
+		if o.reached("PACKED") {
+			r.found(WrongAmount, 1, "order %s was packed, and has no receipt", id)
+		}
+		return
+	}
+	var lines int64
+	for _, line := range o.Receipt {
+		lines += line.Quantity * line.Price
+	}
+	if o.Charged != lines+o.Fee || o.Charged > o.Total || !samePrices(o.Lines, o.Receipt) {
+		r.found(WrongAmount, 1, "order %s of %d: the receipt %+v with a fee of %d costs %d", id, o.Total, o.Receipt, o.Fee, o.Charged)
+	}
+	asked := func(s *shop.Step) bool {
+		want := units(o.Lines)
+		for _, line := range s.Lines {
+			want[line.Product] = line.Quantity
+		}
+		got := units(o.Receipt)
+		for product, n := range want {
+			if got[product] != n {
+				return false
+			}
+		}
+		return len(got) == len(want)
+	}
+	if !slices.ContainsFunc(f.steps[id], func(s *shop.Step) bool { return s.Verb == "pack" && asked(s) }) {
+		r.found(WrongAmount, 1, "order %s: the receipt is %+v, and nobody picked that", id, o.Receipt)
 	}
 }
 
@@ -303,7 +337,7 @@ func (f *facts) refunded(r *Result, id string, o *Order) {
 			return // unknown; stuck tells of it
 		case answer.Kind == shop.Refused:
 		case len(s.Lines) == 0:
-			want = o.Total // all that was left
+			want = o.due() // all that was left
 		default:
 			for _, line := range s.Lines {
 				want += line.Quantity * line.Price

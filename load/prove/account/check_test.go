@@ -210,6 +210,7 @@ func TestPlanted(t *testing.T) {
 		{"a packed order isn't captured", Stuck, nil, func(s *scene, bought, _, _ *Order) {
 			s.step(bought, "pick")
 			s.step(bought, "pack")
+			bought.Receipt, bought.Charged = slices.Clone(bought.Lines), bought.Total
 		}},
 		{"a refund is requested", Stuck, nil, func(s *scene, _, packed, _ *Order) {
 			s.books.Payments[packed.ID].Refunds = append(s.books.Payments[packed.ID].Refunds, Refund{ID: "x", State: "REQUESTED", Amount: 1})
@@ -264,5 +265,41 @@ func TestAddRounds(t *testing.T) {
 	}
 	if all.Clean() || slices.Sorted(maps.Keys(all.Counts))[0] != DoubleCharged {
 		t.Errorf("counters: %v", all.Counts)
+	}
+}
+
+// What wasn't picked is on sale again and isn't charged; whatever else became of it is found.
+func TestShortPick(t *testing.T) {
+	for _, c := range []struct {
+		name, counter string
+		plant         func(s *scene, short *Order)
+	}{
+		{"nothing", "", func(*scene, *Order) {}},
+		{"cancelled afterwards", "", func(s *scene, short *Order) {
+			short.Lines[0].Quantity = 2 // what goes back
+			s.cancel(short)
+			short.Lines[0].Quantity = 3
+		}},
+		{"all that was ordered is charged", WrongAmount, func(s *scene, short *Order) {
+			s.books.Payments[short.ID].Captured, s.intent(short).Received = short.Total, short.Total
+		}},
+		{"another receipt than was picked", WrongAmount, func(s *scene, short *Order) {
+			s.history.Steps[len(s.history.Steps)-1].Lines[0].Quantity = 1
+		}},
+		{"what was missing isn't on sale again", StockDrift, func(s *scene, _ *Order) {
+			s.books.Ledger = slices.DeleteFunc(s.books.Ledger, func(e Entry) bool { return e.Kind == "picking" && e.Product == "figs" })
+		}},
+	} {
+		s := newScene(t)
+		_, short := s.buy(3)
+		s.packShort(short, 1)
+		c.plant(s, short)
+		got := s.check()
+		if got.Clean() != (c.counter == "") {
+			t.Errorf("%s: found %s: %v", c.name, got.String(), got.Details)
+		}
+		if c.counter != "" && got.Counts[c.counter] == 0 {
+			t.Errorf("%s: found %s, want %s", c.name, got.String(), c.counter)
+		}
 	}
 }

@@ -182,13 +182,15 @@ func (f *facts) entries(histories map[Product][]operation, end time.Time) {
 
 // orders adds what was sold and called off.
 func (f *facts) orders(histories map[Product][]operation, end time.Time) {
-	sold, back := map[string]time.Time{}, map[string]time.Time{}
+	sold, back, picked := map[string]time.Time{}, map[string]time.Time{}, map[string]time.Time{}
 	for _, e := range f.Ledger {
 		switch e.Kind {
 		case "sale":
 			sold[e.Reference] = e.Time
 		case "cancellation":
 			back[e.Reference] = e.Time
+		case "picking":
+			picked[e.Reference] = e.Time
 		}
 	}
 	for id, o := range f.Orders {
@@ -201,23 +203,28 @@ func (f *facts) orders(histories map[Product][]operation, end time.Time) {
 			buying.to = at
 		}
 		off := f.calledOff(id, o)
-		returning := operation{kind: give, from: f.askedOff(id, buying.from), to: end, guess: back[id], who: "cancelled " + id}
+		returning := operation{kind: give, from: f.firstAsked(id, "cancel", buying.from), to: end, guess: back[id], who: "cancelled " + id}
+		short := operation{kind: give, from: f.firstAsked(id, "pack", buying.from), to: end, guess: picked[id], who: "not picked of " + id}
+		missing := o.missing()
 		for _, line := range taken(f.shown(id, o)) {
 			product := Product{o.Store, line.Product}
-			buying.quantity, returning.quantity = line.Quantity, line.Quantity
+			buying.quantity, returning.quantity = line.Quantity, line.Quantity-missing[line.Product]
 			histories[product] = append(histories[product], buying)
-			if off {
+			if short.quantity = missing[line.Product]; short.quantity > 0 {
+				histories[product] = append(histories[product], short)
+			}
+			if off && returning.quantity > 0 {
 				histories[product] = append(histories[product], returning)
 			}
 		}
 	}
 }
 
-// askedOff is when an order was first asked to be cancelled.
-func (f *facts) askedOff(id string, otherwise time.Time) time.Time {
+// firstAsked is when somebody first asked for a step of an order.
+func (f *facts) firstAsked(id, verb string, otherwise time.Time) time.Time {
 	var first time.Time
 	for _, s := range f.steps[id] {
-		if began := s.Began(); s.Verb == "cancel" && (first.IsZero() || began.Before(first)) {
+		if began := s.Began(); s.Verb == verb && (first.IsZero() || began.Before(first)) {
 			first = began
 		}
 	}

@@ -120,11 +120,22 @@ func (s *scene) intent(o *Order) *Intent {
 	return &s.books.Intents[i]
 }
 
-func (s *scene) pack(o *Order) {
+func (s *scene) pack(o *Order) { s.packShort(o, 0) }
+
+// packShort has so many figs of an order missing when it is picked.
+func (s *scene) packShort(o *Order, missing int64) {
 	s.step(o, "pick")
-	s.step(o, "pack")
+	step := s.step(o, "pack")
+	o.Receipt = slices.Clone(o.Lines)
+	o.Receipt[0].Quantity -= missing
+	o.Charged = o.Total - 100*missing
+	if missing > 0 {
+		step.Lines = []shop.Line{{Product: "figs", Quantity: o.Receipt[0].Quantity}}
+		s.enter("figs", missing, "picking", o.ID, "")
+		s.enter(limitOfAnn, missing, "picking", o.ID, "")
+	}
 	p, i := s.books.Payments[o.ID], s.intent(o)
-	p.State, p.Captured, i.Status, i.Received = "CAPTURED", o.Total, "succeeded", o.Total
+	p.State, p.Captured, i.Status, i.Received = "CAPTURED", o.Charged, "succeeded", o.Charged
 }
 
 func (s *scene) cancel(o *Order) *shop.Step {

@@ -42,6 +42,9 @@ func (f *facts) known() map[Product]int64 {
 		for _, line := range taken(f.shown(id, o)) {
 			known[Product{o.Store, line.Product}] -= line.Quantity
 		}
+		for product, n := range o.missing() { // it wasn't picked, and is on sale again
+			known[Product{o.Store, product}] += n
+		}
 	}
 	return known
 }
@@ -117,7 +120,9 @@ func (f *facts) limits(r *Result) {
 		if !o.sold() || o.State == cancelled {
 			continue
 		}
+		missing := o.missing()
 		for product, n := range units(o.Lines) {
+			n -= missing[product]
 			if f.history.Limits[product] > 0 {
 				counted[purchase{id, product}] += n
 			}

@@ -190,7 +190,7 @@ type Adjustment struct {
 type Step struct {
 	Deed
 	Order, Verb, By string
-	// Key and Lines are a refund's.
+	// Key is a refund's; Lines, what is refunded, or what was picked of lines that weren't picked in full.
 	Key   string `json:",omitempty"`
 	Lines []Line `json:",omitempty"`
 

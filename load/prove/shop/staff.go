@@ -247,6 +247,14 @@ func (d *Day) pickAndPack(ctx context.Context, random *rand.Rand) {
 // fulfil takes an order as far as it goes. Some are called off on the way, and of some a part is refunded.
 func (d *Day) fulfil(ctx context.Context, random *rand.Rand, c *Checkout) {
 	id, fate := c.ID(), random.IntN(100)
+	pack := func() bool {
+		s := &Step{Order: id, Verb: "pack", By: ByOperator, person: d.shop.operator, Lines: shortPick(random, c)}
+		if len(s.Lines) > 0 && random.IntN(4) == 0 { // the operator clicks twice
+			d.step(context.WithoutCancel(ctx), s)
+		}
+		answer, ok := d.insistOn(ctx, s)
+		return ok && answer.Kind == Done
+	}
 	do := func(verb string) bool {
 		answer, ok := d.insistOn(ctx, &Step{Order: id, Verb: verb, By: ByOperator, person: d.shop.operator})
 		return ok && answer.Kind == Done
@@ -257,7 +265,7 @@ func (d *Day) fulfil(ctx context.Context, random *rand.Rand, c *Checkout) {
 	case fate < 10:
 		do("cancel")
 		return
-	case !do("pack"):
+	case !pack():
 		return
 	case fate < 18: // perhaps while it is captured
 		do("cancel")
@@ -277,6 +285,19 @@ func (d *Day) fulfil(ctx context.Context, random *rand.Rand, c *Checkout) {
 	if do("dispatch") {
 		do("deliver")
 	}
+}
+
+// shortPick is one line of an order of which not all was there, now and then; else all was.
+func shortPick(random *rand.Rand, c *Checkout) []Line {
+	answer, _, ok := c.Final()
+	if !ok || answer.Order == nil || random.IntN(4) > 0 {
+		return nil
+	}
+	line := answer.Order.Lines[random.IntN(len(answer.Order.Lines))]
+	if line.Quantity < 2 {
+		return nil
+	}
+	return []Line{{Product: line.Product, Quantity: 1 + random.Int64N(line.Quantity-1)}}
 }
 
 // refund gives the money of one line back, or of all that is left.

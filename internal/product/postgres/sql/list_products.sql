@@ -7,7 +7,7 @@ with recursive below (category_id) as (
 )
 select product_id, name, brand_id, brand, category_id, description, size, gtin, tags, image_uri, status, currency, price,
     tax_rate_bps, store_ids, create_time, update_time, version, max_per_shopper, family_id,
-    more_image_uris
+    more_image_uris, piece_grams
 from products.shown_products
 where status = $3 and ($1 = '' or category_id in (select b.category_id from below b))
     and ($4 = '' or brand_id = $4) and ($5 = '' or tags @> array[$5])
