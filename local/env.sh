@@ -73,7 +73,7 @@ address MAILSINK_ADDR 93 127.0.0.1:PORT
 
 # The functions. Each runs as a process of its own, which has the name in lower case.
 functions='CapturePayment VoidPayment ApplyStock ClearCart NotifyShopper PaymentWebhook ApplyPaymentEvent AdjustStock
-	UpdateAvailability ReapCheckouts ReconcilePayments ReconcileStock FoldLedger ActivatePrices UpdatePopularity AuditIndex'
+	UpdateAvailability ReapCheckouts ReconcilePayments ReconcileStock FoldLedger ActivatePrices UpdatePopularity AuditIndex ForgetUser'
 offset=121
 for function in $(echo "$functions" | tr '[:lower:]' '[:upper:]'); do
 	address "${function}_ADDR" $offset 127.0.0.1:PORT

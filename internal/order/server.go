@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 
+	"google.golang.org/protobuf/types/known/emptypb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	orderpb "larder.dev/api/order/v1"
@@ -37,6 +38,16 @@ func (s *Server) ListOrders(ctx context.Context, request *orderpb.ListOrdersRequ
 		page.Orders = append(page.Orders, o.Proto())
 	}
 	return page, nil
+}
+
+// ForgetUser implements orderpb.OrderServiceServer.
+func (s *Server) ForgetUser(ctx context.Context, request *orderpb.ForgetUserRequest) (*emptypb.Empty, error) {
+	return &emptypb.Empty{}, s.service.ForgetUser(ctx, request.GetUserId())
+}
+
+// ForgetOrder implements orderpb.OrderServiceServer.
+func (s *Server) ForgetOrder(ctx context.Context, request *orderpb.ForgetOrderRequest) (*emptypb.Empty, error) {
+	return &emptypb.Empty{}, s.service.ForgetOrder(ctx, request.GetOrderId())
 }
 
 // PickOrder implements orderpb.OrderServiceServer.

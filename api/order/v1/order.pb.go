@@ -13,6 +13,7 @@ import (
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	emptypb "google.golang.org/protobuf/types/known/emptypb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	_ "larder.dev/api/access/v1"
 	v1 "larder.dev/api/type/v1"
@@ -86,7 +87,7 @@ func (x Order_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Order_State.Descriptor instead.
 func (Order_State) EnumDescriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{0, 0}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{2, 0}
 }
 
 type OrderPayment_State int32
@@ -156,7 +157,95 @@ func (x OrderPayment_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use OrderPayment_State.Descriptor instead.
 func (OrderPayment_State) EnumDescriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{2, 0}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{4, 0}
+}
+
+type ForgetUserRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ForgetUserRequest) Reset() {
+	*x = ForgetUserRequest{}
+	mi := &file_order_v1_order_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ForgetUserRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ForgetUserRequest) ProtoMessage() {}
+
+func (x *ForgetUserRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_order_v1_order_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ForgetUserRequest.ProtoReflect.Descriptor instead.
+func (*ForgetUserRequest) Descriptor() ([]byte, []int) {
+	return file_order_v1_order_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *ForgetUserRequest) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+type ForgetOrderRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	OrderId       string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ForgetOrderRequest) Reset() {
+	*x = ForgetOrderRequest{}
+	mi := &file_order_v1_order_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ForgetOrderRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ForgetOrderRequest) ProtoMessage() {}
+
+func (x *ForgetOrderRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_order_v1_order_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ForgetOrderRequest.ProtoReflect.Descriptor instead.
+func (*ForgetOrderRequest) Descriptor() ([]byte, []int) {
+	return file_order_v1_order_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ForgetOrderRequest) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
 }
 
 type Order struct {
@@ -183,7 +272,7 @@ type Order struct {
 
 func (x *Order) Reset() {
 	*x = Order{}
-	mi := &file_order_v1_order_proto_msgTypes[0]
+	mi := &file_order_v1_order_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -195,7 +284,7 @@ func (x *Order) String() string {
 func (*Order) ProtoMessage() {}
 
 func (x *Order) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[0]
+	mi := &file_order_v1_order_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -208,7 +297,7 @@ func (x *Order) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Order.ProtoReflect.Descriptor instead.
 func (*Order) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{0}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Order) GetOrderId() string {
@@ -316,7 +405,7 @@ type OrderLine struct {
 
 func (x *OrderLine) Reset() {
 	*x = OrderLine{}
-	mi := &file_order_v1_order_proto_msgTypes[1]
+	mi := &file_order_v1_order_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -328,7 +417,7 @@ func (x *OrderLine) String() string {
 func (*OrderLine) ProtoMessage() {}
 
 func (x *OrderLine) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[1]
+	mi := &file_order_v1_order_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -341,7 +430,7 @@ func (x *OrderLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderLine.ProtoReflect.Descriptor instead.
 func (*OrderLine) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{1}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *OrderLine) GetProductId() string {
@@ -398,7 +487,7 @@ type OrderPayment struct {
 
 func (x *OrderPayment) Reset() {
 	*x = OrderPayment{}
-	mi := &file_order_v1_order_proto_msgTypes[2]
+	mi := &file_order_v1_order_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -410,7 +499,7 @@ func (x *OrderPayment) String() string {
 func (*OrderPayment) ProtoMessage() {}
 
 func (x *OrderPayment) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[2]
+	mi := &file_order_v1_order_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -423,7 +512,7 @@ func (x *OrderPayment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderPayment.ProtoReflect.Descriptor instead.
 func (*OrderPayment) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{2}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *OrderPayment) GetState() OrderPayment_State {
@@ -468,7 +557,7 @@ type OrderEvent struct {
 
 func (x *OrderEvent) Reset() {
 	*x = OrderEvent{}
-	mi := &file_order_v1_order_proto_msgTypes[3]
+	mi := &file_order_v1_order_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -480,7 +569,7 @@ func (x *OrderEvent) String() string {
 func (*OrderEvent) ProtoMessage() {}
 
 func (x *OrderEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[3]
+	mi := &file_order_v1_order_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -493,7 +582,7 @@ func (x *OrderEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderEvent.ProtoReflect.Descriptor instead.
 func (*OrderEvent) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{3}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *OrderEvent) GetState() Order_State {
@@ -537,7 +626,7 @@ type PickOrderRequest struct {
 
 func (x *PickOrderRequest) Reset() {
 	*x = PickOrderRequest{}
-	mi := &file_order_v1_order_proto_msgTypes[4]
+	mi := &file_order_v1_order_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -549,7 +638,7 @@ func (x *PickOrderRequest) String() string {
 func (*PickOrderRequest) ProtoMessage() {}
 
 func (x *PickOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[4]
+	mi := &file_order_v1_order_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -562,7 +651,7 @@ func (x *PickOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PickOrderRequest.ProtoReflect.Descriptor instead.
 func (*PickOrderRequest) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{4}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *PickOrderRequest) GetOrderId() string {
@@ -599,7 +688,7 @@ type PackOrderRequest struct {
 
 func (x *PackOrderRequest) Reset() {
 	*x = PackOrderRequest{}
-	mi := &file_order_v1_order_proto_msgTypes[5]
+	mi := &file_order_v1_order_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -611,7 +700,7 @@ func (x *PackOrderRequest) String() string {
 func (*PackOrderRequest) ProtoMessage() {}
 
 func (x *PackOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[5]
+	mi := &file_order_v1_order_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -624,7 +713,7 @@ func (x *PackOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PackOrderRequest.ProtoReflect.Descriptor instead.
 func (*PackOrderRequest) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{5}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *PackOrderRequest) GetOrderId() string {
@@ -661,7 +750,7 @@ type DispatchOrderRequest struct {
 
 func (x *DispatchOrderRequest) Reset() {
 	*x = DispatchOrderRequest{}
-	mi := &file_order_v1_order_proto_msgTypes[6]
+	mi := &file_order_v1_order_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -673,7 +762,7 @@ func (x *DispatchOrderRequest) String() string {
 func (*DispatchOrderRequest) ProtoMessage() {}
 
 func (x *DispatchOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[6]
+	mi := &file_order_v1_order_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -686,7 +775,7 @@ func (x *DispatchOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DispatchOrderRequest.ProtoReflect.Descriptor instead.
 func (*DispatchOrderRequest) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{6}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *DispatchOrderRequest) GetOrderId() string {
@@ -723,7 +812,7 @@ type DeliverOrderRequest struct {
 
 func (x *DeliverOrderRequest) Reset() {
 	*x = DeliverOrderRequest{}
-	mi := &file_order_v1_order_proto_msgTypes[7]
+	mi := &file_order_v1_order_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -735,7 +824,7 @@ func (x *DeliverOrderRequest) String() string {
 func (*DeliverOrderRequest) ProtoMessage() {}
 
 func (x *DeliverOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[7]
+	mi := &file_order_v1_order_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -748,7 +837,7 @@ func (x *DeliverOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliverOrderRequest.ProtoReflect.Descriptor instead.
 func (*DeliverOrderRequest) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{7}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *DeliverOrderRequest) GetOrderId() string {
@@ -785,7 +874,7 @@ type CancelOrderRequest struct {
 
 func (x *CancelOrderRequest) Reset() {
 	*x = CancelOrderRequest{}
-	mi := &file_order_v1_order_proto_msgTypes[8]
+	mi := &file_order_v1_order_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -797,7 +886,7 @@ func (x *CancelOrderRequest) String() string {
 func (*CancelOrderRequest) ProtoMessage() {}
 
 func (x *CancelOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[8]
+	mi := &file_order_v1_order_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -810,7 +899,7 @@ func (x *CancelOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelOrderRequest.ProtoReflect.Descriptor instead.
 func (*CancelOrderRequest) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{8}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CancelOrderRequest) GetOrderId() string {
@@ -847,7 +936,7 @@ type RefundOrderRequest struct {
 
 func (x *RefundOrderRequest) Reset() {
 	*x = RefundOrderRequest{}
-	mi := &file_order_v1_order_proto_msgTypes[9]
+	mi := &file_order_v1_order_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -859,7 +948,7 @@ func (x *RefundOrderRequest) String() string {
 func (*RefundOrderRequest) ProtoMessage() {}
 
 func (x *RefundOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[9]
+	mi := &file_order_v1_order_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -872,7 +961,7 @@ func (x *RefundOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefundOrderRequest.ProtoReflect.Descriptor instead.
 func (*RefundOrderRequest) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{9}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *RefundOrderRequest) GetOrderId() string {
@@ -906,7 +995,7 @@ type RefundLine struct {
 
 func (x *RefundLine) Reset() {
 	*x = RefundLine{}
-	mi := &file_order_v1_order_proto_msgTypes[10]
+	mi := &file_order_v1_order_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -918,7 +1007,7 @@ func (x *RefundLine) String() string {
 func (*RefundLine) ProtoMessage() {}
 
 func (x *RefundLine) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[10]
+	mi := &file_order_v1_order_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -931,7 +1020,7 @@ func (x *RefundLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefundLine.ProtoReflect.Descriptor instead.
 func (*RefundLine) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{10}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *RefundLine) GetProductId() string {
@@ -957,7 +1046,7 @@ type GetOrderRequest struct {
 
 func (x *GetOrderRequest) Reset() {
 	*x = GetOrderRequest{}
-	mi := &file_order_v1_order_proto_msgTypes[11]
+	mi := &file_order_v1_order_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -969,7 +1058,7 @@ func (x *GetOrderRequest) String() string {
 func (*GetOrderRequest) ProtoMessage() {}
 
 func (x *GetOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[11]
+	mi := &file_order_v1_order_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -982,7 +1071,7 @@ func (x *GetOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetOrderRequest.ProtoReflect.Descriptor instead.
 func (*GetOrderRequest) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{11}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GetOrderRequest) GetOrderId() string {
@@ -1003,7 +1092,7 @@ type ListOrdersRequest struct {
 
 func (x *ListOrdersRequest) Reset() {
 	*x = ListOrdersRequest{}
-	mi := &file_order_v1_order_proto_msgTypes[12]
+	mi := &file_order_v1_order_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1015,7 +1104,7 @@ func (x *ListOrdersRequest) String() string {
 func (*ListOrdersRequest) ProtoMessage() {}
 
 func (x *ListOrdersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[12]
+	mi := &file_order_v1_order_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1028,7 +1117,7 @@ func (x *ListOrdersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOrdersRequest.ProtoReflect.Descriptor instead.
 func (*ListOrdersRequest) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{12}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListOrdersRequest) GetPageSize() int32 {
@@ -1055,7 +1144,7 @@ type ListOrdersResponse struct {
 
 func (x *ListOrdersResponse) Reset() {
 	*x = ListOrdersResponse{}
-	mi := &file_order_v1_order_proto_msgTypes[13]
+	mi := &file_order_v1_order_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1067,7 +1156,7 @@ func (x *ListOrdersResponse) String() string {
 func (*ListOrdersResponse) ProtoMessage() {}
 
 func (x *ListOrdersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[13]
+	mi := &file_order_v1_order_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1080,7 +1169,7 @@ func (x *ListOrdersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOrdersResponse.ProtoReflect.Descriptor instead.
 func (*ListOrdersResponse) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{13}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListOrdersResponse) GetOrders() []*Order {
@@ -1101,7 +1190,11 @@ var File_order_v1_order_proto protoreflect.FileDescriptor
 
 const file_order_v1_order_proto_rawDesc = "" +
 	"\n" +
-	"\x14order/v1/order.proto\x12\x0flarder.order.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12type/v1/type.proto\"\xce\x05\n" +
+	"\x14order/v1/order.proto\x12\x0flarder.order.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12type/v1/type.proto\"6\n" +
+	"\x11ForgetUserRequest\x12!\n" +
+	"\auser_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x06userId\"9\n" +
+	"\x12ForgetOrderRequest\x12#\n" +
+	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"\xce\x05\n" +
 	"\x05Order\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x122\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x1c.larder.order.v1.Order.StateR\x05state\x12\x17\n" +
@@ -1204,7 +1297,7 @@ const file_order_v1_order_proto_rawDesc = "" +
 	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\tpageToken\"l\n" +
 	"\x12ListOrdersResponse\x12.\n" +
 	"\x06orders\x18\x01 \x03(\v2\x16.larder.order.v1.OrderR\x06orders\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xd2\a\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\x8c\t\n" +
 	"\fOrderService\x12j\n" +
 	"\bGetOrder\x12 .larder.order.v1.GetOrderRequest\x1a\x16.larder.order.v1.Order\"$\xaa\xd4\x18\x03\n" +
 	"\x01\x02\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/orders/{order_id}\x12p\n" +
@@ -1223,7 +1316,12 @@ const file_order_v1_order_proto_rawDesc = "" +
 	"\fDeliverOrder\x12$.larder.order.v1.DeliverOrderRequest\x1a\x16.larder.order.v1.Order\"/\xaa\xd4\x18\x03\n" +
 	"\x01\x04\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/orders/{order_id}:deliver\x12z\n" +
 	"\vRefundOrder\x12#.larder.order.v1.RefundOrderRequest\x1a\x16.larder.order.v1.Order\".\xaa\xd4\x18\x03\n" +
-	"\x01\x04\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/v1/orders/{order_id}:refundB!Z\x1flarder.dev/api/order/v1;orderpbb\x06proto3"
+	"\x01\x04\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/v1/orders/{order_id}:refund\x12Z\n" +
+	"\n" +
+	"ForgetUser\x12\".larder.order.v1.ForgetUserRequest\x1a\x16.google.protobuf.Empty\"\x10\xaa\xd4\x18\f\x12\n" +
+	"forgetuser\x12\\\n" +
+	"\vForgetOrder\x12#.larder.order.v1.ForgetOrderRequest\x1a\x16.google.protobuf.Empty\"\x10\xaa\xd4\x18\f\x12\n" +
+	"forgetuserB!Z\x1flarder.dev/api/order/v1;orderpbb\x06proto3"
 
 var (
 	file_order_v1_order_proto_rawDescOnce sync.Once
@@ -1238,68 +1336,75 @@ func file_order_v1_order_proto_rawDescGZIP() []byte {
 }
 
 var file_order_v1_order_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_order_v1_order_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_order_v1_order_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_order_v1_order_proto_goTypes = []any{
 	(Order_State)(0),              // 0: larder.order.v1.Order.State
 	(OrderPayment_State)(0),       // 1: larder.order.v1.OrderPayment.State
-	(*Order)(nil),                 // 2: larder.order.v1.Order
-	(*OrderLine)(nil),             // 3: larder.order.v1.OrderLine
-	(*OrderPayment)(nil),          // 4: larder.order.v1.OrderPayment
-	(*OrderEvent)(nil),            // 5: larder.order.v1.OrderEvent
-	(*PickOrderRequest)(nil),      // 6: larder.order.v1.PickOrderRequest
-	(*PackOrderRequest)(nil),      // 7: larder.order.v1.PackOrderRequest
-	(*DispatchOrderRequest)(nil),  // 8: larder.order.v1.DispatchOrderRequest
-	(*DeliverOrderRequest)(nil),   // 9: larder.order.v1.DeliverOrderRequest
-	(*CancelOrderRequest)(nil),    // 10: larder.order.v1.CancelOrderRequest
-	(*RefundOrderRequest)(nil),    // 11: larder.order.v1.RefundOrderRequest
-	(*RefundLine)(nil),            // 12: larder.order.v1.RefundLine
-	(*GetOrderRequest)(nil),       // 13: larder.order.v1.GetOrderRequest
-	(*ListOrdersRequest)(nil),     // 14: larder.order.v1.ListOrdersRequest
-	(*ListOrdersResponse)(nil),    // 15: larder.order.v1.ListOrdersResponse
-	(*v1.Totals)(nil),             // 16: larder.type.v1.Totals
-	(*v1.Address)(nil),            // 17: larder.type.v1.Address
-	(*timestamppb.Timestamp)(nil), // 18: google.protobuf.Timestamp
-	(*v1.Slot)(nil),               // 19: larder.type.v1.Slot
-	(*v1.Money)(nil),              // 20: larder.type.v1.Money
+	(*ForgetUserRequest)(nil),     // 2: larder.order.v1.ForgetUserRequest
+	(*ForgetOrderRequest)(nil),    // 3: larder.order.v1.ForgetOrderRequest
+	(*Order)(nil),                 // 4: larder.order.v1.Order
+	(*OrderLine)(nil),             // 5: larder.order.v1.OrderLine
+	(*OrderPayment)(nil),          // 6: larder.order.v1.OrderPayment
+	(*OrderEvent)(nil),            // 7: larder.order.v1.OrderEvent
+	(*PickOrderRequest)(nil),      // 8: larder.order.v1.PickOrderRequest
+	(*PackOrderRequest)(nil),      // 9: larder.order.v1.PackOrderRequest
+	(*DispatchOrderRequest)(nil),  // 10: larder.order.v1.DispatchOrderRequest
+	(*DeliverOrderRequest)(nil),   // 11: larder.order.v1.DeliverOrderRequest
+	(*CancelOrderRequest)(nil),    // 12: larder.order.v1.CancelOrderRequest
+	(*RefundOrderRequest)(nil),    // 13: larder.order.v1.RefundOrderRequest
+	(*RefundLine)(nil),            // 14: larder.order.v1.RefundLine
+	(*GetOrderRequest)(nil),       // 15: larder.order.v1.GetOrderRequest
+	(*ListOrdersRequest)(nil),     // 16: larder.order.v1.ListOrdersRequest
+	(*ListOrdersResponse)(nil),    // 17: larder.order.v1.ListOrdersResponse
+	(*v1.Totals)(nil),             // 18: larder.type.v1.Totals
+	(*v1.Address)(nil),            // 19: larder.type.v1.Address
+	(*timestamppb.Timestamp)(nil), // 20: google.protobuf.Timestamp
+	(*v1.Slot)(nil),               // 21: larder.type.v1.Slot
+	(*v1.Money)(nil),              // 22: larder.type.v1.Money
+	(*emptypb.Empty)(nil),         // 23: google.protobuf.Empty
 }
 var file_order_v1_order_proto_depIdxs = []int32{
 	0,  // 0: larder.order.v1.Order.state:type_name -> larder.order.v1.Order.State
-	3,  // 1: larder.order.v1.Order.lines:type_name -> larder.order.v1.OrderLine
-	16, // 2: larder.order.v1.Order.totals:type_name -> larder.type.v1.Totals
-	17, // 3: larder.order.v1.Order.address:type_name -> larder.type.v1.Address
-	4,  // 4: larder.order.v1.Order.payment:type_name -> larder.order.v1.OrderPayment
-	5,  // 5: larder.order.v1.Order.history:type_name -> larder.order.v1.OrderEvent
-	18, // 6: larder.order.v1.Order.create_time:type_name -> google.protobuf.Timestamp
-	18, // 7: larder.order.v1.Order.update_time:type_name -> google.protobuf.Timestamp
-	19, // 8: larder.order.v1.Order.delivery_slot:type_name -> larder.type.v1.Slot
-	20, // 9: larder.order.v1.OrderLine.unit_price:type_name -> larder.type.v1.Money
-	20, // 10: larder.order.v1.OrderLine.line_total:type_name -> larder.type.v1.Money
+	5,  // 1: larder.order.v1.Order.lines:type_name -> larder.order.v1.OrderLine
+	18, // 2: larder.order.v1.Order.totals:type_name -> larder.type.v1.Totals
+	19, // 3: larder.order.v1.Order.address:type_name -> larder.type.v1.Address
+	6,  // 4: larder.order.v1.Order.payment:type_name -> larder.order.v1.OrderPayment
+	7,  // 5: larder.order.v1.Order.history:type_name -> larder.order.v1.OrderEvent
+	20, // 6: larder.order.v1.Order.create_time:type_name -> google.protobuf.Timestamp
+	20, // 7: larder.order.v1.Order.update_time:type_name -> google.protobuf.Timestamp
+	21, // 8: larder.order.v1.Order.delivery_slot:type_name -> larder.type.v1.Slot
+	22, // 9: larder.order.v1.OrderLine.unit_price:type_name -> larder.type.v1.Money
+	22, // 10: larder.order.v1.OrderLine.line_total:type_name -> larder.type.v1.Money
 	1,  // 11: larder.order.v1.OrderPayment.state:type_name -> larder.order.v1.OrderPayment.State
-	20, // 12: larder.order.v1.OrderPayment.authorized:type_name -> larder.type.v1.Money
-	20, // 13: larder.order.v1.OrderPayment.captured:type_name -> larder.type.v1.Money
-	20, // 14: larder.order.v1.OrderPayment.refunded:type_name -> larder.type.v1.Money
+	22, // 12: larder.order.v1.OrderPayment.authorized:type_name -> larder.type.v1.Money
+	22, // 13: larder.order.v1.OrderPayment.captured:type_name -> larder.type.v1.Money
+	22, // 14: larder.order.v1.OrderPayment.refunded:type_name -> larder.type.v1.Money
 	0,  // 15: larder.order.v1.OrderEvent.state:type_name -> larder.order.v1.Order.State
-	18, // 16: larder.order.v1.OrderEvent.time:type_name -> google.protobuf.Timestamp
-	12, // 17: larder.order.v1.RefundOrderRequest.lines:type_name -> larder.order.v1.RefundLine
-	2,  // 18: larder.order.v1.ListOrdersResponse.orders:type_name -> larder.order.v1.Order
-	13, // 19: larder.order.v1.OrderService.GetOrder:input_type -> larder.order.v1.GetOrderRequest
-	14, // 20: larder.order.v1.OrderService.ListOrders:input_type -> larder.order.v1.ListOrdersRequest
-	10, // 21: larder.order.v1.OrderService.CancelOrder:input_type -> larder.order.v1.CancelOrderRequest
-	6,  // 22: larder.order.v1.OrderService.PickOrder:input_type -> larder.order.v1.PickOrderRequest
-	7,  // 23: larder.order.v1.OrderService.PackOrder:input_type -> larder.order.v1.PackOrderRequest
-	8,  // 24: larder.order.v1.OrderService.DispatchOrder:input_type -> larder.order.v1.DispatchOrderRequest
-	9,  // 25: larder.order.v1.OrderService.DeliverOrder:input_type -> larder.order.v1.DeliverOrderRequest
-	11, // 26: larder.order.v1.OrderService.RefundOrder:input_type -> larder.order.v1.RefundOrderRequest
-	2,  // 27: larder.order.v1.OrderService.GetOrder:output_type -> larder.order.v1.Order
-	15, // 28: larder.order.v1.OrderService.ListOrders:output_type -> larder.order.v1.ListOrdersResponse
-	2,  // 29: larder.order.v1.OrderService.CancelOrder:output_type -> larder.order.v1.Order
-	2,  // 30: larder.order.v1.OrderService.PickOrder:output_type -> larder.order.v1.Order
-	2,  // 31: larder.order.v1.OrderService.PackOrder:output_type -> larder.order.v1.Order
-	2,  // 32: larder.order.v1.OrderService.DispatchOrder:output_type -> larder.order.v1.Order
-	2,  // 33: larder.order.v1.OrderService.DeliverOrder:output_type -> larder.order.v1.Order
-	2,  // 34: larder.order.v1.OrderService.RefundOrder:output_type -> larder.order.v1.Order
-	27, // [27:35] is the sub-list for method output_type
-	19, // [19:27] is the sub-list for method input_type
+	20, // 16: larder.order.v1.OrderEvent.time:type_name -> google.protobuf.Timestamp
+	14, // 17: larder.order.v1.RefundOrderRequest.lines:type_name -> larder.order.v1.RefundLine
+	4,  // 18: larder.order.v1.ListOrdersResponse.orders:type_name -> larder.order.v1.Order
+	15, // 19: larder.order.v1.OrderService.GetOrder:input_type -> larder.order.v1.GetOrderRequest
+	16, // 20: larder.order.v1.OrderService.ListOrders:input_type -> larder.order.v1.ListOrdersRequest
+	12, // 21: larder.order.v1.OrderService.CancelOrder:input_type -> larder.order.v1.CancelOrderRequest
+	8,  // 22: larder.order.v1.OrderService.PickOrder:input_type -> larder.order.v1.PickOrderRequest
+	9,  // 23: larder.order.v1.OrderService.PackOrder:input_type -> larder.order.v1.PackOrderRequest
+	10, // 24: larder.order.v1.OrderService.DispatchOrder:input_type -> larder.order.v1.DispatchOrderRequest
+	11, // 25: larder.order.v1.OrderService.DeliverOrder:input_type -> larder.order.v1.DeliverOrderRequest
+	13, // 26: larder.order.v1.OrderService.RefundOrder:input_type -> larder.order.v1.RefundOrderRequest
+	2,  // 27: larder.order.v1.OrderService.ForgetUser:input_type -> larder.order.v1.ForgetUserRequest
+	3,  // 28: larder.order.v1.OrderService.ForgetOrder:input_type -> larder.order.v1.ForgetOrderRequest
+	4,  // 29: larder.order.v1.OrderService.GetOrder:output_type -> larder.order.v1.Order
+	17, // 30: larder.order.v1.OrderService.ListOrders:output_type -> larder.order.v1.ListOrdersResponse
+	4,  // 31: larder.order.v1.OrderService.CancelOrder:output_type -> larder.order.v1.Order
+	4,  // 32: larder.order.v1.OrderService.PickOrder:output_type -> larder.order.v1.Order
+	4,  // 33: larder.order.v1.OrderService.PackOrder:output_type -> larder.order.v1.Order
+	4,  // 34: larder.order.v1.OrderService.DispatchOrder:output_type -> larder.order.v1.Order
+	4,  // 35: larder.order.v1.OrderService.DeliverOrder:output_type -> larder.order.v1.Order
+	4,  // 36: larder.order.v1.OrderService.RefundOrder:output_type -> larder.order.v1.Order
+	23, // 37: larder.order.v1.OrderService.ForgetUser:output_type -> google.protobuf.Empty
+	23, // 38: larder.order.v1.OrderService.ForgetOrder:output_type -> google.protobuf.Empty
+	29, // [29:39] is the sub-list for method output_type
+	19, // [19:29] is the sub-list for method input_type
 	19, // [19:19] is the sub-list for extension type_name
 	19, // [19:19] is the sub-list for extension extendee
 	0,  // [0:19] is the sub-list for field type_name
@@ -1316,7 +1421,7 @@ func file_order_v1_order_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_order_v1_order_proto_rawDesc), len(file_order_v1_order_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   14,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
