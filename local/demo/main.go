@@ -40,6 +40,10 @@ type step struct {
 // steps are in the order in which they are done; later ones build on earlier ones.
 var steps = []step{
 	{"register, sign in", "a token that every service verifies", registerAndSignIn},
+	{"verify the address by mail", "once, with the password; a stranger learns nothing", verifyByMail},
+	{"reset the password by mail", "the new one signs in; old password, old sessions and the token again are refused", resetPassword},
+	{"refresh the session", "a new pair; a lost answer is given again", refreshSession},
+	{"a re-used refresh token", "refused, and its session is over", reuseRefreshToken},
 	{"search `banannas`", "bananas first, did-you-mean, facets", searchBanannas},
 	{"rank equal products", "in stock before out of stock; higher margin first", rankEqualProducts},
 	{"fill a cart with three products", "totals that add up: lines, fee, tax", fillCart},
