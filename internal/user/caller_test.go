@@ -24,12 +24,9 @@ func TestCallerAddress(t *testing.T) {
 		{[]string{"203.0.113.7"}, 2, "203.0.113.7"}, // fewer proxies than there are said to be
 		{[]string{"203.0.113.7"}, 0, "203.0.113.7"},
 	} {
-		ctx := direct
-		for _, value := range c.forwarded {
-			md, _ := metadata.FromIncomingContext(ctx)
-			ctx = metadata.NewIncomingContext(ctx, metadata.Join(md, metadata.Pairs("x-forwarded-for", value)))
-		}
-		if got := callerAddress(ctx, c.proxies); got != c.want {
+		headers := metadata.MD{}
+		headers.Append("x-forwarded-for", c.forwarded...)
+		if got := callerAddress(metadata.NewIncomingContext(direct, headers), c.proxies); got != c.want {
 			t.Errorf("%q behind %d proxies: %q, want %q", c.forwarded, c.proxies, got, c.want)
 		}
 	}

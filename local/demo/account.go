@@ -19,7 +19,7 @@ func (d *demo) tokenByMail(ctx context.Context, to, word string) (string, error)
 		return "", err
 	}
 	found := mailedToken.FindStringSubmatch(mail.text("text"))
-	if found == nil || !strings.Contains(mail.text("html"), found[0]) {
+	if len(found) < 2 || !strings.Contains(mail.text("html"), found[0]) {
 		return "", fmt.Errorf("no token in both parts of the mail: %s", mail)
 	}
 	return found[1], nil
@@ -174,4 +174,75 @@ func reuseRefreshToken(ctx context.Context, d *demo) (string, error) {
 	}
 	d.shopper, d.refresh = session.text("access_token"), session.text("refresh_token")
 	return "REFRESH_TOKEN_INVALID, and for the session's good one too; the person's other session goes on", nil
+}
+
+// deleteAccount is a shopper who leaves with one order that has ended and one that is on its way: both lose the person, each when it has ended.
+func deleteAccount(ctx context.Context, d *demo) (string, error) {
+	s, err := d.newShopper(ctx, "leaver")
+	if err != nil {
+		return "", err
+	}
+	product, err := d.newProduct(ctx, "plums", 150, map[string]int{store: 5})
+	if err != nil {
+		return "", err
+	}
+	var orders [2]string
+	for i := range orders {
+		bought, err := d.buy(ctx, s, map[string]int{product: 1})
+		if err != nil {
+			return "", err
+		}
+		orders[i] = bought.text("order_id")
+	}
+	ended, onItsWay := orders[0], orders[1]
+	const reason = "my mother brings some"
+	cancel := func(order, token string) error {
+		_, err := d.must(ctx, 200, "POST", "/v1/orders/"+order+":cancel", token, map[string]any{"reason": reason})
+		return err
+	}
+	if err := cancel(ended, s.token); err != nil {
+		return "", err
+	}
+	export, err := d.must(ctx, 200, "GET", "/v1/users/me:export", s.token, nil)
+	if err != nil {
+		return "", err
+	}
+	if export.text("user.email") != s.email {
+		return "", errors.New(export.String())
+	}
+	if _, err := d.must(ctx, 200, "DELETE", "/v1/users/me", s.token, nil); err != nil {
+		return "", err
+	}
+	forgotten := func(order string) (time.Duration, error) {
+		return eventually(ctx, 20*time.Second, func() error {
+			kept, err := d.must(ctx, 200, "GET", "/v1/orders/"+order, d.operator, nil)
+			personal := kept.text("address.recipient") + kept.text("address.line1") + kept.text("address.postcode")
+			if err == nil && (kept.text("address.country") != "GB" || personal != "" || strings.Contains(kept.String(), reason)) {
+				err = errors.New(kept.String())
+			}
+			return err
+		})
+	}
+	first, err := forgotten(ended)
+	if err != nil {
+		return "", err
+	}
+	still, err := d.must(ctx, 200, "GET", "/v1/orders/"+onItsWay, d.operator, nil)
+	if err != nil || still.text("address.recipient") != address["recipient"] {
+		return "", errors.Join(err, fmt.Errorf("the order on its way: %s", still))
+	}
+	if err := cancel(onItsWay, d.operator); err != nil {
+		return "", err
+	}
+	second, err := forgotten(onItsWay)
+	if err != nil {
+		return "", err
+	}
+	for _, path := range []string{"/v1/users/me", "/v1/carts/me"} {
+		gone, err := d.call(ctx, "GET", path, s.token, nil)
+		if err != nil || gone.status == 200 {
+			return "", errors.Join(err, fmt.Errorf("%s is still there: %s", path, gone))
+		}
+	}
+	return fmt.Sprintf("the ended order without the person after %d ms, the other one %d ms after its end; the cart is gone", first.Milliseconds(), second.Milliseconds()), nil
 }

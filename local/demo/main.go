@@ -66,6 +66,7 @@ var steps = []step{
 	{"a malformed message", "in the dead letters with its reason; shown, mended, replayed; applied once", malformed},
 	{"cancel an order", "stock back, authorisation voided at the provider, mail sent", cancelOrder},
 	{"refund one line", "the provider's list shows that amount, once, also when repeated", refundLine},
+	{"a shopper deletes their account", "orders stay without the person, one on its way when it has ended; the cart is gone", deleteAccount},
 	{"fill a delivery slot", "the next order for it is refused, another slot is offered", fillSlot},
 	{"a planned price comes into force", "product and search show it; an order at the old total is PRICE_CHANGED", plannedPrice},
 	{"FLUSHALL on the stock's Redis", "sales go on by themselves after a rebuild; stock equals the ledger", flushStock},
