@@ -11,6 +11,7 @@ import (
 	"larder.dev/functions/capturepayment"
 	"larder.dev/functions/clearcart"
 	"larder.dev/functions/foldledger"
+	"larder.dev/functions/forgetuser"
 	"larder.dev/functions/internal/function"
 	"larder.dev/functions/notifyshopper"
 	"larder.dev/functions/paymentwebhook"
@@ -29,6 +30,7 @@ var all = map[string]function.Setup{
 	"ApplyStock":         applystock.New,
 	"ClearCart":          clearcart.New,
 	"NotifyShopper":      notifyshopper.New,
+	"ForgetUser":         forgetuser.New,
 	"PaymentWebhook":     paymentwebhook.New,
 	"ApplyPaymentEvent":  applypaymentevent.New,
 	"AdjustStock":        adjuststock.New,

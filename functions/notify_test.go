@@ -33,7 +33,13 @@ import (
 	"larder.dev/internal/fault"
 )
 
-const adasMail = "ada.secret@shoppers.example"
+const (
+	adasMail  = "ada.secret@shoppers.example"
+	adasToken = "adas_Token-of-43-letters"
+)
+
+// late is who has registered with an address that somebody has verified.
+const late = "7a1c3a52-5b0e-4bd4-9a49-2f6d7e8f0002"
 
 // mailServer is a real SMTP server that keeps what it takes. refuse is its answer to a recipient; nil takes them.
 type mailServer struct {
@@ -150,7 +156,13 @@ func (r *rig) notices() *notices {
 			return &userpb.BeginNoticeResponse{State: state}, nil
 		}
 		n.state[id] = userpb.BeginNoticeResponse_BUSY
-		return &userpb.BeginNoticeResponse{State: userpb.BeginNoticeResponse_DUE, Email: adasMail, DisplayName: "Ada <L>"}, nil
+		due := &userpb.BeginNoticeResponse{State: userpb.BeginNoticeResponse_DUE, Email: adasMail, DisplayName: "Ada <L>"}
+		asked := request.(*userpb.BeginNoticeRequest)
+		due.AddressTaken = asked.GetVerifyEmail() && asked.GetUserId() == late
+		if asked.GetPasswordResetId() != "" || asked.GetVerifyEmail() && !due.AddressTaken {
+			due.Token = adasToken
+		}
+		return due, nil
 	})
 	r.services.answers("EndNotice", func(_ context.Context, request proto.Message) (proto.Message, error) {
 		n.set(request.(*userpb.EndNoticeRequest).GetEventId(), userpb.BeginNoticeResponse_SENT)
@@ -181,17 +193,21 @@ func notifying(t *testing.T, configure func(*smtp.Server)) (*rig, *mailServer, *
 	t.Helper()
 	r := newRig(t)
 	server := startMail(t, configure)
+	t.Setenv("MAIL_VERIFY_URL", "https://shop.example/verify")
+	t.Setenv("MAIL_RESET_URL", "https://shop.example/reset")
 	r.start("NotifyShopper")
 	r.push(event.OrderEvents)
 	r.push(event.UserEvents)
 	t.Cleanup(func() {
-		if strings.Contains(r.logs(), adasMail) {
-			t.Errorf("an address is in the logs: %s", r.logs())
-		}
-		for _, letter := range r.collected() {
-			for name, value := range letter.Attributes {
-				if strings.Contains(value, adasMail) {
-					t.Errorf("an address is in a dead letter: %s=%s", name, value)
+		for _, secret := range []string{adasMail, adasToken} {
+			if strings.Contains(r.logs(), secret) {
+				t.Errorf("%s is in the logs: %s", secret, r.logs())
+			}
+			for _, letter := range r.collected() {
+				for name, value := range letter.Attributes {
+					if strings.Contains(value, secret) {
+						t.Errorf("%s is in a dead letter: %s=%s", secret, name, value)
+					}
 				}
 			}
 		}
@@ -250,9 +266,22 @@ func TestMails(t *testing.T) {
 			event.OrderEvents, &orderpb.OrderRefunded{OrderId: orderID, UserId: ada, RefundId: "r", Amount: &typepb.Money{Currency: "GBP", MinorUnits: 120005}}, "Your refund, order 832bd3c6",
 			[]string{"We give you £1200.05 of your order 832bd3c6 back."}, []string{"<strong>£1200.05</strong>"},
 		},
-		{event.UserEvents, &userpb.UserRegistered{UserId: ada, CreateTime: timestamppb.Now()}, "Welcome to Larder", []string{"Welcome."}, []string{"Welcome."}},
+		{
+			event.UserEvents, &userpb.UserRegistered{UserId: ada, CreateTime: timestamppb.Now()}, "Welcome to Larder: please verify your address",
+			[]string{"Welcome.", "\nhttps://shop.example/verify#token=" + adasToken + "\n"}, []string{"Welcome.", `href="https://shop.example/verify#token=` + adasToken + `"`},
+		},
+		{event.UserEvents, &userpb.UserRegistered{UserId: late}, "You have an account with Larder already", []string{"it is as it was"}, []string{"it is as it was"}},
+		{
+			event.UserEvents, &userpb.EmailVerificationRequested{UserId: ada}, "Please verify your address",
+			[]string{"/verify#token=" + adasToken + "\n"}, []string{`/verify#token=` + adasToken + `"`},
+		},
+		{
+			event.UserEvents, &userpb.PasswordResetRequested{PasswordResetId: late}, "Set a new password",
+			[]string{"\nhttps://shop.example/reset#token=" + adasToken + "\n"}, []string{`href="https://shop.example/reset#token=` + adasToken + `"`},
+		},
+		{event.UserEvents, &userpb.PasswordReset{UserId: ada}, "Your password was changed", []string{"signed out everywhere"}, []string{"signed out everywhere"}},
 	} {
-		t.Run(string(c.message.ProtoReflect().Descriptor().Name()), func(t *testing.T) {
+		t.Run(c.subject, func(t *testing.T) {
 			before := len(server.received())
 			e := happened(t, c.subject, c.message)
 			r.acknowledged(r.sendEvent(c.topic, e))
@@ -291,8 +320,8 @@ func TestMails(t *testing.T) {
 	for _, m := range server.received() {
 		ids[m.header.Get("Message-Id")] = true
 	}
-	if len(ids) != 7 {
-		t.Errorf("%d different Message-IDs of 7 events", len(ids))
+	if len(ids) != 11 {
+		t.Errorf("%d different Message-IDs of 11 events", len(ids))
 	}
 }
 

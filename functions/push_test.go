@@ -149,6 +149,22 @@ var table = []takes{
 		}}},
 		refuses: fault.StoreNotFound,
 	},
+	{
+		function: "ForgetUser", topic: event.UserEvents, good: &userpb.UserDeleted{UserId: ada, DeleteTime: timestamppb.New(at("2026-07-01T09:00:00Z"))},
+		wants:   []want{{"ForgetCart", &cartpb.ForgetCartRequest{UserId: ada}}, {"ForgetUser", &orderpb.ForgetUserRequest{UserId: ada}}},
+		bad:     `{"user_id":"ada"}`,
+		refuses: fault.InvalidArgument,
+	},
+	{
+		function: "ForgetUser", topic: event.OrderEvents, good: &orderpb.OrderDelivered{Order: order(), Version: 5},
+		wants:   []want{{"ForgetOrder", &orderpb.ForgetOrderRequest{OrderId: orderID}}},
+		refuses: fault.InvalidArgument,
+	},
+	{
+		function: "ForgetUser", topic: event.OrderEvents, good: &orderpb.OrderCancelled{Order: order(), Version: 2},
+		wants:   []want{{"ForgetOrder", &orderpb.ForgetOrderRequest{OrderId: orderID}}},
+		refuses: fault.InvalidArgument,
+	},
 }
 
 // begin starts a row's function behind its topic. Services answer what makes a good event go all the way.
@@ -261,7 +277,7 @@ func TestBadEvents(t *testing.T) {
 			{"no JSON", good.Attributes(), "\x00\xff{", "MALFORMED_EVENT", "data: "},
 			{"no data", good.Attributes(), "", "MALFORMED_EVENT", "data: "},
 			{"another form", good.Attributes(), `[1]`, "MALFORMED_EVENT", "data: "},
-			{"a field of another kind", good.Attributes(), `{"order":7,"store_id":7,"event_id":7}`, "MALFORMED_EVENT", "data: "},
+			{"a field of another kind", good.Attributes(), `{"order":7,"store_id":7,"event_id":7,"user_id":7}`, "MALFORMED_EVENT", "data: "},
 			{"no id", spoilt("ce-id", ""), string(good.Data), "MALFORMED_EVENT", "attribute ce-id is missing"},
 			{"no type", spoilt("ce-type", ""), string(good.Data), "MALFORMED_EVENT", "attribute ce-type is missing"},
 			{"another version", spoilt("ce-specversion", "0.3"), string(good.Data), "MALFORMED_EVENT", `attribute ce-specversion is "0.3"`},

@@ -94,7 +94,8 @@ func newRig(t *testing.T) *rig {
 		"SERVICE_ACCOUNT_DOMAIN": domain, "SERVICE_JWKS_URL": r.issuer.Config().Identity.ServiceJWKSURL, "LOG_LEVEL": "DEBUG",
 		"USER_ADDR": r.services.address, "PRODUCT_ADDR": r.services.address, "CART_ADDR": r.services.address,
 		"CHECKOUT_ADDR": r.services.address, "PAYMENT_ADDR": r.services.address,
-		"SMTP_ADDR": "127.0.0.1:1", "MAIL_FROM": "Larder <orders@larder.example>", "WEBHOOK_SECRETS": "whsec_old,whsec_new",
+		"ORDER_ADDR": r.services.address,
+		"SMTP_ADDR":  "127.0.0.1:1", "MAIL_FROM": "Larder <orders@larder.example>", "WEBHOOK_SECRETS": "whsec_old,whsec_new",
 	} {
 		t.Setenv(name, value)
 	}
@@ -315,7 +316,7 @@ func startServices(t *testing.T, issuer *servetest.Issuer) *services {
 	s := &services{answer: map[string]func(context.Context, proto.Message) (proto.Message, error){}}
 	server := issuer.Start(t, "services", func(ctx context.Context, app *serve.App) error {
 		for _, name := range []string{
-			"larder.cart.v1.CartService", "larder.checkout.v1.CheckoutService", "larder.payment.v1.PaymentService",
+			"larder.cart.v1.CartService", "larder.checkout.v1.CheckoutService", "larder.order.v1.OrderService", "larder.payment.v1.PaymentService",
 			"larder.product.v1.ProductService", "larder.stock.v1.StockService", "larder.user.v1.UserService",
 		} {
 			found, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(name))

@@ -18,6 +18,15 @@ func (w *world) userRows() []row {
 	refresh := func(what, body, want string) row {
 		return row{rpc: "UserService.RefreshSession", what: what, request: "POST /v1/sessions:refresh", body: body, want: want}
 	}
+	verify := func(what, body, want string) row {
+		return row{rpc: "UserService.VerifyEmail", what: what, request: "POST /v1/users:verifyEmail", body: body, want: want}
+	}
+	wanted := func(what, body, want string) row {
+		return row{rpc: "UserService.RequestPasswordReset", what: what, request: "POST /v1/users:requestPasswordReset", body: body, want: want}
+	}
+	reset := func(what, body, want string) row {
+		return row{rpc: "UserService.ResetPassword", what: what, request: "POST /v1/users:resetPassword", body: body, want: want}
+	}
 	update := func(what, request, body, want string) row {
 		return row{rpc: "UserService.UpdateUser", what: what, as: "shopper", request: "PATCH /v1/users/me" + request, body: body, want: want}
 	}
@@ -46,8 +55,29 @@ func (w *world) userRows() []row {
 		create("roles of one's own", `{"email":"`+w.nobody+`","password":"correct-horse","roles":["operator"]}`, "400 INVALID_ARGUMENT roles"),
 		create("an id of one's own", `{"email":"`+w.nobody+`","password":"correct-horse","user_id":"`+w.other.id+`"}`, "400 INVALID_ARGUMENT user_id"),
 		create("a field twice", `{"email":"`+w.nobody+`","email":"`+w.nobody+`","password":"correct-horse"}`, "400 INVALID_ARGUMENT email"),
-		create("another's address", account(`"`+w.other.email+`"`, secret, name), "409 EMAIL_TAKEN"),
-		create("another's address in capitals", account(`"`+strings.ToUpper(w.other.email)+`"`, secret, name), "409 EMAIL_TAKEN"),
+
+		verify("nothing", `{}`, "400 INVALID_ARGUMENT password,token"),
+		verify("rubbish", `{"token":"rubbish","password":"correct-horse"}`, "401 MAIL_TOKEN_INVALID"),
+		verify("an access token", `{"token":"`+w.tokens["shopper"][:200]+`","password":"correct-horse"}`, "401 MAIL_TOKEN_INVALID"),
+		verify("SQL", `{"token":"' or 1=1 --","password":"correct-horse"}`, "401 MAIL_TOKEN_INVALID"),
+		verify("too long", `{"token":"`+strings.Repeat("x", 257)+`","password":"correct-horse"}`, "400 INVALID_ARGUMENT token"),
+		wanted("nothing", `{}`, "400 INVALID_ARGUMENT email"),
+		wanted("no address", `{"email":"nobody"}`, "400 INVALID_ARGUMENT email"),
+		wanted("two addresses", `{"email":"a@example.com,b@example.com"}`, "400 INVALID_ARGUMENT email"),
+		wanted("a header in the address", `{"email":"a@example.com\r\nBcc: b@example.com"}`, "400 INVALID_ARGUMENT email"),
+		wanted("a list for an address", `{"email":["a@example.com"]}`, "400 INVALID_ARGUMENT email"),
+		reset("nothing", `{}`, "400 INVALID_ARGUMENT password,token"),
+		reset("rubbish", `{"token":"rubbish","password":"correct-horse"}`, "401 MAIL_TOKEN_INVALID"),
+		reset("SQL", `{"token":"' or 1=1 --","password":"correct-horse"}`, "401 MAIL_TOKEN_INVALID"),
+		reset("a short password", `{"token":"rubbish","password":"short"}`, "400 INVALID_ARGUMENT password"),
+		reset("an id of one's own", `{"token":"rubbish","password":"correct-horse","user_id":"`+w.other.id+`"}`, "400 INVALID_ARGUMENT user_id"),
+		{rpc: "UserService.RequestEmailVerification", what: "for another address", as: "shopper", request: "POST /v1/users/me:requestEmailVerification", body: `{"email":"` + w.nobody + `"}`, want: "400 INVALID_ARGUMENT email"},
+		{rpc: "UserService.RequestEmailVerification", what: "for another", as: "shopper", request: "POST /v1/users/" + w.other.id + ":requestEmailVerification", body: `{}`, want: "404 ROUTE_NOT_FOUND"},
+		{rpc: "UserService.ExportUser", what: "another's", as: "shopper", request: "GET /v1/users/" + w.other.id + ":export", want: "404 ROUTE_NOT_FOUND"},
+		{rpc: "UserService.ExportUser", what: "another's as a parameter", as: "shopper", request: "GET /v1/users/me:export?user_id=" + w.other.id, want: "400 INVALID_ARGUMENT user_id"},
+		{rpc: "UserService.DeleteUser", what: "another", as: "shopper", request: "DELETE /v1/users/" + w.other.id, want: "404 ROUTE_NOT_FOUND"},
+		{rpc: "UserService.DeleteUser", what: "another as a parameter", as: "shopper", request: "DELETE /v1/users/me?user_id=" + w.other.id, want: "400 INVALID_ARGUMENT user_id"},
+		{rpc: "UserService.DeleteSessions", what: "another's", as: "shopper", request: "DELETE /v1/sessions?user_id=" + w.other.id, want: "400 INVALID_ARGUMENT user_id"},
 
 		session("nothing", `{}`, "400 INVALID_ARGUMENT email,password"),
 		session("an unknown address", `{"email":"`+w.nobody+`","password":"correct-horse"}`, "401 BAD_CREDENTIALS"),

@@ -17,8 +17,13 @@ func (w *world) calls() map[string]call {
 		"UserService.CreateUser":     {"", "POST /v1/users", `{"email":"` + w.nobody + `","password":"correct-horse"}`},
 		"UserService.GetUser":        {"shopper", "GET /v1/users/me", ""},
 		"UserService.UpdateUser":     {"shopper", "PATCH /v1/users/me", `{"display_name":"Spoilt"}`},
+		"UserService.VerifyEmail":    {"", "POST /v1/users:verifyEmail", `{"token":"spoilt","password":"correct-horse"}`},
+		"UserService.ResetPassword":  {"", "POST /v1/users:resetPassword", `{"token":"spoilt","password":"correct-horse"}`},
+		"UserService.ExportUser":     {"shopper", "GET /v1/users/me:export", ""},
+		"UserService.DeleteUser":     {"shopper", "DELETE /v1/users/me", ""},
 		"UserService.CreateSession":  {"", "POST /v1/sessions", `{"email":"` + w.nobody + `","password":"correct-horse"}`},
 		"UserService.RefreshSession": {"", "POST /v1/sessions:refresh", `{"refresh_token":"spoilt"}`},
+		"UserService.DeleteSessions": {"shopper", "DELETE /v1/sessions", ""},
 		"UserService.DeleteSession":  {"shopper", "DELETE /v1/sessions/current", ""},
 		"UserService.CreateAddress":  {"shopper", "POST /v1/users/me/addresses", delivery},
 		"UserService.GetAddress":     {"shopper", "GET /v1/users/me/addresses/" + w.shopper.address, ""},
@@ -26,6 +31,9 @@ func (w *world) calls() map[string]call {
 		"UserService.UpdateAddress":  {"shopper", "PUT /v1/users/me/addresses/" + w.shopper.address, otherDelivery},
 		"UserService.DeleteAddress":  {"shopper", "DELETE /v1/users/me/addresses/" + w.shopper.address, ""},
 		"UserService.GetJwks":        {"", "GET /.well-known/jwks.json", ""},
+
+		"UserService.RequestPasswordReset":     {"", "POST /v1/users:requestPasswordReset", `{"email":"` + w.nobody + `"}`},
+		"UserService.RequestEmailVerification": {"shopper", "POST /v1/users/me:requestEmailVerification", `{}`},
 
 		"ProductService.GetProduct":     {"", "GET /v1/products/" + w.sold, ""},
 		"ProductService.ListProducts":   {"", "GET /v1/products", ""},

@@ -33,6 +33,10 @@ type mailConfig struct {
 	Password string `env:"SMTP_PASSWORD"`
 	// From is the sender: "Larder <orders@larder.example>".
 	From string `env:"MAIL_FROM,required"`
+	// VerifyURL and ResetURL are the storefront's pages that mails lead to. The token is put behind them, in the fragment, so that it gets
+	// into no server's log.
+	VerifyURL string `env:"MAIL_VERIFY_URL" envDefault:"https://larder.dev/verify"`
+	ResetURL  string `env:"MAIL_RESET_URL" envDefault:"https://larder.dev/reset"`
 	// TimeZone of delivery times in mails.
 	TimeZone string `env:"MAIL_TIME_ZONE" envDefault:"Europe/London"`
 }
@@ -48,7 +52,9 @@ var (
 type letter struct {
 	Kind, Subject string
 	// Name is the person's, empty if they gave none.
-	Name   string
+	Name string
+	// Token is what some letters bring, and nobody else may see.
+	Token  string
 	Order  *orderpb.Order
 	Refund *orderpb.OrderRefunded
 }
@@ -90,7 +96,10 @@ func newPost(config mailConfig) (*post, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the mail client: %w", err)
 	}
-	functions := map[string]any{"pounds": pounds, "number": number, "some": some, "period": period(zone), "missing": missing, "instead": instead}
+	functions := map[string]any{
+		"verifyURL": link(config.VerifyURL), "resetURL": link(config.ResetURL),
+		"pounds": pounds, "number": number, "some": some, "period": period(zone), "missing": missing, "instead": instead,
+	}
 	text, err := texttemplate.New("").Funcs(functions).Parse(mailsText + receiptsText)
 	if err != nil {
 		return nil, fmt.Errorf("read the text of mails: %w", err)
@@ -151,6 +160,11 @@ func messageID(e event.Event) string {
 }
 
 func domain(address string) string { return address[strings.LastIndex(address, "@")+1:] }
+
+// link leads to a page with a token, which is of letters that a URL may hold (base64url).
+func link(page string) func(token string) string {
+	return func(token string) string { return page + "#token=" + token }
+}
 
 // pounds writes an amount as shoppers read it.
 func pounds(m *typepb.Money) string {

@@ -2,7 +2,8 @@
 //
 // Events hold no address: the user service tells it, and remembers which event's notice has been sent (BeginNotice, EndNotice). So of two
 // deliveries of an event at once one sends the mail, and the other comes again later. A process that dies between sending and EndNotice
-// lets a second mail out; both have the same Message-ID. Addresses are kept out of logs and dead letters.
+// lets a second mail out; both have the same Message-ID. Addresses are kept out of logs and dead letters, and so are the tokens that some
+// mails bring: the user service makes one for the mail that is about to be written.
 package notifyshopper
 
 import (
@@ -65,10 +66,20 @@ func New(ctx context.Context, app *function.App) (http.Handler, error) {
 			return n.ofOrder(ctx, e, m.GetOrder(), letter{Kind: "cancelled", Subject: "Your order is cancelled"})
 		}),
 		push.On(event.OrderEvents, func(ctx context.Context, e event.Event, m *orderpb.OrderRefunded) error {
-			return n.notify(ctx, e, m.GetUserId(), letter{Kind: "refunded", Subject: "Your refund, order " + number(m.GetOrderId()), Refund: m})
+			return n.notify(ctx, e, toUser(m.GetUserId()), letter{Kind: "refunded", Subject: "Your refund, order " + number(m.GetOrderId()), Refund: m})
 		}),
 		push.On(event.UserEvents, func(ctx context.Context, e event.Event, m *userpb.UserRegistered) error {
-			return n.notify(ctx, e, m.GetUserId(), letter{Kind: "registered", Subject: "Welcome to Larder"})
+			return n.notify(ctx, e, toVerify(m.GetUserId()), letter{Kind: "registered", Subject: "Welcome to Larder: please verify your address"})
+		}),
+		push.On(event.UserEvents, func(ctx context.Context, e event.Event, m *userpb.EmailVerificationRequested) error {
+			return n.notify(ctx, e, toVerify(m.GetUserId()), letter{Kind: "verify", Subject: "Please verify your address"})
+		}),
+		push.On(event.UserEvents, func(ctx context.Context, e event.Event, m *userpb.PasswordResetRequested) error {
+			to := &userpb.BeginNoticeRequest{PasswordResetId: m.GetPasswordResetId()}
+			return n.notify(ctx, e, to, letter{Kind: "reset", Subject: "Set a new password"})
+		}),
+		push.On(event.UserEvents, func(ctx context.Context, e event.Event, m *userpb.PasswordReset) error {
+			return n.notify(ctx, e, toUser(m.GetUserId()), letter{Kind: "wasreset", Subject: "Your password was changed"})
 		}),
 	)
 }
@@ -81,12 +92,20 @@ type notifier struct {
 func (n notifier) ofOrder(ctx context.Context, e event.Event, order *orderpb.Order, l letter) error {
 	l.Subject += ", " + number(order.GetOrderId())
 	l.Order = order
-	return n.notify(ctx, e, order.GetUserId(), l)
+	return n.notify(ctx, e, toUser(order.GetUserId()), l)
 }
 
-// notify sends an event's letter to a person, once.
-func (n notifier) notify(ctx context.Context, e event.Event, userID string, l letter) error {
-	begun, err := n.users.BeginNotice(ctx, &userpb.BeginNoticeRequest{UserId: userID, EventId: e.ID})
+func toUser(id string) *userpb.BeginNoticeRequest { return &userpb.BeginNoticeRequest{UserId: id} }
+
+// toVerify asks for a token to verify the address with.
+func toVerify(id string) *userpb.BeginNoticeRequest {
+	return &userpb.BeginNoticeRequest{UserId: id, VerifyEmail: true}
+}
+
+// notify sends an event's letter to whom it is for, once.
+func (n notifier) notify(ctx context.Context, e event.Event, to *userpb.BeginNoticeRequest, l letter) error {
+	to.EventId = e.ID
+	begun, err := n.users.BeginNotice(ctx, to)
 	if err != nil {
 		return fault.FromRPC(err)
 	}
@@ -99,7 +118,10 @@ func (n notifier) notify(ctx context.Context, e event.Event, userID string, l le
 	default:
 		return push.Again(fmt.Errorf("the notice is in the unknown state %s", begun.GetState()))
 	}
-	l.Name = begun.GetDisplayName()
+	l.Name, l.Token = begun.GetDisplayName(), begun.GetToken()
+	if begun.GetAddressTaken() {
+		l.Kind, l.Subject = "taken", "You have an account with Larder already"
+	}
 	if err := n.post.send(ctx, begun.GetEmail(), messageID(e), l); err != nil {
 		return err
 	}

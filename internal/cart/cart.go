@@ -95,7 +95,7 @@ func (c Cart) line(productID string) (Line, bool) {
 	return c.Lines[i], true
 }
 
-// Store keeps carts. Each method but Merge is atomic, and each but Clear touches the cart, which then lives for another
+// Store keeps carts. Each method but Merge is atomic, and each but Clear and Forget touches the cart, which then lives for another
 // lifetime. A cart of the other kind is not there. To Put and Delete an empty etag means any. Errors of all: UNAVAILABLE.
 type Store interface {
 	// Open makes a cart, or moves the one that is there to the store.
@@ -108,6 +108,8 @@ type Store interface {
 	Delete(ctx context.Context, ref Ref, productID, etag string) (Cart, error)
 	// Clear takes all lines out if the cart, a shopper's or a guest's, has this very etag; else nothing happens.
 	Clear(ctx context.Context, id, etag string) error
+	// Forget deletes a shopper's cart; one that isn't there is no error.
+	Forget(ctx context.Context, userID string) error
 	// Merge takes a guest cart into a shopper's by the rule above and answers the shopper's cart. Cut short at any point it may
 	// be asked again; done, it only answers. Errors: CART_NOT_FOUND if there is no such guest cart, or another shopper has it.
 	Merge(ctx context.Context, guestID, userID string) (Cart, error)
@@ -232,6 +234,14 @@ func (s *Service) Merge(ctx context.Context, guestID, userID string) (Priced, er
 		return Priced{}, fmt.Errorf("merge carts: %w", err)
 	}
 	return s.priced(ctx, cart)
+}
+
+// Forget deletes the cart of a shopper who has deleted their account.
+func (s *Service) Forget(ctx context.Context, userID string) error {
+	if err := s.store.Forget(ctx, userID); err != nil {
+		return fmt.Errorf("forget the cart: %w", err)
+	}
+	return nil
 }
 
 // Clear empties a cart that was bought. One that has changed since, or is gone, stays as it is, and that is no error: so it

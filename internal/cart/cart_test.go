@@ -260,6 +260,33 @@ func TestTooLarge(t *testing.T) {
 	}
 }
 
+// A forgotten shopper's cart is gone, told twice or late; a guest's of that id is none of theirs.
+func TestForget(t *testing.T) {
+	service, _, id := room(t)
+	put(t, service, id, "milk", 1)
+	if err := service.Forget(t.Context(), cart.GuestRef(uuid.NewString()).ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := service.Get(t.Context(), id); err != nil {
+		t.Errorf("another's was forgotten: %v", err)
+	}
+	guest, err := service.OpenGuest(t.Context(), "soho")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, forgotten := range []string{id.ID, id.ID, guest.ID} {
+		if err := service.Forget(t.Context(), forgotten); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := service.Get(t.Context(), id); !fault.Is(err, fault.CartNotFound) {
+		t.Errorf("the forgotten cart: %v", err)
+	}
+	if _, err := service.Get(t.Context(), cart.GuestRef(guest.ID)); err != nil {
+		t.Errorf("the guest's cart: %v", err)
+	}
+}
+
 func TestClear(t *testing.T) {
 	service, _, id := room(t)
 	ctx := t.Context()

@@ -66,6 +66,14 @@ func (s *Server) MergeCart(ctx context.Context, request *cartpb.MergeCartRequest
 	return answer(s.service.Merge(ctx, request.GetCartId(), identity.FromContext(ctx).UserID))
 }
 
+// ForgetCart implements cartpb.CartServiceServer.
+func (s *Server) ForgetCart(ctx context.Context, request *cartpb.ForgetCartRequest) (*emptypb.Empty, error) {
+	if err := s.service.Forget(ctx, request.GetUserId()); err != nil {
+		return nil, err
+	}
+	return &emptypb.Empty{}, nil
+}
+
 // ClearCart implements cartpb.CartServiceServer. Only services call it, so it takes any cart.
 func (s *Server) ClearCart(ctx context.Context, request *cartpb.ClearCartRequest) (*emptypb.Empty, error) {
 	if err := s.service.Clear(ctx, request.GetCartId(), request.GetEtag()); err != nil {

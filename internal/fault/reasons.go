@@ -77,12 +77,14 @@ var (
 
 // Of one room.
 var (
-	EmailTaken = define("EMAIL_TAKEN", codes.AlreadyExists, http.StatusConflict,
-		"The e-mail address has an account. Sign in.")
 	BadCredentials = define("BAD_CREDENTIALS", codes.Unauthenticated, http.StatusUnauthorized,
 		"E-mail and password don't belong together.")
 	RefreshTokenInvalid = define("REFRESH_TOKEN_INVALID", codes.Unauthenticated, http.StatusUnauthorized,
-		"The refresh token is unknown, expired or used up. Sign in.")
+		"The refresh token is unknown, expired or used up, or its session has ended. Sign in.")
+	MailTokenInvalid = define("MAIL_TOKEN_INVALID", codes.Unauthenticated, http.StatusUnauthorized,
+		"The token is none that a mail has brought for this, or it has expired or was used. Ask for another mail.")
+	TooManyAttempts = define("TOO_MANY_ATTEMPTS", codes.ResourceExhausted, http.StatusTooManyRequests,
+		"Too many tries to sign in, or too many mails asked for. Try again after Retry-After; who has forgotten a password resets it.")
 	AddressNotFound = define("ADDRESS_NOT_FOUND", codes.NotFound, http.StatusNotFound,
 		"The caller has no such address.")
 	TooManyAddresses = define("TOO_MANY_ADDRESSES", codes.FailedPrecondition, http.StatusConflict,

@@ -12,6 +12,8 @@
 //   - Cancelling and packing move goods and money, so they are checkout's transactions (rule 8 of docs/protocol.md); refunding is the room
 //     payment's. This room decides who may ask for them.
 //   - A shopper sees the orders of their own, an operator any. An order of another's can't be told from one that isn't there.
+//   - An order outlives its shopper's account, but not the person: once the shopper is forgotten and the order has ended, of its address
+//     the country is left, for the tax, and it is in nobody's list (forget.go).
 //   - Lists are newest first. A page goes on behind the last order of the page before, so orders that come meanwhile neither
 //     repeat nor hide others.
 package order
@@ -102,6 +104,10 @@ type Store interface {
 	// Move takes a step and tells its event, in one transaction, and returns the order as it is then. at is the event's time.
 	// Errors: those of Order.Take.
 	Move(ctx context.Context, id string, step Step, at time.Time) (Order, error)
+	// NoteForgotten keeps that a person is to be forgotten.
+	NoteForgotten(ctx context.Context, userID string) error
+	// Forget takes the person out of an order that has ended, if they are to be forgotten; any other stays as it is.
+	Forget(ctx context.Context, id string) error
 }
 
 // Checkouts is the room checkout, by its service: what was sold is taken back by whoever sold it.

@@ -113,6 +113,7 @@ var (
 		{ProductID: "milk", Name: "Whole milk", Quantity: 3, UnitPrice: money.Of(125, "GBP")},
 		{ProductID: "oats", Name: "Oats", Quantity: 1, UnitPrice: money.Of(210, "GBP")},
 	}
+	home = json.RawMessage(`{"recipient":"Ada Lovelace","line1":"12 St James's Square","city":"London","postcode":"SW1Y 4JH","country":"GB","phone":"+442079460123"}`)
 	slot = order.Slot{ID: "mon-9", Start: time.Unix(1_795_100_000, 0).UTC(), End: time.Unix(1_795_107_200, 0).UTC()}
 )
 
@@ -123,7 +124,7 @@ func (r *rig) sell(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	frozen, err := json.Marshal(checkout.Frozen{UserID: r.user, StoreID: "soho", Lines: bought, Totals: totals, Slot: &slot})
+	frozen, err := json.Marshal(checkout.Frozen{UserID: r.user, StoreID: "soho", Lines: bought, Totals: totals, Address: home, Slot: &slot})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +134,7 @@ func (r *rig) sell(t *testing.T) string {
 	}, time.Now()))
 	r.apply(t, orderspanner.InsertConfirmed(orderspanner.NewOrder{
 		OrderID: id, UserID: r.user, StoreID: "soho", Epoch: time.Now(), HoldToken: 1, Fingerprint: make([]byte, 32),
-		Lines: bought, Totals: totals, Address: json.RawMessage(`{"recipient":"A","city":"London"}`), Slot: &slot,
+		Lines: bought, Totals: totals, Address: home, Slot: &slot,
 	})...)
 	r.pay(t, id, payment.Initiated, payment.Authorized)
 	return id

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 
+	"google.golang.org/protobuf/types/known/emptypb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	orderpb "larder.dev/api/order/v1"
@@ -54,6 +55,16 @@ func (s *Server) WatchOrder(ctx context.Context, request *orderpb.WatchOrderRequ
 		}
 	}
 	return changes, nil
+}
+
+// ForgetUser implements orderpb.OrderServiceServer.
+func (s *Server) ForgetUser(ctx context.Context, request *orderpb.ForgetUserRequest) (*emptypb.Empty, error) {
+	return &emptypb.Empty{}, s.service.ForgetUser(ctx, request.GetUserId())
+}
+
+// ForgetOrder implements orderpb.OrderServiceServer.
+func (s *Server) ForgetOrder(ctx context.Context, request *orderpb.ForgetOrderRequest) (*emptypb.Empty, error) {
+	return &emptypb.Empty{}, s.service.ForgetOrder(ctx, request.GetOrderId())
 }
 
 // PickOrder implements orderpb.OrderServiceServer.

@@ -24,6 +24,9 @@ const (
 	Abandoned State = "ABANDONED"
 )
 
+// Ended tells that nothing more is done with an order's goods.
+func (s State) Ended() bool { return s == Delivered || s == Cancelled }
+
 // Actor is who moves an order on, as histories name it.
 type Actor string
 

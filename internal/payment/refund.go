@@ -77,6 +77,29 @@ func (r Record) Frozen() (Frozen, error) {
 	return frozen, nil
 }
 
+// WithoutPerson is the row's request without what it says about a person: of the address, the country stays. Nothing goes on with it any
+// more: it is for a payment that was voided, or whose order has ended.
+func (r Record) WithoutPerson() ([]byte, error) {
+	var frozen map[string]json.RawMessage
+	if err := json.Unmarshal(r.Request, &frozen); err != nil {
+		return nil, fmt.Errorf("read the frozen checkout %s: %w", r.OrderID, err)
+	}
+	var address struct {
+		Country string `json:"country,omitempty"`
+	}
+	if kept, ok := frozen["address"]; ok {
+		if err := json.Unmarshal(kept, &address); err != nil {
+			return nil, fmt.Errorf("read the frozen address of %s: %w", r.OrderID, err)
+		}
+		text, err := json.Marshal(address)
+		if err != nil {
+			return nil, fmt.Errorf("write the frozen address of %s: %w", r.OrderID, err)
+		}
+		frozen["address"] = text
+	}
+	return json.Marshal(frozen)
+}
+
 // Account returns an order's payment with all that belongs to it. Errors: ORDER_NOT_FOUND.
 func (s *Service) Account(ctx context.Context, order string) (Account, error) {
 	account, err := s.store.Look(ctx, order)

@@ -157,7 +157,10 @@ func (b *till) initiate() (id, intent string) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	request, err := json.Marshal(payment.Frozen{UserID: user, Lines: bought})
+	request, err := json.Marshal(struct {
+		payment.Frozen
+		Address map[string]string `json:"address"`
+	}{payment.Frozen{UserID: user, Lines: bought}, map[string]string{"recipient": "Ada", "country": "GB"}})
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -88,7 +88,7 @@ CREATE TABLE Orders (
   SlotId STRING(64),
   SlotStart TIMESTAMP,
   SlotEnd TIMESTAMP,
-  -- The person's key in OrdersByUser, NULL in a tombstone: lists hold no refusals.
+  -- The person's key in OrdersByUser, NULL in a tombstone, for lists hold no refusals, and once the person is forgotten.
   ListedFor STRING(36),
   -- What was picked and what it costs (pricing.Receipt) as JSON; NULL until the order is packed.
   Receipt JSON,
@@ -124,6 +124,13 @@ CREATE TABLE OrderHistory (
   Time TIMESTAMP NOT NULL OPTIONS (allow_commit_timestamp = true),
 ) PRIMARY KEY (OrderId, Version),
   INTERLEAVE IN PARENT Orders ON DELETE CASCADE;
+
+-- Room order. People who have deleted their account: their orders lose them when they have ended. Longer than any order is on its way.
+CREATE TABLE ForgottenUsers (
+  UserId STRING(36) NOT NULL,
+  ForgetTime TIMESTAMP NOT NULL OPTIONS (allow_commit_timestamp = true),
+) PRIMARY KEY (UserId),
+  ROW DELETION POLICY (OLDER_THAN(ForgetTime, INTERVAL 400 DAY));
 
 -- Room payment. Written before any money moves, so it stands before its order does and is no child of it. Request is the
 -- frozen checkout (docs/protocol.md, rule 10): lines, prices, address, totals. Amount is what is authorised: the total with its headroom.

@@ -2,6 +2,7 @@ package user
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -26,16 +27,30 @@ const (
 	NoticeDue NoticeState = iota + 1
 	// NoticeBusy: somebody else has begun it, less than NoticeTurn ago.
 	NoticeBusy
-	// NoticeSent: it was sent.
+	// NoticeSent: it was sent, or isn't needed any more.
 	NoticeSent
 	// NoticeGone: there is no such account.
 	NoticeGone
 )
 
-// Notice is where a notice goes; only one that is due says where.
+// Recipient is whom a notice goes to: UserID, or who has asked for a new password by PasswordResetID.
+type Recipient struct {
+	UserID, PasswordResetID string
+	// VerifyEmail: the notice brings a token to verify the address with.
+	VerifyEmail bool
+}
+
+// Notice is where a notice goes; only one that is due says more than its state.
 type Notice struct {
-	State              NoticeState
-	Email, DisplayName string
+	State NoticeState
+	Email string
+	// DisplayName is empty where the address isn't known to be the person's: whoever claims a stranger's address has no words to say to
+	// the stranger.
+	DisplayName string
+	// Token is for the person alone: it verifies the address, or sets a new password.
+	Token string
+	// AddressTaken instead of a token: somebody else has verified the address.
+	AddressTaken bool
 }
 
 // Notices is what the room needs of its store for notices.
@@ -47,12 +62,71 @@ type Notices interface {
 }
 
 // BeginNotice begins an event's notice to a person. Of several at once, one gets it due.
-func (s *Service) BeginNotice(ctx context.Context, userID, eventID string) (Notice, error) {
-	now := s.now()
-	notice, err := s.store.BeginNotice(ctx, userID, eventID, now, now.Add(-NoticeTurn))
-	if err != nil {
+func (s *Service) BeginNotice(ctx context.Context, to Recipient, eventID string) (Notice, error) {
+	notice, err := s.beginNotice(ctx, to, eventID)
+	switch {
+	case errors.Is(err, ErrNoAccount):
+		return Notice{State: NoticeGone}, nil
+	case err != nil:
 		return Notice{}, fmt.Errorf("begin notice of event %s: %w", eventID, err)
 	}
+	return notice, nil
+}
+
+func (s *Service) beginNotice(ctx context.Context, to Recipient, eventID string) (Notice, error) {
+	if to.PasswordResetID != "" {
+		account, err := s.store.AccountOfPasswordReset(ctx, to.PasswordResetID)
+		if err != nil {
+			return Notice{}, err
+		}
+		return s.beginWithToken(ctx, account.ID, eventID, ResetPasswordToken)
+	}
+	account, err := s.store.Account(ctx, to.UserID)
+	if err != nil {
+		return Notice{}, err
+	}
+	if to.VerifyEmail {
+		return s.beginVerification(ctx, account, eventID)
+	}
+	return s.beginPlain(ctx, account.ID, eventID)
+}
+
+func (s *Service) beginVerification(ctx context.Context, account Account, eventID string) (notice Notice, err error) {
+	if account.Verified {
+		return Notice{State: NoticeSent}, nil
+	}
+	switch _, err := s.store.AccountByEmail(ctx, account.Email); {
+	case err == nil:
+		notice, err = s.beginPlain(ctx, account.ID, eventID)
+		notice.AddressTaken = notice.State == NoticeDue
+		notice.DisplayName = ""
+		return notice, err
+	case !errors.Is(err, ErrNoAccount):
+		return Notice{}, err
+	}
+	notice, err = s.beginWithToken(ctx, account.ID, eventID, VerifyEmailToken)
+	notice.DisplayName = ""
+	return notice, err
+}
+
+// beginPlain begins a notice without a token.
+func (s *Service) beginPlain(ctx context.Context, userID, eventID string) (Notice, error) {
+	now := s.now()
+	return s.store.BeginNotice(ctx, userID, eventID, now, now.Add(-NoticeTurn))
+}
+
+func (s *Service) beginWithToken(ctx context.Context, userID, eventID string, purpose TokenPurpose) (Notice, error) {
+	notice, err := s.beginPlain(ctx, userID, eventID)
+	if err != nil || notice.State != NoticeDue {
+		return notice, err
+	}
+	now := s.now()
+	secret, hash := newSecret()
+	kept := MailToken{Hash: hash, UserID: userID, Purpose: purpose, CreateTime: now, ExpireTime: now.Add(purpose.life())}
+	if err := s.store.CreateMailToken(ctx, kept); err != nil {
+		return Notice{}, err
+	}
+	notice.Token = secret
 	return notice, nil
 }
 

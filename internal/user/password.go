@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/argon2"
@@ -17,21 +18,29 @@ import (
 	"larder.dev/internal/fault"
 )
 
-// Parameters of argon2id (RFC 9106, section 3.1).
+// Parameters of argon2id (RFC 9106, section 3.1). Hashes are brought to them at the next sign-in, so they may change at any time.
 type Parameters struct {
-	MemoryKiB uint32
-	Passes    uint32
-	Lanes     uint8
+	// MemoryKiB is from 8 a lane.
+	MemoryKiB uint32 `env:"PASSWORD_MEMORY_KIB" envDefault:"65536"`
+	Passes    uint32 `env:"PASSWORD_PASSES" envDefault:"3"`
+	Lanes     uint8  `env:"PASSWORD_LANES" envDefault:"4"`
 }
 
-// DefaultParameters are for new hashes; at their next sign-in, older hashes are brought to them. RFC 9106 (section 4) recommends 64 MiB, 3
-// passes, 4 lanes where memory is scarce. An instance has one or two processors here and signs in many at once, so
-// these are OWASP's equivalent for that: less memory and one lane, about 30 ms of one processor.
-var DefaultParameters = Parameters{MemoryKiB: 19 << 10, Passes: 2, Lanes: 1}
+// DefaultParameters are the second recommended option of RFC 9106, section 4: uniformly safe where memory is scarce. The first takes 2 GiB
+// for each sign-in.
+var DefaultParameters = Parameters{MemoryKiB: 64 << 10, Passes: 3, Lanes: 4}
+
+// Check tells what argon2 can't work with (RFC 9106, section 3.1).
+func (p Parameters) Check() error {
+	if p.Passes == 0 || p.Lanes == 0 || p.MemoryKiB < 8*uint32(p.Lanes) {
+		return fmt.Errorf("passwords are hashed with at least 1 pass, 1 lane and 8 KiB of memory a lane, not %+v", p)
+	}
+	return nil
+}
 
 const (
 	hashesAtOnce = 2 // bounds memory, and leaves processors for other requests
-	hashWait     = 2 * time.Second
+	hashWait     = 4 * time.Second
 	saltBytes    = 16
 	keyBytes     = 32
 )
@@ -40,6 +49,7 @@ const (
 type hasher struct {
 	parameters Parameters
 	places     *semaphore.Weighted
+	hashes     atomic.Int64 // how many were made
 	// decoy is a hash that no password matches, to be verified for addresses without an account.
 	decoy string
 }
@@ -86,6 +96,7 @@ func (h *hasher) derive(ctx context.Context, password string, salt []byte, p Par
 		return nil, fault.Overloaded.New("too many people sign in at once").WithRetryAfter(hashWait)
 	}
 	defer h.places.Release(1)
+	h.hashes.Add(1)
 	return argon2.IDKey([]byte(norm.NFKC.String(password)), salt, p.Passes, p.MemoryKiB, p.Lanes, length), nil
 }
 

@@ -15,7 +15,7 @@ func TestHashAndVerify(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasPrefix(phc, "$argon2id$v=19$m=19456,t=2,p=1$") {
+	if !strings.HasPrefix(phc, "$argon2id$v=19$m=65536,t=3,p=4$") {
 		t.Errorf("hash is %q, want argon2id with the stated parameters", phc)
 	}
 	again, err := h.hash(t.Context(), "correct horse battery")
@@ -67,7 +67,7 @@ func TestRefusesWhatIsNoHash(t *testing.T) {
 		"$argon2id$v=19$m=x,t=1,p=1$c2FsdA$a2V5", "$argon2id$v=19$m=8,t=0,p=1$c2FsdA$a2V5",
 		"$argon2id$v=19$m=8,t=1,p=0$c2FsdA$a2V5", "$argon2id$v=19$m=8,t=1,p=1$!$a2V5", "$argon2id$v=19$m=8,t=1,p=1$c2FsdA$",
 	} {
-		if right, _, err := newHasher(DefaultParameters).verify(t.Context(), "password", phc); right || err == nil {
+		if right, _, err := newHasher(Parameters{MemoryKiB: 8, Passes: 1, Lanes: 1}).verify(t.Context(), "password", phc); right || err == nil {
 			t.Errorf("verify against %q: right %v, error %v, want an error", phc, right, err)
 		}
 	}
@@ -92,4 +92,14 @@ func TestHashesWaitTheirTurn(t *testing.T) {
 			t.Errorf("with places free: %v", err)
 		}
 	})
+}
+
+func TestParametersThatArgon2CantWorkWith(t *testing.T) {
+	for p, good := range map[Parameters]bool{
+		DefaultParameters: true, {8, 1, 1}: true, {7, 1, 1}: false, {15, 1, 2}: false, {64, 0, 1}: false, {64, 1, 0}: false,
+	} {
+		if err := p.Check(); (err == nil) != good {
+			t.Errorf("%+v: %v", p, err)
+		}
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"strconv"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/emptypb"
@@ -24,6 +25,11 @@ type Server struct {
 	service *Service
 }
 
+// from is where the request comes from.
+func (s *Server) from(ctx context.Context) string {
+	return callerAddress(ctx, s.service.limiter.config.Proxies)
+}
+
 // NewServer makes the API of a room.
 func NewServer(service *Service) *Server { return &Server{service: service} }
 
@@ -34,7 +40,7 @@ func Gateway(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInt
 
 // CreateUser implements UserServiceServer.
 func (s *Server) CreateUser(ctx context.Context, req *userpb.CreateUserRequest) (*userpb.User, error) {
-	account, err := s.service.CreateUser(ctx, req.GetEmail(), req.GetPassword(), req.GetDisplayName())
+	account, err := s.service.CreateUser(ctx, s.from(ctx), req.GetEmail(), req.GetPassword(), req.GetDisplayName())
 	if err != nil {
 		return nil, err
 	}
@@ -83,9 +89,47 @@ func (s *Server) UpdateUser(ctx context.Context, req *userpb.UpdateUserRequest) 
 	return userProto(account), nil
 }
 
+// VerifyEmail implements UserServiceServer.
+func (s *Server) VerifyEmail(ctx context.Context, req *userpb.VerifyEmailRequest) (*userpb.Session, error) {
+	session, err := s.service.VerifyEmail(ctx, s.from(ctx), req.GetToken(), req.GetPassword())
+	if err != nil {
+		return nil, err
+	}
+	return sessionProto(session), nil
+}
+
+// RequestEmailVerification implements UserServiceServer.
+func (s *Server) RequestEmailVerification(ctx context.Context, _ *userpb.RequestEmailVerificationRequest) (*emptypb.Empty, error) {
+	return empty(s.service.RequestVerification(ctx, s.from(ctx), identity.FromContext(ctx).UserID))
+}
+
+// RequestPasswordReset implements UserServiceServer.
+func (s *Server) RequestPasswordReset(ctx context.Context, req *userpb.RequestPasswordResetRequest) (*emptypb.Empty, error) {
+	return empty(s.service.RequestPasswordReset(ctx, s.from(ctx), req.GetEmail()))
+}
+
+// ResetPassword implements UserServiceServer.
+func (s *Server) ResetPassword(ctx context.Context, req *userpb.ResetPasswordRequest) (*emptypb.Empty, error) {
+	return empty(s.service.ResetPassword(ctx, s.from(ctx), req.GetToken(), req.GetPassword()))
+}
+
+// ExportUser implements UserServiceServer.
+func (s *Server) ExportUser(ctx context.Context, _ *userpb.ExportUserRequest) (*userpb.UserExport, error) {
+	export, err := s.service.Export(ctx, identity.FromContext(ctx).UserID)
+	if err != nil {
+		return nil, err
+	}
+	return exportProto(export), nil
+}
+
+// DeleteUser implements UserServiceServer.
+func (s *Server) DeleteUser(ctx context.Context, _ *userpb.DeleteUserRequest) (*emptypb.Empty, error) {
+	return empty(s.service.Delete(ctx, identity.FromContext(ctx).UserID))
+}
+
 // CreateSession implements UserServiceServer.
 func (s *Server) CreateSession(ctx context.Context, req *userpb.CreateSessionRequest) (*userpb.Session, error) {
-	session, err := s.service.SignIn(ctx, req.GetEmail(), req.GetPassword())
+	session, err := s.service.SignIn(ctx, s.from(ctx), req.GetEmail(), req.GetPassword())
 	if err != nil {
 		return nil, err
 	}
@@ -103,10 +147,12 @@ func (s *Server) RefreshSession(ctx context.Context, req *userpb.RefreshSessionR
 
 // DeleteSession implements UserServiceServer.
 func (s *Server) DeleteSession(ctx context.Context, _ *userpb.DeleteSessionRequest) (*emptypb.Empty, error) {
-	if err := s.service.SignOut(ctx, identity.FromContext(ctx)); err != nil {
-		return nil, err
-	}
-	return &emptypb.Empty{}, nil
+	return empty(s.service.SignOut(ctx, identity.FromContext(ctx)))
+}
+
+// DeleteSessions implements UserServiceServer.
+func (s *Server) DeleteSessions(ctx context.Context, _ *userpb.DeleteSessionsRequest) (*emptypb.Empty, error) {
+	return empty(s.service.SignOutEverywhere(ctx, identity.FromContext(ctx).UserID))
 }
 
 // CreateAddress implements UserServiceServer.
@@ -151,10 +197,7 @@ func (s *Server) UpdateAddress(ctx context.Context, req *userpb.UpdateAddressReq
 
 // DeleteAddress implements UserServiceServer.
 func (s *Server) DeleteAddress(ctx context.Context, req *userpb.DeleteAddressRequest) (*emptypb.Empty, error) {
-	if err := s.service.DeleteAddress(ctx, identity.FromContext(ctx).UserID, req.GetAddressId()); err != nil {
-		return nil, err
-	}
-	return &emptypb.Empty{}, nil
+	return empty(s.service.DeleteAddress(ctx, identity.FromContext(ctx).UserID, req.GetAddressId()))
 }
 
 // GetJwks implements UserServiceServer.
@@ -175,16 +218,24 @@ func (s *Server) GetJwks(ctx context.Context, _ *userpb.GetJwksRequest) (*userpb
 
 // BeginNotice implements UserServiceServer.
 func (s *Server) BeginNotice(ctx context.Context, req *userpb.BeginNoticeRequest) (*userpb.BeginNoticeResponse, error) {
-	notice, err := s.service.BeginNotice(ctx, req.GetUserId(), req.GetEventId())
+	to := Recipient{UserID: req.GetUserId(), PasswordResetID: req.GetPasswordResetId(), VerifyEmail: req.GetVerifyEmail()}
+	notice, err := s.service.BeginNotice(ctx, to, req.GetEventId())
 	if err != nil {
 		return nil, err
 	}
-	return &userpb.BeginNoticeResponse{State: noticeStates[notice.State], Email: notice.Email, DisplayName: notice.DisplayName}, nil
+	return &userpb.BeginNoticeResponse{
+		State: noticeStates[notice.State], Email: notice.Email, DisplayName: notice.DisplayName,
+		Token: notice.Token, AddressTaken: notice.AddressTaken,
+	}, nil
 }
 
 // EndNotice implements UserServiceServer.
 func (s *Server) EndNotice(ctx context.Context, req *userpb.EndNoticeRequest) (*emptypb.Empty, error) {
-	if err := s.service.EndNotice(ctx, req.GetEventId()); err != nil {
+	return empty(s.service.EndNotice(ctx, req.GetEventId()))
+}
+
+func empty(err error) (*emptypb.Empty, error) {
+	if err != nil {
 		return nil, err
 	}
 	return &emptypb.Empty{}, nil
@@ -217,7 +268,7 @@ func mismatch() *fault.Error {
 func userProto(a Account) *userpb.User {
 	return &userpb.User{
 		UserId: a.ID, Email: a.Email, DisplayName: a.DisplayName, Roles: a.Roles,
-		CreateTime: timestamppb.New(a.CreateTime), Etag: etag(a.Version),
+		CreateTime: timestamppb.New(a.CreateTime), Etag: etag(a.Version), EmailVerified: a.Verified,
 	}
 }
 
@@ -245,4 +296,28 @@ func addressProto(s SavedAddress) *userpb.SavedAddress {
 		},
 		CreateTime: timestamppb.New(s.CreateTime), UpdateTime: timestamppb.New(s.UpdateTime),
 	}
+}
+
+func exportProto(e Export) *userpb.UserExport {
+	p := &userpb.UserExport{User: userProto(e.Account)}
+	for _, saved := range e.Addresses {
+		p.Addresses = append(p.Addresses, addressProto(saved))
+	}
+	for _, kept := range e.Sessions {
+		p.Sessions = append(p.Sessions, &userpb.SessionInfo{
+			SessionId: kept.ID, CreateTime: timestamppb.New(kept.CreateTime), ExpireTime: timestamppb.New(kept.ExpireTime), EndTime: timeProto(kept.EndTime),
+		})
+	}
+	for _, kept := range e.Notices {
+		p.Notices = append(p.Notices, &userpb.NoticeInfo{EventId: kept.EventID, BeginTime: timestamppb.New(kept.BeginTime), EndTime: timeProto(kept.EndTime)})
+	}
+	return p
+}
+
+// timeProto writes no time as none.
+func timeProto(t time.Time) *timestamppb.Timestamp {
+	if t.IsZero() {
+		return nil
+	}
+	return timestamppb.New(t)
 }

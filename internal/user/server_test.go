@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -27,9 +28,13 @@ type site struct {
 	logs *logs
 }
 
-func newSite(t *testing.T) *site {
+func newSite(t *testing.T, changes ...func(*user.Config)) *site {
 	t.Helper()
 	s := &site{room: newRoom(t), logs: readLogs(t)}
+	for _, change := range changes {
+		change(&s.config)
+		s.Service = s.instance()
+	}
 
 	var handler atomic.Value // the keys are asked for while the service is being set up, by itself
 	handler.Store(http.NotFoundHandler().ServeHTTP)
@@ -57,6 +62,7 @@ func newSite(t *testing.T) *site {
 
 type answer struct {
 	Status int
+	Header http.Header
 	Body   map[string]any
 	Text   string
 }
@@ -80,7 +86,7 @@ func (s *site) call(t *testing.T, method, path, token, body string) answer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := answer{Status: res.StatusCode, Text: string(text)}
+	a := answer{Status: res.StatusCode, Header: res.Header, Text: string(text)}
 	if err := json.Unmarshal(text, &a.Body); err != nil {
 		t.Fatalf("%s %s answers no JSON: %q", method, path, text)
 	}
@@ -247,7 +253,6 @@ func TestBadInput(t *testing.T) {
 		{"POST", "/v1/users", "", `{"email":"a@b.c","password":"0123456789","display_name":"a\u0000b"}`, 400, "INVALID_ARGUMENT display_name"},
 		{"POST", "/v1/users", "", `{"email":"a@b.c","password":"0123456789","roles":["operator"]}`, 400, "INVALID_ARGUMENT roles"},
 		{"POST", "/v1/users", "", `{"email":7,"password":"0123456789"}`, 400, "INVALID_ARGUMENT email"},
-		{"POST", "/v1/users", "", `{"email":"ADA@example.com","password":"0123456789"}`, 409, "EMAIL_TAKEN"},
 		{"POST", "/v1/users", "", ``, 400, "INVALID_ARGUMENT email"},
 		{"POST", "/v1/sessions", "", `{"email":"ada@example.com","password":"wrong password"}`, 401, "BAD_CREDENTIALS"},
 		{"POST", "/v1/sessions", "", `{"email":"a\u0000b","password":"wrong password"}`, 400, "INVALID_ARGUMENT email"},
@@ -275,6 +280,78 @@ func TestBadInput(t *testing.T) {
 		}
 	}
 	s.logs.saysNoSecrets(t, "ada@example.com", "eve@example.com", password, "0123456789", "wrong password", token, long)
+}
+
+// Verifying, resetting, exporting, deleting as a storefront does it, and no log of it has a secret.
+func TestAShopperComesAndGoes(t *testing.T) {
+	s := newSite(t)
+	const address = "ada.lovelace@example.com"
+	registered := s.call(t, "POST", "/v1/users", "", fmt.Sprintf(`{"email":%q,"password":%q,"display_name":"Ada"}`, address, password))
+	if registered.Status != 200 || registered.Body["email_verified"] != false {
+		t.Fatalf("register: %d %s", registered.Status, registered.Text)
+	}
+	toVerify := s.mailed(t, user.Recipient{UserID: registered.str("user_id"), VerifyEmail: true}).Token
+	verify := func(password string) answer {
+		return s.call(t, "POST", "/v1/users:verifyEmail", "", fmt.Sprintf(`{"token":%q,"password":%q}`, toVerify, password))
+	}
+	if a := verify("difference engine"); a.Status != 401 || a.reason() != "BAD_CREDENTIALS" {
+		t.Errorf("a wrong password: %d %s", a.Status, a.Text)
+	}
+	session := verify(password)
+	if verified, _ := session.Body["user"].(map[string]any); session.Status != 200 || verified["email_verified"] != true {
+		t.Fatalf("verify: %d %s", session.Status, session.Text)
+	}
+	if a := verify(password); a.Status != 401 || a.reason() != "MAIL_TOKEN_INVALID" {
+		t.Errorf("verify again: %d %s", a.Status, a.Text)
+	}
+	token := session.str("access_token")
+	if a := s.call(t, "POST", "/v1/users/me:requestEmailVerification", token, `{}`); a.Status != 200 || s.count(t, `users.outbox where type like '%VerificationRequested'`) != 0 {
+		t.Errorf("another mail for a verified address: %d %s", a.Status, a.Text)
+	}
+
+	for _, email := range []string{address, "nobody@example.com"} {
+		if a := s.call(t, "POST", "/v1/users:requestPasswordReset", "", fmt.Sprintf(`{"email":%q}`, email)); a.Status != 200 || a.Text != "{}" {
+			t.Errorf("ask for a new password for %s: %d %s", email, a.Status, a.Text)
+		}
+	}
+	toReset := s.resetMail(t, address).Token
+	body := fmt.Sprintf(`{"token":%q,"password":%q}`, toReset, newPassword)
+	if a := s.call(t, "POST", "/v1/users:resetPassword", "", body); a.Status != 200 {
+		t.Errorf("reset: %d %s", a.Status, a.Text)
+	}
+	if a := s.call(t, "POST", "/v1/users:resetPassword", "", body); a.Status != 401 || a.reason() != "MAIL_TOKEN_INVALID" {
+		t.Errorf("reset again: %d %s", a.Status, a.Text)
+	}
+
+	if a := s.call(t, "GET", "/v1/users/me:export", token, ""); a.Status != 200 || !strings.Contains(a.Text, address) || strings.Contains(a.Text, "argon2id") {
+		t.Errorf("export: %d %s", a.Status, a.Text)
+	}
+	if a := s.call(t, "DELETE", "/v1/sessions", token, ""); a.Status != 200 {
+		t.Errorf("sign out everywhere: %d %s", a.Status, a.Text)
+	}
+	if a := s.call(t, "DELETE", "/v1/users/me", token, ""); a.Status != 200 {
+		t.Errorf("delete: %d %s", a.Status, a.Text)
+	}
+	for _, path := range []string{"/v1/users/me", "/v1/users/me:export"} {
+		if a := s.call(t, "GET", path, token, ""); a.Status != 401 {
+			t.Errorf("%s of a deleted account: %d %s", path, a.Status, a.Text)
+		}
+	}
+	s.logs.saysNoSecrets(t, address, "nobody@example.com", password, newPassword, toVerify, toReset, token, session.str("refresh_token"))
+}
+
+// Who tries too often is told when to try again.
+func TestTooManyAttempts(t *testing.T) {
+	s := newSite(t, func(c *user.Config) { c.Limits.SignIns = 2 })
+	for range 2 {
+		if a := s.call(t, "POST", "/v1/sessions", "", `{"email":"ada@example.com","password":"a guess of mine"}`); a.reason() != "BAD_CREDENTIALS" {
+			t.Errorf("a guess: %d %s", a.Status, a.Text)
+		}
+	}
+	a := s.call(t, "POST", "/v1/sessions", "", `{"email":"ada@example.com","password":"a guess of mine"}`)
+	if seconds, err := strconv.Atoi(a.Header.Get("Retry-After")); a.Status != 429 || a.reason() != "TOO_MANY_ATTEMPTS" || err != nil || seconds < 1 || seconds > 450 {
+		t.Errorf("one too many: %d %s, Retry-After %q", a.Status, a.Text, a.Header.Get("Retry-After"))
+	}
 }
 
 func TestJWKS(t *testing.T) {

@@ -40,6 +40,10 @@ type step struct {
 // steps are in the order in which they are done; later ones build on earlier ones.
 var steps = []step{
 	{"register, sign in", "a token that every service verifies", registerAndSignIn},
+	{"verify the address by mail", "once, with the password; a stranger learns nothing", verifyByMail},
+	{"reset the password by mail", "the new one signs in; old password, old sessions and the token again are refused", resetPassword},
+	{"refresh the session", "a new pair; a lost answer is given again", refreshSession},
+	{"a re-used refresh token", "refused, and its session is over", reuseRefreshToken},
 	{"search `banannas`", "bananas first, did-you-mean, facets", searchBanannas},
 	{"rank equal products", "in stock before out of stock; higher margin first", rankEqualProducts},
 	{"fill a cart with three products", "totals that add up: lines, fee, tax", fillCart},
@@ -66,6 +70,7 @@ var steps = []step{
 	{"weighed goods", "authorised with headroom; too heavy is refused; captured by weight, never above what was authorised", weighedGoods},
 	{"a capture that fails", "CAPTURE_FAILED; no van leaves; the operator cancels, goods come back, nothing is charged", failedCapture},
 	{"refund one line", "the provider's list shows that amount, once, also when repeated", refundLine},
+	{"a shopper deletes their account", "orders stay without the person, one on its way when it has ended; the cart is gone", deleteAccount},
 	{"fill a delivery slot", "the next order for it is refused, another slot is offered", fillSlot},
 	{"a planned price comes into force", "product and search show it; an order at the old total is PRICE_CHANGED", plannedPrice},
 	{"FLUSHALL on the stock's Redis", "sales go on by themselves after a rebuild; stock equals the ledger", flushStock},

@@ -23,6 +23,9 @@ type demo struct {
 
 	operator, merchandiser, shopper string // access tokens
 
+	account       map[string]string // the shopper's email and password
+	refresh, used string            // the shopper's refresh token, and one that was used
+
 	// Products of this run.
 	inStock, outOfStock, highMargin, lowMargin string
 	expected                                   map[string]any // the cart's total
@@ -63,7 +66,8 @@ func registerAndSignIn(ctx context.Context, d *demo) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	d.shopper = session.text("access_token")
+	d.shopper, d.refresh = session.text("access_token"), session.text("refresh_token")
+	d.account = map[string]string{"email": user.text("email"), "password": "correct-horse-" + d.word}
 
 	// Each service answers something else to a token that it has verified than to none.
 	for _, probe := range []struct {

@@ -20,7 +20,8 @@ var accounts = []struct{ email, name, role string }{
 
 // provisionAccounts is the step -accounts.
 func (s *seeder) provisionAccounts(ctx context.Context) (string, error) {
-	service := user.New(postgres.New(s.pool), "", "", time.Now) // issuer and audience of tokens, of which it signs none
+	// No tries are counted, and it signs no tokens, which would have issuer and audience.
+	service := user.New(user.Config{Passwords: s.config.Passwords}, postgres.New(s.pool), nil, "", "", time.Now)
 	for _, a := range accounts {
 		if _, err := service.Provision(ctx, a.email, demoPassword, a.name, []string{a.role}); err != nil {
 			return "", err

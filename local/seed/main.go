@@ -21,6 +21,7 @@ import (
 
 	"larder.dev/internal/pgdb"
 	"larder.dev/internal/serve"
+	"larder.dev/internal/user"
 	"larder.dev/local/seed/catalogue"
 	"larder.dev/local/seed/generator"
 )
@@ -28,6 +29,8 @@ import (
 type config struct {
 	Database pgdb.Config
 	Spanner  string `env:"SPANNER_DATABASE,required"`
+	// Passwords are hashed as the user service does, which else would hash them anew at their first use.
+	Passwords user.Parameters
 	// Timeout bounds the run, but for -generate, which takes as long as it takes.
 	Timeout time.Duration `env:"SEED_TIMEOUT" envDefault:"2m"`
 }

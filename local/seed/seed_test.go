@@ -1,10 +1,13 @@
 package main
 
 import (
+	"os"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 
 	"larder.dev/internal/pgdb/pgtest"
 	productpg "larder.dev/internal/product/postgres"
@@ -12,6 +15,7 @@ import (
 	"larder.dev/internal/stock/spanner"
 	"larder.dev/internal/user"
 	userpg "larder.dev/internal/user/postgres"
+	userredis "larder.dev/internal/user/redis"
 	"larder.dev/local/seed/catalogue"
 )
 
@@ -21,7 +25,7 @@ func TestSeedIsIdempotent(t *testing.T) {
 		t.Fatal(err)
 	}
 	pool := pgtest.New(t, userpg.Schema(), productpg.Schema())
-	s := &seeder{pool: pool, catalogue: content}
+	s := &seeder{config: config{Passwords: user.DefaultParameters}, pool: pool, catalogue: content}
 	for _, want := range []string{" loaded", ", there already"} {
 		said, err := s.loadCatalogue(t.Context())
 		if err != nil || !strings.HasSuffix(said, want) {
@@ -59,9 +63,12 @@ func TestSeedIsIdempotent(t *testing.T) {
 		}
 	}
 
-	service := user.New(userpg.New(pool), "https://larder.dev", "larder", time.Now)
+	limits := userredis.Open(os.Getenv("CART_REDIS_ADDR"))
+	t.Cleanup(func() { _ = limits.Close() })
+	people := user.Config{Passwords: user.DefaultParameters, Limits: user.LimitsConfig{SignIns: 10, Mails: 10, Calls: 10}}
+	service := user.New(people, userpg.New(pool), userredis.New(limits, "seed-"+uuid.NewString()), "https://larder.dev", "larder", time.Now)
 	for _, a := range accounts {
-		if _, err := service.SignIn(t.Context(), a.email, demoPassword); err != nil {
+		if _, err := service.SignIn(t.Context(), "here", a.email, demoPassword); err != nil {
 			t.Errorf("%s can't sign in: %v", a.email, err)
 		}
 	}

@@ -12,16 +12,23 @@ import (
 	"larder.dev/internal/serve"
 	"larder.dev/internal/user"
 	"larder.dev/internal/user/postgres"
+	userredis "larder.dev/internal/user/redis"
 )
 
 type config struct {
 	serve.Config
 	Database pgdb.Config
+	Users    user.Config
+	// LimitRedisAddr is the Redis server that tries are counted in, host:port. Nothing is lost with what it holds.
+	LimitRedisAddr string `env:"LIMIT_REDIS_ADDR,required"`
 }
 
 func main() {
 	var c config
 	serve.Main("user", &c, func(ctx context.Context, app *serve.App) error {
+		if err := c.Users.Passwords.Check(); err != nil {
+			return err
+		}
 		if _, err := pgdb.Migrate(ctx, c.Database.URL, postgres.Schema()); err != nil {
 			return err
 		}
@@ -32,7 +39,10 @@ func main() {
 		app.Close(func(context.Context) error { pool.Close(); return nil })
 		app.Ready("PostgreSQL", pool.Ping)
 
-		service := user.New(postgres.New(pool), c.Identity.Issuer, c.Identity.Audience, time.Now)
+		limits := userredis.Open(c.LimitRedisAddr) // not asked for readiness: without it, all tries are let through
+		app.Close(func(context.Context) error { return limits.Close() })
+
+		service := user.New(c.Users, postgres.New(pool), userredis.New(limits, "user"), c.Identity.Issuer, c.Identity.Audience, time.Now)
 		if _, err := service.PublicKeys(ctx); err != nil {
 			return fmt.Errorf("signing keys: %w", err)
 		}

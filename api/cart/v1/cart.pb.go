@@ -29,6 +29,50 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type ForgetCartRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ForgetCartRequest) Reset() {
+	*x = ForgetCartRequest{}
+	mi := &file_cart_v1_cart_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ForgetCartRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ForgetCartRequest) ProtoMessage() {}
+
+func (x *ForgetCartRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cart_v1_cart_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ForgetCartRequest.ProtoReflect.Descriptor instead.
+func (*ForgetCartRequest) Descriptor() ([]byte, []int) {
+	return file_cart_v1_cart_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *ForgetCartRequest) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
 type Cart struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The shopper's user id, or the guest cart's random id.
@@ -47,7 +91,7 @@ type Cart struct {
 
 func (x *Cart) Reset() {
 	*x = Cart{}
-	mi := &file_cart_v1_cart_proto_msgTypes[0]
+	mi := &file_cart_v1_cart_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -59,7 +103,7 @@ func (x *Cart) String() string {
 func (*Cart) ProtoMessage() {}
 
 func (x *Cart) ProtoReflect() protoreflect.Message {
-	mi := &file_cart_v1_cart_proto_msgTypes[0]
+	mi := &file_cart_v1_cart_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -72,7 +116,7 @@ func (x *Cart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cart.ProtoReflect.Descriptor instead.
 func (*Cart) Descriptor() ([]byte, []int) {
-	return file_cart_v1_cart_proto_rawDescGZIP(), []int{0}
+	return file_cart_v1_cart_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *Cart) GetCartId() string {
@@ -151,7 +195,7 @@ type CartItem struct {
 
 func (x *CartItem) Reset() {
 	*x = CartItem{}
-	mi := &file_cart_v1_cart_proto_msgTypes[1]
+	mi := &file_cart_v1_cart_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -163,7 +207,7 @@ func (x *CartItem) String() string {
 func (*CartItem) ProtoMessage() {}
 
 func (x *CartItem) ProtoReflect() protoreflect.Message {
-	mi := &file_cart_v1_cart_proto_msgTypes[1]
+	mi := &file_cart_v1_cart_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -176,7 +220,7 @@ func (x *CartItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CartItem.ProtoReflect.Descriptor instead.
 func (*CartItem) Descriptor() ([]byte, []int) {
-	return file_cart_v1_cart_proto_rawDescGZIP(), []int{1}
+	return file_cart_v1_cart_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *CartItem) GetProductId() string {
@@ -286,7 +330,7 @@ type CreateCartRequest struct {
 
 func (x *CreateCartRequest) Reset() {
 	*x = CreateCartRequest{}
-	mi := &file_cart_v1_cart_proto_msgTypes[2]
+	mi := &file_cart_v1_cart_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -298,7 +342,7 @@ func (x *CreateCartRequest) String() string {
 func (*CreateCartRequest) ProtoMessage() {}
 
 func (x *CreateCartRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cart_v1_cart_proto_msgTypes[2]
+	mi := &file_cart_v1_cart_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -311,7 +355,7 @@ func (x *CreateCartRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateCartRequest.ProtoReflect.Descriptor instead.
 func (*CreateCartRequest) Descriptor() ([]byte, []int) {
-	return file_cart_v1_cart_proto_rawDescGZIP(), []int{2}
+	return file_cart_v1_cart_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *CreateCartRequest) GetStoreId() string {
@@ -331,7 +375,7 @@ type GetCartRequest struct {
 
 func (x *GetCartRequest) Reset() {
 	*x = GetCartRequest{}
-	mi := &file_cart_v1_cart_proto_msgTypes[3]
+	mi := &file_cart_v1_cart_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -343,7 +387,7 @@ func (x *GetCartRequest) String() string {
 func (*GetCartRequest) ProtoMessage() {}
 
 func (x *GetCartRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cart_v1_cart_proto_msgTypes[3]
+	mi := &file_cart_v1_cart_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -356,7 +400,7 @@ func (x *GetCartRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCartRequest.ProtoReflect.Descriptor instead.
 func (*GetCartRequest) Descriptor() ([]byte, []int) {
-	return file_cart_v1_cart_proto_rawDescGZIP(), []int{3}
+	return file_cart_v1_cart_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *GetCartRequest) GetCartId() string {
@@ -381,7 +425,7 @@ type PutItemRequest struct {
 
 func (x *PutItemRequest) Reset() {
 	*x = PutItemRequest{}
-	mi := &file_cart_v1_cart_proto_msgTypes[4]
+	mi := &file_cart_v1_cart_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -393,7 +437,7 @@ func (x *PutItemRequest) String() string {
 func (*PutItemRequest) ProtoMessage() {}
 
 func (x *PutItemRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cart_v1_cart_proto_msgTypes[4]
+	mi := &file_cart_v1_cart_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -406,7 +450,7 @@ func (x *PutItemRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutItemRequest.ProtoReflect.Descriptor instead.
 func (*PutItemRequest) Descriptor() ([]byte, []int) {
-	return file_cart_v1_cart_proto_rawDescGZIP(), []int{4}
+	return file_cart_v1_cart_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *PutItemRequest) GetCartId() string {
@@ -455,7 +499,7 @@ type DeleteItemRequest struct {
 
 func (x *DeleteItemRequest) Reset() {
 	*x = DeleteItemRequest{}
-	mi := &file_cart_v1_cart_proto_msgTypes[5]
+	mi := &file_cart_v1_cart_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -467,7 +511,7 @@ func (x *DeleteItemRequest) String() string {
 func (*DeleteItemRequest) ProtoMessage() {}
 
 func (x *DeleteItemRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cart_v1_cart_proto_msgTypes[5]
+	mi := &file_cart_v1_cart_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -480,7 +524,7 @@ func (x *DeleteItemRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteItemRequest.ProtoReflect.Descriptor instead.
 func (*DeleteItemRequest) Descriptor() ([]byte, []int) {
-	return file_cart_v1_cart_proto_rawDescGZIP(), []int{5}
+	return file_cart_v1_cart_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *DeleteItemRequest) GetCartId() string {
@@ -514,7 +558,7 @@ type MergeCartRequest struct {
 
 func (x *MergeCartRequest) Reset() {
 	*x = MergeCartRequest{}
-	mi := &file_cart_v1_cart_proto_msgTypes[6]
+	mi := &file_cart_v1_cart_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -526,7 +570,7 @@ func (x *MergeCartRequest) String() string {
 func (*MergeCartRequest) ProtoMessage() {}
 
 func (x *MergeCartRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cart_v1_cart_proto_msgTypes[6]
+	mi := &file_cart_v1_cart_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -539,7 +583,7 @@ func (x *MergeCartRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MergeCartRequest.ProtoReflect.Descriptor instead.
 func (*MergeCartRequest) Descriptor() ([]byte, []int) {
-	return file_cart_v1_cart_proto_rawDescGZIP(), []int{6}
+	return file_cart_v1_cart_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *MergeCartRequest) GetCartId() string {
@@ -559,7 +603,7 @@ type ClearCartRequest struct {
 
 func (x *ClearCartRequest) Reset() {
 	*x = ClearCartRequest{}
-	mi := &file_cart_v1_cart_proto_msgTypes[7]
+	mi := &file_cart_v1_cart_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -571,7 +615,7 @@ func (x *ClearCartRequest) String() string {
 func (*ClearCartRequest) ProtoMessage() {}
 
 func (x *ClearCartRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cart_v1_cart_proto_msgTypes[7]
+	mi := &file_cart_v1_cart_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -584,7 +628,7 @@ func (x *ClearCartRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClearCartRequest.ProtoReflect.Descriptor instead.
 func (*ClearCartRequest) Descriptor() ([]byte, []int) {
-	return file_cart_v1_cart_proto_rawDescGZIP(), []int{7}
+	return file_cart_v1_cart_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ClearCartRequest) GetCartId() string {
@@ -605,7 +649,9 @@ var File_cart_v1_cart_proto protoreflect.FileDescriptor
 
 const file_cart_v1_cart_proto_rawDesc = "" +
 	"\n" +
-	"\x12cart/v1/cart.proto\x12\x0elarder.cart.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12type/v1/type.proto\"\xa8\x02\n" +
+	"\x12cart/v1/cart.proto\x12\x0elarder.cart.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12type/v1/type.proto\"6\n" +
+	"\x11ForgetCartRequest\x12!\n" +
+	"\auser_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x06userId\"\xa8\x02\n" +
 	"\x04Cart\x12\x17\n" +
 	"\acart_id\x18\x01 \x01(\tR\x06cartId\x12\x19\n" +
 	"\bstore_id\x18\x02 \x01(\tR\astoreId\x12.\n" +
@@ -658,7 +704,7 @@ const file_cart_v1_cart_proto_rawDesc = "" +
 	"\acart_id\x18\x01 \x01(\tB\x16\xbaH\x13r\x112\x0f^[0-9a-f-]{36}$R\x06cartId\"R\n" +
 	"\x10ClearCartRequest\x12!\n" +
 	"\acart_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x06cartId\x12\x1b\n" +
-	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04etag2\xab\x05\n" +
+	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04etag2\x86\x06\n" +
 	"\vCartService\x12d\n" +
 	"\n" +
 	"CreateCart\x12!.larder.cart.v1.CreateCartRequest\x1a\x14.larder.cart.v1.Cart\"\x1d\xaa\xd4\x18\x05\n" +
@@ -672,7 +718,10 @@ const file_cart_v1_cart_proto_rawDesc = "" +
 	"\x01\x01\x18\x01\x82\xd3\xe4\x93\x02(*&/v1/carts/{cart_id}/items/{product_id}\x12p\n" +
 	"\tMergeCart\x12 .larder.cart.v1.MergeCartRequest\x1a\x14.larder.cart.v1.Cart\"+\xaa\xd4\x18\x03\n" +
 	"\x01\x02\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/v1/carts/{cart_id}:merge\x12`\n" +
-	"\tClearCart\x12 .larder.cart.v1.ClearCartRequest\x1a\x16.google.protobuf.Empty\"\x19\xaa\xd4\x18\x15\x12\bcheckout\x12\tclearcartB\x1fZ\x1dlarder.dev/api/cart/v1;cartpbb\x06proto3"
+	"\tClearCart\x12 .larder.cart.v1.ClearCartRequest\x1a\x16.google.protobuf.Empty\"\x19\xaa\xd4\x18\x15\x12\bcheckout\x12\tclearcart\x12Y\n" +
+	"\n" +
+	"ForgetCart\x12!.larder.cart.v1.ForgetCartRequest\x1a\x16.google.protobuf.Empty\"\x10\xaa\xd4\x18\f\x12\n" +
+	"forgetuserB\x1fZ\x1dlarder.dev/api/cart/v1;cartpbb\x06proto3"
 
 var (
 	file_cart_v1_cart_proto_rawDescOnce sync.Once
@@ -686,43 +735,46 @@ func file_cart_v1_cart_proto_rawDescGZIP() []byte {
 	return file_cart_v1_cart_proto_rawDescData
 }
 
-var file_cart_v1_cart_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_cart_v1_cart_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_cart_v1_cart_proto_goTypes = []any{
-	(*Cart)(nil),                  // 0: larder.cart.v1.Cart
-	(*CartItem)(nil),              // 1: larder.cart.v1.CartItem
-	(*CreateCartRequest)(nil),     // 2: larder.cart.v1.CreateCartRequest
-	(*GetCartRequest)(nil),        // 3: larder.cart.v1.GetCartRequest
-	(*PutItemRequest)(nil),        // 4: larder.cart.v1.PutItemRequest
-	(*DeleteItemRequest)(nil),     // 5: larder.cart.v1.DeleteItemRequest
-	(*MergeCartRequest)(nil),      // 6: larder.cart.v1.MergeCartRequest
-	(*ClearCartRequest)(nil),      // 7: larder.cart.v1.ClearCartRequest
-	(*v1.Totals)(nil),             // 8: larder.type.v1.Totals
-	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
-	(*v1.Money)(nil),              // 10: larder.type.v1.Money
-	(*emptypb.Empty)(nil),         // 11: google.protobuf.Empty
+	(*ForgetCartRequest)(nil),     // 0: larder.cart.v1.ForgetCartRequest
+	(*Cart)(nil),                  // 1: larder.cart.v1.Cart
+	(*CartItem)(nil),              // 2: larder.cart.v1.CartItem
+	(*CreateCartRequest)(nil),     // 3: larder.cart.v1.CreateCartRequest
+	(*GetCartRequest)(nil),        // 4: larder.cart.v1.GetCartRequest
+	(*PutItemRequest)(nil),        // 5: larder.cart.v1.PutItemRequest
+	(*DeleteItemRequest)(nil),     // 6: larder.cart.v1.DeleteItemRequest
+	(*MergeCartRequest)(nil),      // 7: larder.cart.v1.MergeCartRequest
+	(*ClearCartRequest)(nil),      // 8: larder.cart.v1.ClearCartRequest
+	(*v1.Totals)(nil),             // 9: larder.type.v1.Totals
+	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
+	(*v1.Money)(nil),              // 11: larder.type.v1.Money
+	(*emptypb.Empty)(nil),         // 12: google.protobuf.Empty
 }
 var file_cart_v1_cart_proto_depIdxs = []int32{
-	1,  // 0: larder.cart.v1.Cart.items:type_name -> larder.cart.v1.CartItem
-	8,  // 1: larder.cart.v1.Cart.totals:type_name -> larder.type.v1.Totals
-	9,  // 2: larder.cart.v1.Cart.update_time:type_name -> google.protobuf.Timestamp
-	9,  // 3: larder.cart.v1.Cart.expire_time:type_name -> google.protobuf.Timestamp
-	10, // 4: larder.cart.v1.CartItem.unit_price:type_name -> larder.type.v1.Money
-	10, // 5: larder.cart.v1.CartItem.line_total:type_name -> larder.type.v1.Money
-	10, // 6: larder.cart.v1.CartItem.previous_unit_price:type_name -> larder.type.v1.Money
-	2,  // 7: larder.cart.v1.CartService.CreateCart:input_type -> larder.cart.v1.CreateCartRequest
-	3,  // 8: larder.cart.v1.CartService.GetCart:input_type -> larder.cart.v1.GetCartRequest
-	4,  // 9: larder.cart.v1.CartService.PutItem:input_type -> larder.cart.v1.PutItemRequest
-	5,  // 10: larder.cart.v1.CartService.DeleteItem:input_type -> larder.cart.v1.DeleteItemRequest
-	6,  // 11: larder.cart.v1.CartService.MergeCart:input_type -> larder.cart.v1.MergeCartRequest
-	7,  // 12: larder.cart.v1.CartService.ClearCart:input_type -> larder.cart.v1.ClearCartRequest
-	0,  // 13: larder.cart.v1.CartService.CreateCart:output_type -> larder.cart.v1.Cart
-	0,  // 14: larder.cart.v1.CartService.GetCart:output_type -> larder.cart.v1.Cart
-	0,  // 15: larder.cart.v1.CartService.PutItem:output_type -> larder.cart.v1.Cart
-	0,  // 16: larder.cart.v1.CartService.DeleteItem:output_type -> larder.cart.v1.Cart
-	0,  // 17: larder.cart.v1.CartService.MergeCart:output_type -> larder.cart.v1.Cart
-	11, // 18: larder.cart.v1.CartService.ClearCart:output_type -> google.protobuf.Empty
-	13, // [13:19] is the sub-list for method output_type
-	7,  // [7:13] is the sub-list for method input_type
+	2,  // 0: larder.cart.v1.Cart.items:type_name -> larder.cart.v1.CartItem
+	9,  // 1: larder.cart.v1.Cart.totals:type_name -> larder.type.v1.Totals
+	10, // 2: larder.cart.v1.Cart.update_time:type_name -> google.protobuf.Timestamp
+	10, // 3: larder.cart.v1.Cart.expire_time:type_name -> google.protobuf.Timestamp
+	11, // 4: larder.cart.v1.CartItem.unit_price:type_name -> larder.type.v1.Money
+	11, // 5: larder.cart.v1.CartItem.line_total:type_name -> larder.type.v1.Money
+	11, // 6: larder.cart.v1.CartItem.previous_unit_price:type_name -> larder.type.v1.Money
+	3,  // 7: larder.cart.v1.CartService.CreateCart:input_type -> larder.cart.v1.CreateCartRequest
+	4,  // 8: larder.cart.v1.CartService.GetCart:input_type -> larder.cart.v1.GetCartRequest
+	5,  // 9: larder.cart.v1.CartService.PutItem:input_type -> larder.cart.v1.PutItemRequest
+	6,  // 10: larder.cart.v1.CartService.DeleteItem:input_type -> larder.cart.v1.DeleteItemRequest
+	7,  // 11: larder.cart.v1.CartService.MergeCart:input_type -> larder.cart.v1.MergeCartRequest
+	8,  // 12: larder.cart.v1.CartService.ClearCart:input_type -> larder.cart.v1.ClearCartRequest
+	0,  // 13: larder.cart.v1.CartService.ForgetCart:input_type -> larder.cart.v1.ForgetCartRequest
+	1,  // 14: larder.cart.v1.CartService.CreateCart:output_type -> larder.cart.v1.Cart
+	1,  // 15: larder.cart.v1.CartService.GetCart:output_type -> larder.cart.v1.Cart
+	1,  // 16: larder.cart.v1.CartService.PutItem:output_type -> larder.cart.v1.Cart
+	1,  // 17: larder.cart.v1.CartService.DeleteItem:output_type -> larder.cart.v1.Cart
+	1,  // 18: larder.cart.v1.CartService.MergeCart:output_type -> larder.cart.v1.Cart
+	12, // 19: larder.cart.v1.CartService.ClearCart:output_type -> google.protobuf.Empty
+	12, // 20: larder.cart.v1.CartService.ForgetCart:output_type -> google.protobuf.Empty
+	14, // [14:21] is the sub-list for method output_type
+	7,  // [7:14] is the sub-list for method input_type
 	7,  // [7:7] is the sub-list for extension type_name
 	7,  // [7:7] is the sub-list for extension extendee
 	0,  // [0:7] is the sub-list for field type_name
@@ -733,14 +785,14 @@ func file_cart_v1_cart_proto_init() {
 	if File_cart_v1_cart_proto != nil {
 		return
 	}
-	file_cart_v1_cart_proto_msgTypes[4].OneofWrappers = []any{}
+	file_cart_v1_cart_proto_msgTypes[5].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cart_v1_cart_proto_rawDesc), len(file_cart_v1_cart_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -28,6 +28,7 @@ const (
 	CartService_DeleteItem_FullMethodName = "/larder.cart.v1.CartService/DeleteItem"
 	CartService_MergeCart_FullMethodName  = "/larder.cart.v1.CartService/MergeCart"
 	CartService_ClearCart_FullMethodName  = "/larder.cart.v1.CartService/ClearCart"
+	CartService_ForgetCart_FullMethodName = "/larder.cart.v1.CartService/ForgetCart"
 )
 
 // CartServiceClient is the client API for CartService service.
@@ -60,6 +61,8 @@ type CartServiceClient interface {
 	MergeCart(ctx context.Context, in *MergeCartRequest, opts ...grpc.CallOption) (*Cart, error)
 	// Takes out the lines of a cart that was bought, if it is still as it was then.
 	ClearCart(ctx context.Context, in *ClearCartRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
+	// Forgets the cart of a shopper who has deleted their account. One that isn't there is no error.
+	ForgetCart(ctx context.Context, in *ForgetCartRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
 }
 
 type cartServiceClient struct {
@@ -130,6 +133,16 @@ func (c *cartServiceClient) ClearCart(ctx context.Context, in *ClearCartRequest,
 	return out, nil
 }
 
+func (c *cartServiceClient) ForgetCart(ctx context.Context, in *ForgetCartRequest, opts ...grpc.CallOption) (*emptypb.Empty, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(emptypb.Empty)
+	err := c.cc.Invoke(ctx, CartService_ForgetCart_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // CartServiceServer is the server API for CartService service.
 // All implementations must embed UnimplementedCartServiceServer
 // for forward compatibility.
@@ -160,6 +173,8 @@ type CartServiceServer interface {
 	MergeCart(context.Context, *MergeCartRequest) (*Cart, error)
 	// Takes out the lines of a cart that was bought, if it is still as it was then.
 	ClearCart(context.Context, *ClearCartRequest) (*emptypb.Empty, error)
+	// Forgets the cart of a shopper who has deleted their account. One that isn't there is no error.
+	ForgetCart(context.Context, *ForgetCartRequest) (*emptypb.Empty, error)
 	mustEmbedUnimplementedCartServiceServer()
 }
 
@@ -187,6 +202,9 @@ func (UnimplementedCartServiceServer) MergeCart(context.Context, *MergeCartReque
 }
 func (UnimplementedCartServiceServer) ClearCart(context.Context, *ClearCartRequest) (*emptypb.Empty, error) {
 	return nil, status.Error(codes.Unimplemented, "method ClearCart not implemented")
+}
+func (UnimplementedCartServiceServer) ForgetCart(context.Context, *ForgetCartRequest) (*emptypb.Empty, error) {
+	return nil, status.Error(codes.Unimplemented, "method ForgetCart not implemented")
 }
 func (UnimplementedCartServiceServer) mustEmbedUnimplementedCartServiceServer() {}
 func (UnimplementedCartServiceServer) testEmbeddedByValue()                     {}
@@ -317,6 +335,24 @@ func _CartService_ClearCart_Handler(srv interface{}, ctx context.Context, dec fu
 	return interceptor(ctx, in, info, handler)
 }
 
+func _CartService_ForgetCart_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ForgetCartRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CartServiceServer).ForgetCart(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CartService_ForgetCart_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CartServiceServer).ForgetCart(ctx, req.(*ForgetCartRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // CartService_ServiceDesc is the grpc.ServiceDesc for CartService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -347,6 +383,10 @@ var CartService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ClearCart",
 			Handler:    _CartService_ClearCart_Handler,
+		},
+		{
+			MethodName: "ForgetCart",
+			Handler:    _CartService_ForgetCart_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

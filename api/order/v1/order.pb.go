@@ -13,6 +13,7 @@ import (
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	emptypb "google.golang.org/protobuf/types/known/emptypb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	_ "larder.dev/api/access/v1"
 	v1 "larder.dev/api/type/v1"
@@ -86,7 +87,7 @@ func (x Order_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Order_State.Descriptor instead.
 func (Order_State) EnumDescriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{0, 0}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{2, 0}
 }
 
 type OrderPayment_State int32
@@ -156,7 +157,95 @@ func (x OrderPayment_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use OrderPayment_State.Descriptor instead.
 func (OrderPayment_State) EnumDescriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{4, 0}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{6, 0}
+}
+
+type ForgetUserRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ForgetUserRequest) Reset() {
+	*x = ForgetUserRequest{}
+	mi := &file_order_v1_order_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ForgetUserRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ForgetUserRequest) ProtoMessage() {}
+
+func (x *ForgetUserRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_order_v1_order_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ForgetUserRequest.ProtoReflect.Descriptor instead.
+func (*ForgetUserRequest) Descriptor() ([]byte, []int) {
+	return file_order_v1_order_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *ForgetUserRequest) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+type ForgetOrderRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	OrderId       string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ForgetOrderRequest) Reset() {
+	*x = ForgetOrderRequest{}
+	mi := &file_order_v1_order_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ForgetOrderRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ForgetOrderRequest) ProtoMessage() {}
+
+func (x *ForgetOrderRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_order_v1_order_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ForgetOrderRequest.ProtoReflect.Descriptor instead.
+func (*ForgetOrderRequest) Descriptor() ([]byte, []int) {
+	return file_order_v1_order_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ForgetOrderRequest) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
 }
 
 type Order struct {
@@ -185,7 +274,7 @@ type Order struct {
 
 func (x *Order) Reset() {
 	*x = Order{}
-	mi := &file_order_v1_order_proto_msgTypes[0]
+	mi := &file_order_v1_order_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -197,7 +286,7 @@ func (x *Order) String() string {
 func (*Order) ProtoMessage() {}
 
 func (x *Order) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[0]
+	mi := &file_order_v1_order_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -210,7 +299,7 @@ func (x *Order) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Order.ProtoReflect.Descriptor instead.
 func (*Order) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{0}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Order) GetOrderId() string {
@@ -322,7 +411,7 @@ type Receipt struct {
 
 func (x *Receipt) Reset() {
 	*x = Receipt{}
-	mi := &file_order_v1_order_proto_msgTypes[1]
+	mi := &file_order_v1_order_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -334,7 +423,7 @@ func (x *Receipt) String() string {
 func (*Receipt) ProtoMessage() {}
 
 func (x *Receipt) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[1]
+	mi := &file_order_v1_order_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -347,7 +436,7 @@ func (x *Receipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Receipt.ProtoReflect.Descriptor instead.
 func (*Receipt) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{1}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Receipt) GetLines() []*ReceiptLine {
@@ -386,7 +475,7 @@ type ReceiptLine struct {
 
 func (x *ReceiptLine) Reset() {
 	*x = ReceiptLine{}
-	mi := &file_order_v1_order_proto_msgTypes[2]
+	mi := &file_order_v1_order_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -398,7 +487,7 @@ func (x *ReceiptLine) String() string {
 func (*ReceiptLine) ProtoMessage() {}
 
 func (x *ReceiptLine) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[2]
+	mi := &file_order_v1_order_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -411,7 +500,7 @@ func (x *ReceiptLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReceiptLine.ProtoReflect.Descriptor instead.
 func (*ReceiptLine) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{2}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ReceiptLine) GetProductId() string {
@@ -502,7 +591,7 @@ type OrderLine struct {
 
 func (x *OrderLine) Reset() {
 	*x = OrderLine{}
-	mi := &file_order_v1_order_proto_msgTypes[3]
+	mi := &file_order_v1_order_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -514,7 +603,7 @@ func (x *OrderLine) String() string {
 func (*OrderLine) ProtoMessage() {}
 
 func (x *OrderLine) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[3]
+	mi := &file_order_v1_order_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -527,7 +616,7 @@ func (x *OrderLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderLine.ProtoReflect.Descriptor instead.
 func (*OrderLine) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{3}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *OrderLine) GetProductId() string {
@@ -598,7 +687,7 @@ type OrderPayment struct {
 
 func (x *OrderPayment) Reset() {
 	*x = OrderPayment{}
-	mi := &file_order_v1_order_proto_msgTypes[4]
+	mi := &file_order_v1_order_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -610,7 +699,7 @@ func (x *OrderPayment) String() string {
 func (*OrderPayment) ProtoMessage() {}
 
 func (x *OrderPayment) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[4]
+	mi := &file_order_v1_order_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -623,7 +712,7 @@ func (x *OrderPayment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderPayment.ProtoReflect.Descriptor instead.
 func (*OrderPayment) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{4}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *OrderPayment) GetState() OrderPayment_State {
@@ -668,7 +757,7 @@ type OrderEvent struct {
 
 func (x *OrderEvent) Reset() {
 	*x = OrderEvent{}
-	mi := &file_order_v1_order_proto_msgTypes[5]
+	mi := &file_order_v1_order_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -680,7 +769,7 @@ func (x *OrderEvent) String() string {
 func (*OrderEvent) ProtoMessage() {}
 
 func (x *OrderEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[5]
+	mi := &file_order_v1_order_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -693,7 +782,7 @@ func (x *OrderEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderEvent.ProtoReflect.Descriptor instead.
 func (*OrderEvent) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{5}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *OrderEvent) GetState() Order_State {
@@ -737,7 +826,7 @@ type PickOrderRequest struct {
 
 func (x *PickOrderRequest) Reset() {
 	*x = PickOrderRequest{}
-	mi := &file_order_v1_order_proto_msgTypes[6]
+	mi := &file_order_v1_order_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -749,7 +838,7 @@ func (x *PickOrderRequest) String() string {
 func (*PickOrderRequest) ProtoMessage() {}
 
 func (x *PickOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[6]
+	mi := &file_order_v1_order_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -762,7 +851,7 @@ func (x *PickOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PickOrderRequest.ProtoReflect.Descriptor instead.
 func (*PickOrderRequest) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{6}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *PickOrderRequest) GetOrderId() string {
@@ -801,7 +890,7 @@ type PackOrderRequest struct {
 
 func (x *PackOrderRequest) Reset() {
 	*x = PackOrderRequest{}
-	mi := &file_order_v1_order_proto_msgTypes[7]
+	mi := &file_order_v1_order_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -813,7 +902,7 @@ func (x *PackOrderRequest) String() string {
 func (*PackOrderRequest) ProtoMessage() {}
 
 func (x *PackOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[7]
+	mi := &file_order_v1_order_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -826,7 +915,7 @@ func (x *PackOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PackOrderRequest.ProtoReflect.Descriptor instead.
 func (*PackOrderRequest) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{7}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *PackOrderRequest) GetOrderId() string {
@@ -873,7 +962,7 @@ type PickedLine struct {
 
 func (x *PickedLine) Reset() {
 	*x = PickedLine{}
-	mi := &file_order_v1_order_proto_msgTypes[8]
+	mi := &file_order_v1_order_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -885,7 +974,7 @@ func (x *PickedLine) String() string {
 func (*PickedLine) ProtoMessage() {}
 
 func (x *PickedLine) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[8]
+	mi := &file_order_v1_order_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -898,7 +987,7 @@ func (x *PickedLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PickedLine.ProtoReflect.Descriptor instead.
 func (*PickedLine) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{8}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *PickedLine) GetProductId() string {
@@ -940,7 +1029,7 @@ type Substitute struct {
 
 func (x *Substitute) Reset() {
 	*x = Substitute{}
-	mi := &file_order_v1_order_proto_msgTypes[9]
+	mi := &file_order_v1_order_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -952,7 +1041,7 @@ func (x *Substitute) String() string {
 func (*Substitute) ProtoMessage() {}
 
 func (x *Substitute) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[9]
+	mi := &file_order_v1_order_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -965,7 +1054,7 @@ func (x *Substitute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Substitute.ProtoReflect.Descriptor instead.
 func (*Substitute) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{9}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Substitute) GetProductId() string {
@@ -995,7 +1084,7 @@ type DispatchOrderRequest struct {
 
 func (x *DispatchOrderRequest) Reset() {
 	*x = DispatchOrderRequest{}
-	mi := &file_order_v1_order_proto_msgTypes[10]
+	mi := &file_order_v1_order_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1007,7 +1096,7 @@ func (x *DispatchOrderRequest) String() string {
 func (*DispatchOrderRequest) ProtoMessage() {}
 
 func (x *DispatchOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[10]
+	mi := &file_order_v1_order_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1020,7 +1109,7 @@ func (x *DispatchOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DispatchOrderRequest.ProtoReflect.Descriptor instead.
 func (*DispatchOrderRequest) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{10}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *DispatchOrderRequest) GetOrderId() string {
@@ -1057,7 +1146,7 @@ type DeliverOrderRequest struct {
 
 func (x *DeliverOrderRequest) Reset() {
 	*x = DeliverOrderRequest{}
-	mi := &file_order_v1_order_proto_msgTypes[11]
+	mi := &file_order_v1_order_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1069,7 +1158,7 @@ func (x *DeliverOrderRequest) String() string {
 func (*DeliverOrderRequest) ProtoMessage() {}
 
 func (x *DeliverOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[11]
+	mi := &file_order_v1_order_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1082,7 +1171,7 @@ func (x *DeliverOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliverOrderRequest.ProtoReflect.Descriptor instead.
 func (*DeliverOrderRequest) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{11}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *DeliverOrderRequest) GetOrderId() string {
@@ -1119,7 +1208,7 @@ type CancelOrderRequest struct {
 
 func (x *CancelOrderRequest) Reset() {
 	*x = CancelOrderRequest{}
-	mi := &file_order_v1_order_proto_msgTypes[12]
+	mi := &file_order_v1_order_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1131,7 +1220,7 @@ func (x *CancelOrderRequest) String() string {
 func (*CancelOrderRequest) ProtoMessage() {}
 
 func (x *CancelOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[12]
+	mi := &file_order_v1_order_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1144,7 +1233,7 @@ func (x *CancelOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelOrderRequest.ProtoReflect.Descriptor instead.
 func (*CancelOrderRequest) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{12}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *CancelOrderRequest) GetOrderId() string {
@@ -1181,7 +1270,7 @@ type RefundOrderRequest struct {
 
 func (x *RefundOrderRequest) Reset() {
 	*x = RefundOrderRequest{}
-	mi := &file_order_v1_order_proto_msgTypes[13]
+	mi := &file_order_v1_order_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1193,7 +1282,7 @@ func (x *RefundOrderRequest) String() string {
 func (*RefundOrderRequest) ProtoMessage() {}
 
 func (x *RefundOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[13]
+	mi := &file_order_v1_order_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1206,7 +1295,7 @@ func (x *RefundOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefundOrderRequest.ProtoReflect.Descriptor instead.
 func (*RefundOrderRequest) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{13}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *RefundOrderRequest) GetOrderId() string {
@@ -1240,7 +1329,7 @@ type RefundLine struct {
 
 func (x *RefundLine) Reset() {
 	*x = RefundLine{}
-	mi := &file_order_v1_order_proto_msgTypes[14]
+	mi := &file_order_v1_order_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1252,7 +1341,7 @@ func (x *RefundLine) String() string {
 func (*RefundLine) ProtoMessage() {}
 
 func (x *RefundLine) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[14]
+	mi := &file_order_v1_order_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1265,7 +1354,7 @@ func (x *RefundLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefundLine.ProtoReflect.Descriptor instead.
 func (*RefundLine) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{14}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *RefundLine) GetProductId() string {
@@ -1291,7 +1380,7 @@ type GetOrderRequest struct {
 
 func (x *GetOrderRequest) Reset() {
 	*x = GetOrderRequest{}
-	mi := &file_order_v1_order_proto_msgTypes[15]
+	mi := &file_order_v1_order_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1303,7 +1392,7 @@ func (x *GetOrderRequest) String() string {
 func (*GetOrderRequest) ProtoMessage() {}
 
 func (x *GetOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[15]
+	mi := &file_order_v1_order_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1316,7 +1405,7 @@ func (x *GetOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetOrderRequest.ProtoReflect.Descriptor instead.
 func (*GetOrderRequest) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{15}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *GetOrderRequest) GetOrderId() string {
@@ -1337,7 +1426,7 @@ type WatchOrderRequest struct {
 
 func (x *WatchOrderRequest) Reset() {
 	*x = WatchOrderRequest{}
-	mi := &file_order_v1_order_proto_msgTypes[16]
+	mi := &file_order_v1_order_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1349,7 +1438,7 @@ func (x *WatchOrderRequest) String() string {
 func (*WatchOrderRequest) ProtoMessage() {}
 
 func (x *WatchOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[16]
+	mi := &file_order_v1_order_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1362,7 +1451,7 @@ func (x *WatchOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchOrderRequest.ProtoReflect.Descriptor instead.
 func (*WatchOrderRequest) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{16}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *WatchOrderRequest) GetOrderId() string {
@@ -1390,7 +1479,7 @@ type WatchOrderResponse struct {
 
 func (x *WatchOrderResponse) Reset() {
 	*x = WatchOrderResponse{}
-	mi := &file_order_v1_order_proto_msgTypes[17]
+	mi := &file_order_v1_order_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1402,7 +1491,7 @@ func (x *WatchOrderResponse) String() string {
 func (*WatchOrderResponse) ProtoMessage() {}
 
 func (x *WatchOrderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[17]
+	mi := &file_order_v1_order_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1415,7 +1504,7 @@ func (x *WatchOrderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchOrderResponse.ProtoReflect.Descriptor instead.
 func (*WatchOrderResponse) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{17}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *WatchOrderResponse) GetChanges() []*OrderChange {
@@ -1445,7 +1534,7 @@ type OrderChange struct {
 
 func (x *OrderChange) Reset() {
 	*x = OrderChange{}
-	mi := &file_order_v1_order_proto_msgTypes[18]
+	mi := &file_order_v1_order_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1457,7 +1546,7 @@ func (x *OrderChange) String() string {
 func (*OrderChange) ProtoMessage() {}
 
 func (x *OrderChange) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[18]
+	mi := &file_order_v1_order_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1470,7 +1559,7 @@ func (x *OrderChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderChange.ProtoReflect.Descriptor instead.
 func (*OrderChange) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{18}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *OrderChange) GetVersion() int64 {
@@ -1505,7 +1594,7 @@ type ListOrdersRequest struct {
 
 func (x *ListOrdersRequest) Reset() {
 	*x = ListOrdersRequest{}
-	mi := &file_order_v1_order_proto_msgTypes[19]
+	mi := &file_order_v1_order_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1517,7 +1606,7 @@ func (x *ListOrdersRequest) String() string {
 func (*ListOrdersRequest) ProtoMessage() {}
 
 func (x *ListOrdersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[19]
+	mi := &file_order_v1_order_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1530,7 +1619,7 @@ func (x *ListOrdersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOrdersRequest.ProtoReflect.Descriptor instead.
 func (*ListOrdersRequest) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{19}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ListOrdersRequest) GetPageSize() int32 {
@@ -1557,7 +1646,7 @@ type ListOrdersResponse struct {
 
 func (x *ListOrdersResponse) Reset() {
 	*x = ListOrdersResponse{}
-	mi := &file_order_v1_order_proto_msgTypes[20]
+	mi := &file_order_v1_order_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1569,7 +1658,7 @@ func (x *ListOrdersResponse) String() string {
 func (*ListOrdersResponse) ProtoMessage() {}
 
 func (x *ListOrdersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[20]
+	mi := &file_order_v1_order_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1582,7 +1671,7 @@ func (x *ListOrdersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOrdersResponse.ProtoReflect.Descriptor instead.
 func (*ListOrdersResponse) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{20}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListOrdersResponse) GetOrders() []*Order {
@@ -1603,7 +1692,11 @@ var File_order_v1_order_proto protoreflect.FileDescriptor
 
 const file_order_v1_order_proto_rawDesc = "" +
 	"\n" +
-	"\x14order/v1/order.proto\x12\x0flarder.order.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12type/v1/type.proto\"\x82\x06\n" +
+	"\x14order/v1/order.proto\x12\x0flarder.order.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12type/v1/type.proto\"6\n" +
+	"\x11ForgetUserRequest\x12!\n" +
+	"\auser_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x06userId\"9\n" +
+	"\x12ForgetOrderRequest\x12#\n" +
+	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"\x82\x06\n" +
 	"\x05Order\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x122\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x1c.larder.order.v1.Order.StateR\x05state\x12\x17\n" +
@@ -1753,7 +1846,8 @@ const file_order_v1_order_proto_rawDesc = "" +
 	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\tpageToken\"l\n" +
 	"\x12ListOrdersResponse\x12.\n" +
 	"\x06orders\x18\x01 \x03(\v2\x16.larder.order.v1.OrderR\x06orders\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xd6\b\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\x90\n" +
+	"\n" +
 	"\fOrderService\x12j\n" +
 	"\bGetOrder\x12 .larder.order.v1.GetOrderRequest\x1a\x16.larder.order.v1.Order\"$\xaa\xd4\x18\x03\n" +
 	"\x01\x02\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/orders/{order_id}\x12p\n" +
@@ -1775,7 +1869,12 @@ const file_order_v1_order_proto_rawDesc = "" +
 	"\fDeliverOrder\x12$.larder.order.v1.DeliverOrderRequest\x1a\x16.larder.order.v1.Order\"/\xaa\xd4\x18\x03\n" +
 	"\x01\x04\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/orders/{order_id}:deliver\x12z\n" +
 	"\vRefundOrder\x12#.larder.order.v1.RefundOrderRequest\x1a\x16.larder.order.v1.Order\".\xaa\xd4\x18\x03\n" +
-	"\x01\x04\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/v1/orders/{order_id}:refundB!Z\x1flarder.dev/api/order/v1;orderpbb\x06proto3"
+	"\x01\x04\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/v1/orders/{order_id}:refund\x12Z\n" +
+	"\n" +
+	"ForgetUser\x12\".larder.order.v1.ForgetUserRequest\x1a\x16.google.protobuf.Empty\"\x10\xaa\xd4\x18\f\x12\n" +
+	"forgetuser\x12\\\n" +
+	"\vForgetOrder\x12#.larder.order.v1.ForgetOrderRequest\x1a\x16.google.protobuf.Empty\"\x10\xaa\xd4\x18\f\x12\n" +
+	"forgetuserB!Z\x1flarder.dev/api/order/v1;orderpbb\x06proto3"
 
 var (
 	file_order_v1_order_proto_rawDescOnce sync.Once
@@ -1790,88 +1889,95 @@ func file_order_v1_order_proto_rawDescGZIP() []byte {
 }
 
 var file_order_v1_order_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_order_v1_order_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_order_v1_order_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_order_v1_order_proto_goTypes = []any{
 	(Order_State)(0),              // 0: larder.order.v1.Order.State
 	(OrderPayment_State)(0),       // 1: larder.order.v1.OrderPayment.State
-	(*Order)(nil),                 // 2: larder.order.v1.Order
-	(*Receipt)(nil),               // 3: larder.order.v1.Receipt
-	(*ReceiptLine)(nil),           // 4: larder.order.v1.ReceiptLine
-	(*OrderLine)(nil),             // 5: larder.order.v1.OrderLine
-	(*OrderPayment)(nil),          // 6: larder.order.v1.OrderPayment
-	(*OrderEvent)(nil),            // 7: larder.order.v1.OrderEvent
-	(*PickOrderRequest)(nil),      // 8: larder.order.v1.PickOrderRequest
-	(*PackOrderRequest)(nil),      // 9: larder.order.v1.PackOrderRequest
-	(*PickedLine)(nil),            // 10: larder.order.v1.PickedLine
-	(*Substitute)(nil),            // 11: larder.order.v1.Substitute
-	(*DispatchOrderRequest)(nil),  // 12: larder.order.v1.DispatchOrderRequest
-	(*DeliverOrderRequest)(nil),   // 13: larder.order.v1.DeliverOrderRequest
-	(*CancelOrderRequest)(nil),    // 14: larder.order.v1.CancelOrderRequest
-	(*RefundOrderRequest)(nil),    // 15: larder.order.v1.RefundOrderRequest
-	(*RefundLine)(nil),            // 16: larder.order.v1.RefundLine
-	(*GetOrderRequest)(nil),       // 17: larder.order.v1.GetOrderRequest
-	(*WatchOrderRequest)(nil),     // 18: larder.order.v1.WatchOrderRequest
-	(*WatchOrderResponse)(nil),    // 19: larder.order.v1.WatchOrderResponse
-	(*OrderChange)(nil),           // 20: larder.order.v1.OrderChange
-	(*ListOrdersRequest)(nil),     // 21: larder.order.v1.ListOrdersRequest
-	(*ListOrdersResponse)(nil),    // 22: larder.order.v1.ListOrdersResponse
-	(*v1.Totals)(nil),             // 23: larder.type.v1.Totals
-	(*v1.Address)(nil),            // 24: larder.type.v1.Address
-	(*timestamppb.Timestamp)(nil), // 25: google.protobuf.Timestamp
-	(*v1.Slot)(nil),               // 26: larder.type.v1.Slot
-	(*v1.Money)(nil),              // 27: larder.type.v1.Money
+	(*ForgetUserRequest)(nil),     // 2: larder.order.v1.ForgetUserRequest
+	(*ForgetOrderRequest)(nil),    // 3: larder.order.v1.ForgetOrderRequest
+	(*Order)(nil),                 // 4: larder.order.v1.Order
+	(*Receipt)(nil),               // 5: larder.order.v1.Receipt
+	(*ReceiptLine)(nil),           // 6: larder.order.v1.ReceiptLine
+	(*OrderLine)(nil),             // 7: larder.order.v1.OrderLine
+	(*OrderPayment)(nil),          // 8: larder.order.v1.OrderPayment
+	(*OrderEvent)(nil),            // 9: larder.order.v1.OrderEvent
+	(*PickOrderRequest)(nil),      // 10: larder.order.v1.PickOrderRequest
+	(*PackOrderRequest)(nil),      // 11: larder.order.v1.PackOrderRequest
+	(*PickedLine)(nil),            // 12: larder.order.v1.PickedLine
+	(*Substitute)(nil),            // 13: larder.order.v1.Substitute
+	(*DispatchOrderRequest)(nil),  // 14: larder.order.v1.DispatchOrderRequest
+	(*DeliverOrderRequest)(nil),   // 15: larder.order.v1.DeliverOrderRequest
+	(*CancelOrderRequest)(nil),    // 16: larder.order.v1.CancelOrderRequest
+	(*RefundOrderRequest)(nil),    // 17: larder.order.v1.RefundOrderRequest
+	(*RefundLine)(nil),            // 18: larder.order.v1.RefundLine
+	(*GetOrderRequest)(nil),       // 19: larder.order.v1.GetOrderRequest
+	(*WatchOrderRequest)(nil),     // 20: larder.order.v1.WatchOrderRequest
+	(*WatchOrderResponse)(nil),    // 21: larder.order.v1.WatchOrderResponse
+	(*OrderChange)(nil),           // 22: larder.order.v1.OrderChange
+	(*ListOrdersRequest)(nil),     // 23: larder.order.v1.ListOrdersRequest
+	(*ListOrdersResponse)(nil),    // 24: larder.order.v1.ListOrdersResponse
+	(*v1.Totals)(nil),             // 25: larder.type.v1.Totals
+	(*v1.Address)(nil),            // 26: larder.type.v1.Address
+	(*timestamppb.Timestamp)(nil), // 27: google.protobuf.Timestamp
+	(*v1.Slot)(nil),               // 28: larder.type.v1.Slot
+	(*v1.Money)(nil),              // 29: larder.type.v1.Money
+	(*emptypb.Empty)(nil),         // 30: google.protobuf.Empty
 }
 var file_order_v1_order_proto_depIdxs = []int32{
 	0,  // 0: larder.order.v1.Order.state:type_name -> larder.order.v1.Order.State
-	5,  // 1: larder.order.v1.Order.lines:type_name -> larder.order.v1.OrderLine
-	23, // 2: larder.order.v1.Order.totals:type_name -> larder.type.v1.Totals
-	24, // 3: larder.order.v1.Order.address:type_name -> larder.type.v1.Address
-	6,  // 4: larder.order.v1.Order.payment:type_name -> larder.order.v1.OrderPayment
-	7,  // 5: larder.order.v1.Order.history:type_name -> larder.order.v1.OrderEvent
-	25, // 6: larder.order.v1.Order.create_time:type_name -> google.protobuf.Timestamp
-	25, // 7: larder.order.v1.Order.update_time:type_name -> google.protobuf.Timestamp
-	26, // 8: larder.order.v1.Order.delivery_slot:type_name -> larder.type.v1.Slot
-	3,  // 9: larder.order.v1.Order.receipt:type_name -> larder.order.v1.Receipt
-	4,  // 10: larder.order.v1.Receipt.lines:type_name -> larder.order.v1.ReceiptLine
-	23, // 11: larder.order.v1.Receipt.totals:type_name -> larder.type.v1.Totals
-	27, // 12: larder.order.v1.ReceiptLine.unit_price:type_name -> larder.type.v1.Money
-	27, // 13: larder.order.v1.ReceiptLine.discount:type_name -> larder.type.v1.Money
-	27, // 14: larder.order.v1.ReceiptLine.line_total:type_name -> larder.type.v1.Money
-	27, // 15: larder.order.v1.OrderLine.unit_price:type_name -> larder.type.v1.Money
-	27, // 16: larder.order.v1.OrderLine.line_total:type_name -> larder.type.v1.Money
+	7,  // 1: larder.order.v1.Order.lines:type_name -> larder.order.v1.OrderLine
+	25, // 2: larder.order.v1.Order.totals:type_name -> larder.type.v1.Totals
+	26, // 3: larder.order.v1.Order.address:type_name -> larder.type.v1.Address
+	8,  // 4: larder.order.v1.Order.payment:type_name -> larder.order.v1.OrderPayment
+	9,  // 5: larder.order.v1.Order.history:type_name -> larder.order.v1.OrderEvent
+	27, // 6: larder.order.v1.Order.create_time:type_name -> google.protobuf.Timestamp
+	27, // 7: larder.order.v1.Order.update_time:type_name -> google.protobuf.Timestamp
+	28, // 8: larder.order.v1.Order.delivery_slot:type_name -> larder.type.v1.Slot
+	5,  // 9: larder.order.v1.Order.receipt:type_name -> larder.order.v1.Receipt
+	6,  // 10: larder.order.v1.Receipt.lines:type_name -> larder.order.v1.ReceiptLine
+	25, // 11: larder.order.v1.Receipt.totals:type_name -> larder.type.v1.Totals
+	29, // 12: larder.order.v1.ReceiptLine.unit_price:type_name -> larder.type.v1.Money
+	29, // 13: larder.order.v1.ReceiptLine.discount:type_name -> larder.type.v1.Money
+	29, // 14: larder.order.v1.ReceiptLine.line_total:type_name -> larder.type.v1.Money
+	29, // 15: larder.order.v1.OrderLine.unit_price:type_name -> larder.type.v1.Money
+	29, // 16: larder.order.v1.OrderLine.line_total:type_name -> larder.type.v1.Money
 	1,  // 17: larder.order.v1.OrderPayment.state:type_name -> larder.order.v1.OrderPayment.State
-	27, // 18: larder.order.v1.OrderPayment.authorized:type_name -> larder.type.v1.Money
-	27, // 19: larder.order.v1.OrderPayment.captured:type_name -> larder.type.v1.Money
-	27, // 20: larder.order.v1.OrderPayment.refunded:type_name -> larder.type.v1.Money
+	29, // 18: larder.order.v1.OrderPayment.authorized:type_name -> larder.type.v1.Money
+	29, // 19: larder.order.v1.OrderPayment.captured:type_name -> larder.type.v1.Money
+	29, // 20: larder.order.v1.OrderPayment.refunded:type_name -> larder.type.v1.Money
 	0,  // 21: larder.order.v1.OrderEvent.state:type_name -> larder.order.v1.Order.State
-	25, // 22: larder.order.v1.OrderEvent.time:type_name -> google.protobuf.Timestamp
-	10, // 23: larder.order.v1.PackOrderRequest.lines:type_name -> larder.order.v1.PickedLine
-	11, // 24: larder.order.v1.PickedLine.substitutes:type_name -> larder.order.v1.Substitute
-	16, // 25: larder.order.v1.RefundOrderRequest.lines:type_name -> larder.order.v1.RefundLine
-	20, // 26: larder.order.v1.WatchOrderResponse.changes:type_name -> larder.order.v1.OrderChange
-	2,  // 27: larder.order.v1.WatchOrderResponse.order:type_name -> larder.order.v1.Order
-	7,  // 28: larder.order.v1.OrderChange.event:type_name -> larder.order.v1.OrderEvent
-	2,  // 29: larder.order.v1.ListOrdersResponse.orders:type_name -> larder.order.v1.Order
-	17, // 30: larder.order.v1.OrderService.GetOrder:input_type -> larder.order.v1.GetOrderRequest
-	21, // 31: larder.order.v1.OrderService.ListOrders:input_type -> larder.order.v1.ListOrdersRequest
-	18, // 32: larder.order.v1.OrderService.WatchOrder:input_type -> larder.order.v1.WatchOrderRequest
-	14, // 33: larder.order.v1.OrderService.CancelOrder:input_type -> larder.order.v1.CancelOrderRequest
-	8,  // 34: larder.order.v1.OrderService.PickOrder:input_type -> larder.order.v1.PickOrderRequest
-	9,  // 35: larder.order.v1.OrderService.PackOrder:input_type -> larder.order.v1.PackOrderRequest
-	12, // 36: larder.order.v1.OrderService.DispatchOrder:input_type -> larder.order.v1.DispatchOrderRequest
-	13, // 37: larder.order.v1.OrderService.DeliverOrder:input_type -> larder.order.v1.DeliverOrderRequest
-	15, // 38: larder.order.v1.OrderService.RefundOrder:input_type -> larder.order.v1.RefundOrderRequest
-	2,  // 39: larder.order.v1.OrderService.GetOrder:output_type -> larder.order.v1.Order
-	22, // 40: larder.order.v1.OrderService.ListOrders:output_type -> larder.order.v1.ListOrdersResponse
-	19, // 41: larder.order.v1.OrderService.WatchOrder:output_type -> larder.order.v1.WatchOrderResponse
-	2,  // 42: larder.order.v1.OrderService.CancelOrder:output_type -> larder.order.v1.Order
-	2,  // 43: larder.order.v1.OrderService.PickOrder:output_type -> larder.order.v1.Order
-	2,  // 44: larder.order.v1.OrderService.PackOrder:output_type -> larder.order.v1.Order
-	2,  // 45: larder.order.v1.OrderService.DispatchOrder:output_type -> larder.order.v1.Order
-	2,  // 46: larder.order.v1.OrderService.DeliverOrder:output_type -> larder.order.v1.Order
-	2,  // 47: larder.order.v1.OrderService.RefundOrder:output_type -> larder.order.v1.Order
-	39, // [39:48] is the sub-list for method output_type
-	30, // [30:39] is the sub-list for method input_type
+	27, // 22: larder.order.v1.OrderEvent.time:type_name -> google.protobuf.Timestamp
+	12, // 23: larder.order.v1.PackOrderRequest.lines:type_name -> larder.order.v1.PickedLine
+	13, // 24: larder.order.v1.PickedLine.substitutes:type_name -> larder.order.v1.Substitute
+	18, // 25: larder.order.v1.RefundOrderRequest.lines:type_name -> larder.order.v1.RefundLine
+	22, // 26: larder.order.v1.WatchOrderResponse.changes:type_name -> larder.order.v1.OrderChange
+	4,  // 27: larder.order.v1.WatchOrderResponse.order:type_name -> larder.order.v1.Order
+	9,  // 28: larder.order.v1.OrderChange.event:type_name -> larder.order.v1.OrderEvent
+	4,  // 29: larder.order.v1.ListOrdersResponse.orders:type_name -> larder.order.v1.Order
+	19, // 30: larder.order.v1.OrderService.GetOrder:input_type -> larder.order.v1.GetOrderRequest
+	23, // 31: larder.order.v1.OrderService.ListOrders:input_type -> larder.order.v1.ListOrdersRequest
+	20, // 32: larder.order.v1.OrderService.WatchOrder:input_type -> larder.order.v1.WatchOrderRequest
+	16, // 33: larder.order.v1.OrderService.CancelOrder:input_type -> larder.order.v1.CancelOrderRequest
+	10, // 34: larder.order.v1.OrderService.PickOrder:input_type -> larder.order.v1.PickOrderRequest
+	11, // 35: larder.order.v1.OrderService.PackOrder:input_type -> larder.order.v1.PackOrderRequest
+	14, // 36: larder.order.v1.OrderService.DispatchOrder:input_type -> larder.order.v1.DispatchOrderRequest
+	15, // 37: larder.order.v1.OrderService.DeliverOrder:input_type -> larder.order.v1.DeliverOrderRequest
+	17, // 38: larder.order.v1.OrderService.RefundOrder:input_type -> larder.order.v1.RefundOrderRequest
+	2,  // 39: larder.order.v1.OrderService.ForgetUser:input_type -> larder.order.v1.ForgetUserRequest
+	3,  // 40: larder.order.v1.OrderService.ForgetOrder:input_type -> larder.order.v1.ForgetOrderRequest
+	4,  // 41: larder.order.v1.OrderService.GetOrder:output_type -> larder.order.v1.Order
+	24, // 42: larder.order.v1.OrderService.ListOrders:output_type -> larder.order.v1.ListOrdersResponse
+	21, // 43: larder.order.v1.OrderService.WatchOrder:output_type -> larder.order.v1.WatchOrderResponse
+	4,  // 44: larder.order.v1.OrderService.CancelOrder:output_type -> larder.order.v1.Order
+	4,  // 45: larder.order.v1.OrderService.PickOrder:output_type -> larder.order.v1.Order
+	4,  // 46: larder.order.v1.OrderService.PackOrder:output_type -> larder.order.v1.Order
+	4,  // 47: larder.order.v1.OrderService.DispatchOrder:output_type -> larder.order.v1.Order
+	4,  // 48: larder.order.v1.OrderService.DeliverOrder:output_type -> larder.order.v1.Order
+	4,  // 49: larder.order.v1.OrderService.RefundOrder:output_type -> larder.order.v1.Order
+	30, // 50: larder.order.v1.OrderService.ForgetUser:output_type -> google.protobuf.Empty
+	30, // 51: larder.order.v1.OrderService.ForgetOrder:output_type -> google.protobuf.Empty
+	41, // [41:52] is the sub-list for method output_type
+	30, // [30:41] is the sub-list for method input_type
 	30, // [30:30] is the sub-list for extension type_name
 	30, // [30:30] is the sub-list for extension extendee
 	0,  // [0:30] is the sub-list for field type_name
@@ -1888,7 +1994,7 @@ func file_order_v1_order_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_order_v1_order_proto_rawDesc), len(file_order_v1_order_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   21,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

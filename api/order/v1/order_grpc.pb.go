@@ -13,6 +13,7 @@ import (
 	grpc "google.golang.org/grpc"
 	codes "google.golang.org/grpc/codes"
 	status "google.golang.org/grpc/status"
+	emptypb "google.golang.org/protobuf/types/known/emptypb"
 )
 
 // This is a compile-time assertion to ensure that this generated file
@@ -30,6 +31,8 @@ const (
 	OrderService_DispatchOrder_FullMethodName = "/larder.order.v1.OrderService/DispatchOrder"
 	OrderService_DeliverOrder_FullMethodName  = "/larder.order.v1.OrderService/DeliverOrder"
 	OrderService_RefundOrder_FullMethodName   = "/larder.order.v1.OrderService/RefundOrder"
+	OrderService_ForgetUser_FullMethodName    = "/larder.order.v1.OrderService/ForgetUser"
+	OrderService_ForgetOrder_FullMethodName   = "/larder.order.v1.OrderService/ForgetOrder"
 )
 
 // OrderServiceClient is the client API for OrderService service.
@@ -61,6 +64,11 @@ type OrderServiceClient interface {
 	// Gives money of a captured order back: of some lines, or all that is left of it. Needs an Idempotency-Key; the same key and body
 	// refund once. Never more than was captured, nor more units of a line than were bought.
 	RefundOrder(ctx context.Context, in *RefundOrderRequest, opts ...grpc.CallOption) (*Order, error)
+	// Takes the person out of the orders of a shopper who has deleted their account: those that have ended at once, the others when
+	// ForgetOrder comes for them. Again: nothing happens.
+	ForgetUser(ctx context.Context, in *ForgetUserRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
+	// Takes the person out of an order that has ended, if ForgetUser has come for its shopper. Else nothing happens.
+	ForgetOrder(ctx context.Context, in *ForgetOrderRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
 }
 
 type orderServiceClient struct {
@@ -161,6 +169,26 @@ func (c *orderServiceClient) RefundOrder(ctx context.Context, in *RefundOrderReq
 	return out, nil
 }
 
+func (c *orderServiceClient) ForgetUser(ctx context.Context, in *ForgetUserRequest, opts ...grpc.CallOption) (*emptypb.Empty, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(emptypb.Empty)
+	err := c.cc.Invoke(ctx, OrderService_ForgetUser_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *orderServiceClient) ForgetOrder(ctx context.Context, in *ForgetOrderRequest, opts ...grpc.CallOption) (*emptypb.Empty, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(emptypb.Empty)
+	err := c.cc.Invoke(ctx, OrderService_ForgetOrder_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // OrderServiceServer is the server API for OrderService service.
 // All implementations must embed UnimplementedOrderServiceServer
 // for forward compatibility.
@@ -190,6 +218,11 @@ type OrderServiceServer interface {
 	// Gives money of a captured order back: of some lines, or all that is left of it. Needs an Idempotency-Key; the same key and body
 	// refund once. Never more than was captured, nor more units of a line than were bought.
 	RefundOrder(context.Context, *RefundOrderRequest) (*Order, error)
+	// Takes the person out of the orders of a shopper who has deleted their account: those that have ended at once, the others when
+	// ForgetOrder comes for them. Again: nothing happens.
+	ForgetUser(context.Context, *ForgetUserRequest) (*emptypb.Empty, error)
+	// Takes the person out of an order that has ended, if ForgetUser has come for its shopper. Else nothing happens.
+	ForgetOrder(context.Context, *ForgetOrderRequest) (*emptypb.Empty, error)
 	mustEmbedUnimplementedOrderServiceServer()
 }
 
@@ -226,6 +259,12 @@ func (UnimplementedOrderServiceServer) DeliverOrder(context.Context, *DeliverOrd
 }
 func (UnimplementedOrderServiceServer) RefundOrder(context.Context, *RefundOrderRequest) (*Order, error) {
 	return nil, status.Error(codes.Unimplemented, "method RefundOrder not implemented")
+}
+func (UnimplementedOrderServiceServer) ForgetUser(context.Context, *ForgetUserRequest) (*emptypb.Empty, error) {
+	return nil, status.Error(codes.Unimplemented, "method ForgetUser not implemented")
+}
+func (UnimplementedOrderServiceServer) ForgetOrder(context.Context, *ForgetOrderRequest) (*emptypb.Empty, error) {
+	return nil, status.Error(codes.Unimplemented, "method ForgetOrder not implemented")
 }
 func (UnimplementedOrderServiceServer) mustEmbedUnimplementedOrderServiceServer() {}
 func (UnimplementedOrderServiceServer) testEmbeddedByValue()                      {}
@@ -410,6 +449,42 @@ func _OrderService_RefundOrder_Handler(srv interface{}, ctx context.Context, dec
 	return interceptor(ctx, in, info, handler)
 }
 
+func _OrderService_ForgetUser_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ForgetUserRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrderServiceServer).ForgetUser(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrderService_ForgetUser_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrderServiceServer).ForgetUser(ctx, req.(*ForgetUserRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OrderService_ForgetOrder_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ForgetOrderRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrderServiceServer).ForgetOrder(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrderService_ForgetOrder_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrderServiceServer).ForgetOrder(ctx, req.(*ForgetOrderRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // OrderService_ServiceDesc is the grpc.ServiceDesc for OrderService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -452,6 +527,14 @@ var OrderService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RefundOrder",
 			Handler:    _OrderService_RefundOrder_Handler,
+		},
+		{
+			MethodName: "ForgetUser",
+			Handler:    _OrderService_ForgetUser_Handler,
+		},
+		{
+			MethodName: "ForgetOrder",
+			Handler:    _OrderService_ForgetOrder_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -4,9 +4,12 @@
 // 	protoc        (unknown)
 // source: user/v1/events.proto
 
+// Events on the topic user-events. None holds an address or a token: who writes to the person asks for them (BeginNotice).
+
 package userpb
 
 import (
+	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
@@ -22,8 +25,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// On topic user-events: a person has registered. Holds no address: who writes to the person asks for it (BeginNotice). ce-subject is
-// "users/<user_id>".
+// A person has registered, and is to verify their address. ce-subject is "users/<user_id>".
 type UserRegistered struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
@@ -76,15 +78,213 @@ func (x *UserRegistered) GetCreateTime() *timestamppb.Timestamp {
 	return nil
 }
 
+// A person wants another mail to verify their address with. ce-subject is "users/<user_id>".
+type EmailVerificationRequested struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EmailVerificationRequested) Reset() {
+	*x = EmailVerificationRequested{}
+	mi := &file_user_v1_events_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EmailVerificationRequested) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EmailVerificationRequested) ProtoMessage() {}
+
+func (x *EmailVerificationRequested) ProtoReflect() protoreflect.Message {
+	mi := &file_user_v1_events_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EmailVerificationRequested.ProtoReflect.Descriptor instead.
+func (*EmailVerificationRequested) Descriptor() ([]byte, []int) {
+	return file_user_v1_events_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *EmailVerificationRequested) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+// Somebody wants to set a new password for an address, whether it has an account or not. ce-subject is "password-resets/<id>".
+type PasswordResetRequested struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	PasswordResetId string                 `protobuf:"bytes,1,opt,name=password_reset_id,json=passwordResetId,proto3" json:"password_reset_id,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *PasswordResetRequested) Reset() {
+	*x = PasswordResetRequested{}
+	mi := &file_user_v1_events_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PasswordResetRequested) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PasswordResetRequested) ProtoMessage() {}
+
+func (x *PasswordResetRequested) ProtoReflect() protoreflect.Message {
+	mi := &file_user_v1_events_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PasswordResetRequested.ProtoReflect.Descriptor instead.
+func (*PasswordResetRequested) Descriptor() ([]byte, []int) {
+	return file_user_v1_events_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *PasswordResetRequested) GetPasswordResetId() string {
+	if x != nil {
+		return x.PasswordResetId
+	}
+	return ""
+}
+
+// A person's password was set anew by a mailed token. ce-subject is "users/<user_id>".
+type PasswordReset struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PasswordReset) Reset() {
+	*x = PasswordReset{}
+	mi := &file_user_v1_events_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PasswordReset) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PasswordReset) ProtoMessage() {}
+
+func (x *PasswordReset) ProtoReflect() protoreflect.Message {
+	mi := &file_user_v1_events_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PasswordReset.ProtoReflect.Descriptor instead.
+func (*PasswordReset) Descriptor() ([]byte, []int) {
+	return file_user_v1_events_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *PasswordReset) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+// A person has deleted their account: whoever keeps something of them forgets it. ce-subject is "users/<user_id>".
+type UserDeleted struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	DeleteTime    *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=delete_time,json=deleteTime,proto3" json:"delete_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UserDeleted) Reset() {
+	*x = UserDeleted{}
+	mi := &file_user_v1_events_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UserDeleted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UserDeleted) ProtoMessage() {}
+
+func (x *UserDeleted) ProtoReflect() protoreflect.Message {
+	mi := &file_user_v1_events_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UserDeleted.ProtoReflect.Descriptor instead.
+func (*UserDeleted) Descriptor() ([]byte, []int) {
+	return file_user_v1_events_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *UserDeleted) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *UserDeleted) GetDeleteTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DeleteTime
+	}
+	return nil
+}
+
 var File_user_v1_events_proto protoreflect.FileDescriptor
 
 const file_user_v1_events_proto_rawDesc = "" +
 	"\n" +
-	"\x14user/v1/events.proto\x12\x0elarder.user.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"f\n" +
+	"\x14user/v1/events.proto\x12\x0elarder.user.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"f\n" +
 	"\x0eUserRegistered\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\tR\x06userId\x12;\n" +
 	"\vcreate_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"createTimeB\x1fZ\x1dlarder.dev/api/user/v1;userpbb\x06proto3"
+	"createTime\"5\n" +
+	"\x1aEmailVerificationRequested\x12\x17\n" +
+	"\auser_id\x18\x01 \x01(\tR\x06userId\"D\n" +
+	"\x16PasswordResetRequested\x12*\n" +
+	"\x11password_reset_id\x18\x01 \x01(\tR\x0fpasswordResetId\"(\n" +
+	"\rPasswordReset\x12\x17\n" +
+	"\auser_id\x18\x01 \x01(\tR\x06userId\"m\n" +
+	"\vUserDeleted\x12!\n" +
+	"\auser_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x06userId\x12;\n" +
+	"\vdelete_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"deleteTimeB\x1fZ\x1dlarder.dev/api/user/v1;userpbb\x06proto3"
 
 var (
 	file_user_v1_events_proto_rawDescOnce sync.Once
@@ -98,18 +298,23 @@ func file_user_v1_events_proto_rawDescGZIP() []byte {
 	return file_user_v1_events_proto_rawDescData
 }
 
-var file_user_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
+var file_user_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_user_v1_events_proto_goTypes = []any{
-	(*UserRegistered)(nil),        // 0: larder.user.v1.UserRegistered
-	(*timestamppb.Timestamp)(nil), // 1: google.protobuf.Timestamp
+	(*UserRegistered)(nil),             // 0: larder.user.v1.UserRegistered
+	(*EmailVerificationRequested)(nil), // 1: larder.user.v1.EmailVerificationRequested
+	(*PasswordResetRequested)(nil),     // 2: larder.user.v1.PasswordResetRequested
+	(*PasswordReset)(nil),              // 3: larder.user.v1.PasswordReset
+	(*UserDeleted)(nil),                // 4: larder.user.v1.UserDeleted
+	(*timestamppb.Timestamp)(nil),      // 5: google.protobuf.Timestamp
 }
 var file_user_v1_events_proto_depIdxs = []int32{
-	1, // 0: larder.user.v1.UserRegistered.create_time:type_name -> google.protobuf.Timestamp
-	1, // [1:1] is the sub-list for method output_type
-	1, // [1:1] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	5, // 0: larder.user.v1.UserRegistered.create_time:type_name -> google.protobuf.Timestamp
+	5, // 1: larder.user.v1.UserDeleted.delete_time:type_name -> google.protobuf.Timestamp
+	2, // [2:2] is the sub-list for method output_type
+	2, // [2:2] is the sub-list for method input_type
+	2, // [2:2] is the sub-list for extension type_name
+	2, // [2:2] is the sub-list for extension extendee
+	0, // [0:2] is the sub-list for field type_name
 }
 
 func init() { file_user_v1_events_proto_init() }
@@ -123,7 +328,7 @@ func file_user_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_user_v1_events_proto_rawDesc), len(file_user_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   1,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

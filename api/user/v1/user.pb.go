@@ -5,6 +5,9 @@
 // source: user/v1/user.proto
 
 // Accounts, sessions, profiles and addresses.
+//
+// Nobody learns from this service whether an address has an account: signing in, registering and asking for a new password answer the
+// same, and do the same work, for every address. What an address's person has to know, a mail tells.
 
 package userpb
 
@@ -90,10 +93,15 @@ func (BeginNoticeResponse_State) EnumDescriptor() ([]byte, []int) {
 }
 
 type BeginNoticeRequest struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	UserId string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whom it goes to: a user, or who asked for a new password.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	// The event that it is about: one notice an event.
-	EventId       string `protobuf:"bytes,2,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
+	EventId string `protobuf:"bytes,2,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
+	// The request of a PasswordResetRequested, in the place of user_id.
+	PasswordResetId string `protobuf:"bytes,3,opt,name=password_reset_id,json=passwordResetId,proto3" json:"password_reset_id,omitempty"`
+	// The notice is to bring a token to verify the address with.
+	VerifyEmail   bool `protobuf:"varint,4,opt,name=verify_email,json=verifyEmail,proto3" json:"verify_email,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -142,12 +150,30 @@ func (x *BeginNoticeRequest) GetEventId() string {
 	return ""
 }
 
+func (x *BeginNoticeRequest) GetPasswordResetId() string {
+	if x != nil {
+		return x.PasswordResetId
+	}
+	return ""
+}
+
+func (x *BeginNoticeRequest) GetVerifyEmail() bool {
+	if x != nil {
+		return x.VerifyEmail
+	}
+	return false
+}
+
 type BeginNoticeResponse struct {
 	state protoimpl.MessageState    `protogen:"open.v1"`
 	State BeginNoticeResponse_State `protobuf:"varint,1,opt,name=state,proto3,enum=larder.user.v1.BeginNoticeResponse_State" json:"state,omitempty"`
 	// In state DUE.
-	Email         string `protobuf:"bytes,2,opt,name=email,proto3" json:"email,omitempty"`
-	DisplayName   string `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	Email       string `protobuf:"bytes,2,opt,name=email,proto3" json:"email,omitempty"`
+	DisplayName string `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// In state DUE, of a notice that brings one: a token made for this very mail, kept nowhere but as its hash.
+	Token string `protobuf:"bytes,4,opt,name=token,proto3" json:"token,omitempty"`
+	// In state DUE, instead of a token to verify the address with: somebody else has verified it. The mail tells that person.
+	AddressTaken  bool `protobuf:"varint,5,opt,name=address_taken,json=addressTaken,proto3" json:"address_taken,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -201,6 +227,20 @@ func (x *BeginNoticeResponse) GetDisplayName() string {
 		return x.DisplayName
 	}
 	return ""
+}
+
+func (x *BeginNoticeResponse) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
+}
+
+func (x *BeginNoticeResponse) GetAddressTaken() bool {
+	if x != nil {
+		return x.AddressTaken
+	}
+	return false
 }
 
 type EndNoticeRequest struct {
@@ -257,7 +297,9 @@ type User struct {
 	Roles      []string               `protobuf:"bytes,4,rep,name=roles,proto3" json:"roles,omitempty"`
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// Changes with every change of the account; send it back to change only what you have seen.
-	Etag          string `protobuf:"bytes,6,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,6,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Whether the address has been proved to be this person's.
+	EmailVerified bool `protobuf:"varint,7,opt,name=email_verified,json=emailVerified,proto3" json:"email_verified,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -334,6 +376,13 @@ func (x *User) GetEtag() string {
 	return ""
 }
 
+func (x *User) GetEmailVerified() bool {
+	if x != nil {
+		return x.EmailVerified
+	}
+	return false
+}
+
 type CreateUserRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Email string                 `protobuf:"bytes,1,opt,name=email,proto3" json:"email,omitempty"`
@@ -395,6 +444,470 @@ func (x *CreateUserRequest) GetDisplayName() string {
 	return ""
 }
 
+type VerifyEmailRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// From the mail.
+	Token string `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
+	// The account's password.
+	Password      string `protobuf:"bytes,2,opt,name=password,proto3" json:"password,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerifyEmailRequest) Reset() {
+	*x = VerifyEmailRequest{}
+	mi := &file_user_v1_user_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerifyEmailRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerifyEmailRequest) ProtoMessage() {}
+
+func (x *VerifyEmailRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_user_v1_user_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerifyEmailRequest.ProtoReflect.Descriptor instead.
+func (*VerifyEmailRequest) Descriptor() ([]byte, []int) {
+	return file_user_v1_user_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *VerifyEmailRequest) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
+}
+
+func (x *VerifyEmailRequest) GetPassword() string {
+	if x != nil {
+		return x.Password
+	}
+	return ""
+}
+
+type RequestEmailVerificationRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RequestEmailVerificationRequest) Reset() {
+	*x = RequestEmailVerificationRequest{}
+	mi := &file_user_v1_user_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RequestEmailVerificationRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RequestEmailVerificationRequest) ProtoMessage() {}
+
+func (x *RequestEmailVerificationRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_user_v1_user_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RequestEmailVerificationRequest.ProtoReflect.Descriptor instead.
+func (*RequestEmailVerificationRequest) Descriptor() ([]byte, []int) {
+	return file_user_v1_user_proto_rawDescGZIP(), []int{6}
+}
+
+type RequestPasswordResetRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Email         string                 `protobuf:"bytes,1,opt,name=email,proto3" json:"email,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RequestPasswordResetRequest) Reset() {
+	*x = RequestPasswordResetRequest{}
+	mi := &file_user_v1_user_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RequestPasswordResetRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RequestPasswordResetRequest) ProtoMessage() {}
+
+func (x *RequestPasswordResetRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_user_v1_user_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RequestPasswordResetRequest.ProtoReflect.Descriptor instead.
+func (*RequestPasswordResetRequest) Descriptor() ([]byte, []int) {
+	return file_user_v1_user_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *RequestPasswordResetRequest) GetEmail() string {
+	if x != nil {
+		return x.Email
+	}
+	return ""
+}
+
+type ResetPasswordRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// From the mail.
+	Token string `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
+	// 10 to 128 characters.
+	Password      string `protobuf:"bytes,2,opt,name=password,proto3" json:"password,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResetPasswordRequest) Reset() {
+	*x = ResetPasswordRequest{}
+	mi := &file_user_v1_user_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResetPasswordRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResetPasswordRequest) ProtoMessage() {}
+
+func (x *ResetPasswordRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_user_v1_user_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResetPasswordRequest.ProtoReflect.Descriptor instead.
+func (*ResetPasswordRequest) Descriptor() ([]byte, []int) {
+	return file_user_v1_user_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ResetPasswordRequest) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
+}
+
+func (x *ResetPasswordRequest) GetPassword() string {
+	if x != nil {
+		return x.Password
+	}
+	return ""
+}
+
+type ExportUserRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportUserRequest) Reset() {
+	*x = ExportUserRequest{}
+	mi := &file_user_v1_user_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportUserRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportUserRequest) ProtoMessage() {}
+
+func (x *ExportUserRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_user_v1_user_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportUserRequest.ProtoReflect.Descriptor instead.
+func (*ExportUserRequest) Descriptor() ([]byte, []int) {
+	return file_user_v1_user_proto_rawDescGZIP(), []int{9}
+}
+
+type UserExport struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	User  *User                  `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	// Oldest first.
+	Addresses []*SavedAddress `protobuf:"bytes,2,rep,name=addresses,proto3" json:"addresses,omitempty"`
+	// Sessions that are kept, ended ones until they would have expired. Oldest first, at most 1000.
+	Sessions []*SessionInfo `protobuf:"bytes,3,rep,name=sessions,proto3" json:"sessions,omitempty"`
+	// Mails of the last 30 days. Oldest first, at most 1000.
+	Notices       []*NoticeInfo `protobuf:"bytes,4,rep,name=notices,proto3" json:"notices,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UserExport) Reset() {
+	*x = UserExport{}
+	mi := &file_user_v1_user_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UserExport) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UserExport) ProtoMessage() {}
+
+func (x *UserExport) ProtoReflect() protoreflect.Message {
+	mi := &file_user_v1_user_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UserExport.ProtoReflect.Descriptor instead.
+func (*UserExport) Descriptor() ([]byte, []int) {
+	return file_user_v1_user_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *UserExport) GetUser() *User {
+	if x != nil {
+		return x.User
+	}
+	return nil
+}
+
+func (x *UserExport) GetAddresses() []*SavedAddress {
+	if x != nil {
+		return x.Addresses
+	}
+	return nil
+}
+
+func (x *UserExport) GetSessions() []*SessionInfo {
+	if x != nil {
+		return x.Sessions
+	}
+	return nil
+}
+
+func (x *UserExport) GetNotices() []*NoticeInfo {
+	if x != nil {
+		return x.Notices
+	}
+	return nil
+}
+
+// What is kept of a session.
+type SessionInfo struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	SessionId  string                 `protobuf:"bytes,1,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
+	CreateTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	// Absent while it lasts.
+	EndTime       *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SessionInfo) Reset() {
+	*x = SessionInfo{}
+	mi := &file_user_v1_user_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SessionInfo) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SessionInfo) ProtoMessage() {}
+
+func (x *SessionInfo) ProtoReflect() protoreflect.Message {
+	mi := &file_user_v1_user_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SessionInfo.ProtoReflect.Descriptor instead.
+func (*SessionInfo) Descriptor() ([]byte, []int) {
+	return file_user_v1_user_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *SessionInfo) GetSessionId() string {
+	if x != nil {
+		return x.SessionId
+	}
+	return ""
+}
+
+func (x *SessionInfo) GetCreateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreateTime
+	}
+	return nil
+}
+
+func (x *SessionInfo) GetExpireTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpireTime
+	}
+	return nil
+}
+
+func (x *SessionInfo) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
+}
+
+// What is kept of a mail.
+type NoticeInfo struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The event that it told of.
+	EventId   string                 `protobuf:"bytes,1,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
+	BeginTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=begin_time,json=beginTime,proto3" json:"begin_time,omitempty"`
+	// When it was sent; absent for one that wasn't.
+	EndTime       *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NoticeInfo) Reset() {
+	*x = NoticeInfo{}
+	mi := &file_user_v1_user_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NoticeInfo) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NoticeInfo) ProtoMessage() {}
+
+func (x *NoticeInfo) ProtoReflect() protoreflect.Message {
+	mi := &file_user_v1_user_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NoticeInfo.ProtoReflect.Descriptor instead.
+func (*NoticeInfo) Descriptor() ([]byte, []int) {
+	return file_user_v1_user_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *NoticeInfo) GetEventId() string {
+	if x != nil {
+		return x.EventId
+	}
+	return ""
+}
+
+func (x *NoticeInfo) GetBeginTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.BeginTime
+	}
+	return nil
+}
+
+func (x *NoticeInfo) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
+}
+
+type DeleteUserRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteUserRequest) Reset() {
+	*x = DeleteUserRequest{}
+	mi := &file_user_v1_user_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteUserRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteUserRequest) ProtoMessage() {}
+
+func (x *DeleteUserRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_user_v1_user_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteUserRequest.ProtoReflect.Descriptor instead.
+func (*DeleteUserRequest) Descriptor() ([]byte, []int) {
+	return file_user_v1_user_proto_rawDescGZIP(), []int{13}
+}
+
 type GetUserRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -403,7 +916,7 @@ type GetUserRequest struct {
 
 func (x *GetUserRequest) Reset() {
 	*x = GetUserRequest{}
-	mi := &file_user_v1_user_proto_msgTypes[5]
+	mi := &file_user_v1_user_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -415,7 +928,7 @@ func (x *GetUserRequest) String() string {
 func (*GetUserRequest) ProtoMessage() {}
 
 func (x *GetUserRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[5]
+	mi := &file_user_v1_user_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -428,7 +941,7 @@ func (x *GetUserRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetUserRequest.ProtoReflect.Descriptor instead.
 func (*GetUserRequest) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{5}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{14}
 }
 
 type UpdateUserRequest struct {
@@ -442,7 +955,7 @@ type UpdateUserRequest struct {
 
 func (x *UpdateUserRequest) Reset() {
 	*x = UpdateUserRequest{}
-	mi := &file_user_v1_user_proto_msgTypes[6]
+	mi := &file_user_v1_user_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -454,7 +967,7 @@ func (x *UpdateUserRequest) String() string {
 func (*UpdateUserRequest) ProtoMessage() {}
 
 func (x *UpdateUserRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[6]
+	mi := &file_user_v1_user_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -467,7 +980,7 @@ func (x *UpdateUserRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateUserRequest.ProtoReflect.Descriptor instead.
 func (*UpdateUserRequest) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{6}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *UpdateUserRequest) GetUser() *User {
@@ -494,7 +1007,7 @@ type CreateSessionRequest struct {
 
 func (x *CreateSessionRequest) Reset() {
 	*x = CreateSessionRequest{}
-	mi := &file_user_v1_user_proto_msgTypes[7]
+	mi := &file_user_v1_user_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -506,7 +1019,7 @@ func (x *CreateSessionRequest) String() string {
 func (*CreateSessionRequest) ProtoMessage() {}
 
 func (x *CreateSessionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[7]
+	mi := &file_user_v1_user_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -519,7 +1032,7 @@ func (x *CreateSessionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateSessionRequest.ProtoReflect.Descriptor instead.
 func (*CreateSessionRequest) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{7}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *CreateSessionRequest) GetEmail() string {
@@ -541,7 +1054,7 @@ type Session struct {
 	// JWT (EdDSA), for "Authorization: Bearer".
 	AccessToken           string                 `protobuf:"bytes,1,opt,name=access_token,json=accessToken,proto3" json:"access_token,omitempty"`
 	AccessTokenExpireTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=access_token_expire_time,json=accessTokenExpireTime,proto3" json:"access_token_expire_time,omitempty"`
-	// Opaque, for sessions:refresh; usable once.
+	// Opaque, for sessions:refresh; usable once, see there.
 	RefreshToken           string                 `protobuf:"bytes,3,opt,name=refresh_token,json=refreshToken,proto3" json:"refresh_token,omitempty"`
 	RefreshTokenExpireTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=refresh_token_expire_time,json=refreshTokenExpireTime,proto3" json:"refresh_token_expire_time,omitempty"`
 	User                   *User                  `protobuf:"bytes,5,opt,name=user,proto3" json:"user,omitempty"`
@@ -551,7 +1064,7 @@ type Session struct {
 
 func (x *Session) Reset() {
 	*x = Session{}
-	mi := &file_user_v1_user_proto_msgTypes[8]
+	mi := &file_user_v1_user_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -563,7 +1076,7 @@ func (x *Session) String() string {
 func (*Session) ProtoMessage() {}
 
 func (x *Session) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[8]
+	mi := &file_user_v1_user_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -576,7 +1089,7 @@ func (x *Session) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Session.ProtoReflect.Descriptor instead.
 func (*Session) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{8}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Session) GetAccessToken() string {
@@ -623,7 +1136,7 @@ type RefreshSessionRequest struct {
 
 func (x *RefreshSessionRequest) Reset() {
 	*x = RefreshSessionRequest{}
-	mi := &file_user_v1_user_proto_msgTypes[9]
+	mi := &file_user_v1_user_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -635,7 +1148,7 @@ func (x *RefreshSessionRequest) String() string {
 func (*RefreshSessionRequest) ProtoMessage() {}
 
 func (x *RefreshSessionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[9]
+	mi := &file_user_v1_user_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -648,7 +1161,7 @@ func (x *RefreshSessionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefreshSessionRequest.ProtoReflect.Descriptor instead.
 func (*RefreshSessionRequest) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{9}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *RefreshSessionRequest) GetRefreshToken() string {
@@ -666,7 +1179,7 @@ type DeleteSessionRequest struct {
 
 func (x *DeleteSessionRequest) Reset() {
 	*x = DeleteSessionRequest{}
-	mi := &file_user_v1_user_proto_msgTypes[10]
+	mi := &file_user_v1_user_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -678,7 +1191,7 @@ func (x *DeleteSessionRequest) String() string {
 func (*DeleteSessionRequest) ProtoMessage() {}
 
 func (x *DeleteSessionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[10]
+	mi := &file_user_v1_user_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -691,7 +1204,43 @@ func (x *DeleteSessionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteSessionRequest.ProtoReflect.Descriptor instead.
 func (*DeleteSessionRequest) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{10}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{19}
+}
+
+type DeleteSessionsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteSessionsRequest) Reset() {
+	*x = DeleteSessionsRequest{}
+	mi := &file_user_v1_user_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteSessionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteSessionsRequest) ProtoMessage() {}
+
+func (x *DeleteSessionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_user_v1_user_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteSessionsRequest.ProtoReflect.Descriptor instead.
+func (*DeleteSessionsRequest) Descriptor() ([]byte, []int) {
+	return file_user_v1_user_proto_rawDescGZIP(), []int{20}
 }
 
 type SavedAddress struct {
@@ -707,7 +1256,7 @@ type SavedAddress struct {
 
 func (x *SavedAddress) Reset() {
 	*x = SavedAddress{}
-	mi := &file_user_v1_user_proto_msgTypes[11]
+	mi := &file_user_v1_user_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -719,7 +1268,7 @@ func (x *SavedAddress) String() string {
 func (*SavedAddress) ProtoMessage() {}
 
 func (x *SavedAddress) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[11]
+	mi := &file_user_v1_user_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -732,7 +1281,7 @@ func (x *SavedAddress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SavedAddress.ProtoReflect.Descriptor instead.
 func (*SavedAddress) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{11}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SavedAddress) GetAddressId() string {
@@ -772,7 +1321,7 @@ type CreateAddressRequest struct {
 
 func (x *CreateAddressRequest) Reset() {
 	*x = CreateAddressRequest{}
-	mi := &file_user_v1_user_proto_msgTypes[12]
+	mi := &file_user_v1_user_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -784,7 +1333,7 @@ func (x *CreateAddressRequest) String() string {
 func (*CreateAddressRequest) ProtoMessage() {}
 
 func (x *CreateAddressRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[12]
+	mi := &file_user_v1_user_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -797,7 +1346,7 @@ func (x *CreateAddressRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateAddressRequest.ProtoReflect.Descriptor instead.
 func (*CreateAddressRequest) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{12}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *CreateAddressRequest) GetAddress() *v1.Address {
@@ -816,7 +1365,7 @@ type GetAddressRequest struct {
 
 func (x *GetAddressRequest) Reset() {
 	*x = GetAddressRequest{}
-	mi := &file_user_v1_user_proto_msgTypes[13]
+	mi := &file_user_v1_user_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -828,7 +1377,7 @@ func (x *GetAddressRequest) String() string {
 func (*GetAddressRequest) ProtoMessage() {}
 
 func (x *GetAddressRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[13]
+	mi := &file_user_v1_user_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -841,7 +1390,7 @@ func (x *GetAddressRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAddressRequest.ProtoReflect.Descriptor instead.
 func (*GetAddressRequest) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{13}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *GetAddressRequest) GetAddressId() string {
@@ -859,7 +1408,7 @@ type ListAddressesRequest struct {
 
 func (x *ListAddressesRequest) Reset() {
 	*x = ListAddressesRequest{}
-	mi := &file_user_v1_user_proto_msgTypes[14]
+	mi := &file_user_v1_user_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -871,7 +1420,7 @@ func (x *ListAddressesRequest) String() string {
 func (*ListAddressesRequest) ProtoMessage() {}
 
 func (x *ListAddressesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[14]
+	mi := &file_user_v1_user_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -884,7 +1433,7 @@ func (x *ListAddressesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAddressesRequest.ProtoReflect.Descriptor instead.
 func (*ListAddressesRequest) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{14}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{24}
 }
 
 type ListAddressesResponse struct {
@@ -896,7 +1445,7 @@ type ListAddressesResponse struct {
 
 func (x *ListAddressesResponse) Reset() {
 	*x = ListAddressesResponse{}
-	mi := &file_user_v1_user_proto_msgTypes[15]
+	mi := &file_user_v1_user_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -908,7 +1457,7 @@ func (x *ListAddressesResponse) String() string {
 func (*ListAddressesResponse) ProtoMessage() {}
 
 func (x *ListAddressesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[15]
+	mi := &file_user_v1_user_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -921,7 +1470,7 @@ func (x *ListAddressesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAddressesResponse.ProtoReflect.Descriptor instead.
 func (*ListAddressesResponse) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{15}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ListAddressesResponse) GetAddresses() []*SavedAddress {
@@ -941,7 +1490,7 @@ type UpdateAddressRequest struct {
 
 func (x *UpdateAddressRequest) Reset() {
 	*x = UpdateAddressRequest{}
-	mi := &file_user_v1_user_proto_msgTypes[16]
+	mi := &file_user_v1_user_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -953,7 +1502,7 @@ func (x *UpdateAddressRequest) String() string {
 func (*UpdateAddressRequest) ProtoMessage() {}
 
 func (x *UpdateAddressRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[16]
+	mi := &file_user_v1_user_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -966,7 +1515,7 @@ func (x *UpdateAddressRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateAddressRequest.ProtoReflect.Descriptor instead.
 func (*UpdateAddressRequest) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{16}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *UpdateAddressRequest) GetAddressId() string {
@@ -992,7 +1541,7 @@ type DeleteAddressRequest struct {
 
 func (x *DeleteAddressRequest) Reset() {
 	*x = DeleteAddressRequest{}
-	mi := &file_user_v1_user_proto_msgTypes[17]
+	mi := &file_user_v1_user_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1004,7 +1553,7 @@ func (x *DeleteAddressRequest) String() string {
 func (*DeleteAddressRequest) ProtoMessage() {}
 
 func (x *DeleteAddressRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[17]
+	mi := &file_user_v1_user_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1017,7 +1566,7 @@ func (x *DeleteAddressRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteAddressRequest.ProtoReflect.Descriptor instead.
 func (*DeleteAddressRequest) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{17}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *DeleteAddressRequest) GetAddressId() string {
@@ -1035,7 +1584,7 @@ type GetJwksRequest struct {
 
 func (x *GetJwksRequest) Reset() {
 	*x = GetJwksRequest{}
-	mi := &file_user_v1_user_proto_msgTypes[18]
+	mi := &file_user_v1_user_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1047,7 +1596,7 @@ func (x *GetJwksRequest) String() string {
 func (*GetJwksRequest) ProtoMessage() {}
 
 func (x *GetJwksRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[18]
+	mi := &file_user_v1_user_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1060,7 +1609,7 @@ func (x *GetJwksRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetJwksRequest.ProtoReflect.Descriptor instead.
 func (*GetJwksRequest) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{18}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{28}
 }
 
 type Jwks struct {
@@ -1072,7 +1621,7 @@ type Jwks struct {
 
 func (x *Jwks) Reset() {
 	*x = Jwks{}
-	mi := &file_user_v1_user_proto_msgTypes[19]
+	mi := &file_user_v1_user_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1084,7 +1633,7 @@ func (x *Jwks) String() string {
 func (*Jwks) ProtoMessage() {}
 
 func (x *Jwks) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[19]
+	mi := &file_user_v1_user_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1097,7 +1646,7 @@ func (x *Jwks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Jwks.ProtoReflect.Descriptor instead.
 func (*Jwks) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{19}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Jwks) GetKeys() []*Jwk {
@@ -1122,7 +1671,7 @@ type Jwk struct {
 
 func (x *Jwk) Reset() {
 	*x = Jwk{}
-	mi := &file_user_v1_user_proto_msgTypes[20]
+	mi := &file_user_v1_user_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1134,7 +1683,7 @@ func (x *Jwk) String() string {
 func (*Jwk) ProtoMessage() {}
 
 func (x *Jwk) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[20]
+	mi := &file_user_v1_user_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1147,7 +1696,7 @@ func (x *Jwk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Jwk.ProtoReflect.Descriptor instead.
 func (*Jwk) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{20}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Jwk) GetKty() string {
@@ -1196,15 +1745,20 @@ var File_user_v1_user_proto protoreflect.FileDescriptor
 
 const file_user_v1_user_proto_rawDesc = "" +
 	"\n" +
-	"\x12user/v1/user.proto\x12\x0elarder.user.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12type/v1/type.proto\"^\n" +
-	"\x12BeginNoticeRequest\x12!\n" +
-	"\auser_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x06userId\x12%\n" +
+	"\x12user/v1/user.proto\x12\x0elarder.user.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12type/v1/type.proto\"\xcb\x02\n" +
+	"\x12BeginNoticeRequest\x12$\n" +
+	"\auser_id\x18\x01 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\x06userId\x12%\n" +
 	"\bevent_id\x18\x02 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\aeventId\"\xd6\x01\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\aeventId\x127\n" +
+	"\x11password_reset_id\x18\x03 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\x0fpasswordResetId\x12!\n" +
+	"\fverify_email\x18\x04 \x01(\bR\vverifyEmail:\x8b\x01\xbaH\x87\x01\x1a\x84\x01\n" +
+	"\x10notice.recipient\x128exactly one of user_id and password_reset_id must be set\x1a6(this.user_id == '') != (this.password_reset_id == '')\"\x91\x02\n" +
 	"\x13BeginNoticeResponse\x12?\n" +
 	"\x05state\x18\x01 \x01(\x0e2).larder.user.v1.BeginNoticeResponse.StateR\x05state\x12\x14\n" +
 	"\x05email\x18\x02 \x01(\tR\x05email\x12!\n" +
-	"\fdisplay_name\x18\x03 \x01(\tR\vdisplayName\"E\n" +
+	"\fdisplay_name\x18\x03 \x01(\tR\vdisplayName\x12\x14\n" +
+	"\x05token\x18\x04 \x01(\tR\x05token\x12#\n" +
+	"\raddress_taken\x18\x05 \x01(\bR\faddressTaken\"E\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\a\n" +
 	"\x03DUE\x10\x01\x12\b\n" +
@@ -1213,7 +1767,7 @@ const file_user_v1_user_proto_rawDesc = "" +
 	"\x04GONE\x10\x04\"9\n" +
 	"\x10EndNoticeRequest\x12%\n" +
 	"\bevent_id\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\aeventId\"\xbf\x01\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\aeventId\"\xe6\x01\n" +
 	"\x04User\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x14\n" +
 	"\x05email\x18\x02 \x01(\tR\x05email\x12!\n" +
@@ -1221,14 +1775,52 @@ const file_user_v1_user_proto_rawDesc = "" +
 	"\x05roles\x18\x04 \x03(\tR\x05roles\x12;\n" +
 	"\vcreate_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"createTime\x12\x12\n" +
-	"\x04etag\x18\x06 \x01(\tR\x04etag\"\x89\x01\n" +
+	"\x04etag\x18\x06 \x01(\tR\x04etag\x12%\n" +
+	"\x0eemail_verified\x18\a \x01(\bR\remailVerified\"\x89\x01\n" +
 	"\x11CreateUserRequest\x12 \n" +
 	"\x05email\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x18\xfe\x01`\x01R\x05email\x12&\n" +
 	"\bpassword\x18\x02 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\n" +
 	"\x18\x80\x01R\bpassword\x12*\n" +
-	"\fdisplay_name\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18dR\vdisplayName\"\x10\n" +
+	"\fdisplay_name\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18dR\vdisplayName\"^\n" +
+	"\x12VerifyEmailRequest\x12 \n" +
+	"\x05token\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x02R\x05token\x12&\n" +
+	"\bpassword\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\bpassword\"!\n" +
+	"\x1fRequestEmailVerificationRequest\"?\n" +
+	"\x1bRequestPasswordResetRequest\x12 \n" +
+	"\x05email\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x18\xfe\x01`\x01R\x05email\"`\n" +
+	"\x14ResetPasswordRequest\x12 \n" +
+	"\x05token\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x02R\x05token\x12&\n" +
+	"\bpassword\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\n" +
+	"\x18\x80\x01R\bpassword\"\x13\n" +
+	"\x11ExportUserRequest\"\xe1\x01\n" +
+	"\n" +
+	"UserExport\x12(\n" +
+	"\x04user\x18\x01 \x01(\v2\x14.larder.user.v1.UserR\x04user\x12:\n" +
+	"\taddresses\x18\x02 \x03(\v2\x1c.larder.user.v1.SavedAddressR\taddresses\x127\n" +
+	"\bsessions\x18\x03 \x03(\v2\x1b.larder.user.v1.SessionInfoR\bsessions\x124\n" +
+	"\anotices\x18\x04 \x03(\v2\x1a.larder.user.v1.NoticeInfoR\anotices\"\xdd\x01\n" +
+	"\vSessionInfo\x12\x1d\n" +
+	"\n" +
+	"session_id\x18\x01 \x01(\tR\tsessionId\x12;\n" +
+	"\vcreate_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"createTime\x12;\n" +
+	"\vexpire_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"expireTime\x125\n" +
+	"\bend_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\"\x99\x01\n" +
+	"\n" +
+	"NoticeInfo\x12\x19\n" +
+	"\bevent_id\x18\x01 \x01(\tR\aeventId\x129\n" +
+	"\n" +
+	"begin_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tbeginTime\x125\n" +
+	"\bend_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\"\x13\n" +
+	"\x11DeleteUserRequest\"\x10\n" +
 	"\x0eGetUserRequest\"\x82\x01\n" +
 	"\x11UpdateUserRequest\x120\n" +
 	"\x04user\x18\x01 \x01(\v2\x14.larder.user.v1.UserB\x06\xbaH\x03\xc8\x01\x01R\x04user\x12;\n" +
@@ -1248,7 +1840,8 @@ const file_user_v1_user_proto_rawDesc = "" +
 	"\x15RefreshSessionRequest\x12/\n" +
 	"\rrefresh_token\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x02R\frefreshToken\"\x16\n" +
-	"\x14DeleteSessionRequest\"\xda\x01\n" +
+	"\x14DeleteSessionRequest\"\x17\n" +
+	"\x15DeleteSessionsRequest\"\xda\x01\n" +
 	"\fSavedAddress\x12\x1d\n" +
 	"\n" +
 	"address_id\x18\x01 \x01(\tR\taddressId\x121\n" +
@@ -1281,7 +1874,7 @@ const file_user_v1_user_proto_rawDesc = "" +
 	"\x01x\x18\x03 \x01(\tR\x01x\x12\x10\n" +
 	"\x03kid\x18\x04 \x01(\tR\x03kid\x12\x10\n" +
 	"\x03use\x18\x05 \x01(\tR\x03use\x12\x10\n" +
-	"\x03alg\x18\x06 \x01(\tR\x03alg2\xef\f\n" +
+	"\x03alg\x18\x06 \x01(\tR\x03alg2\xd2\x13\n" +
 	"\vUserService\x12b\n" +
 	"\n" +
 	"CreateUser\x12!.larder.user.v1.CreateUserRequest\x1a\x14.larder.user.v1.User\"\x1b\xaa\xd4\x18\x03\n" +
@@ -1290,13 +1883,29 @@ const file_user_v1_user_proto_rawDesc = "" +
 	"\x01\x02\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/users/me\x12h\n" +
 	"\n" +
 	"UpdateUser\x12!.larder.user.v1.UpdateUserRequest\x1a\x14.larder.user.v1.User\"!\xaa\xd4\x18\x03\n" +
-	"\x01\x02\x82\xd3\xe4\x93\x02\x14:\x04user2\f/v1/users/me\x12n\n" +
+	"\x01\x02\x82\xd3\xe4\x93\x02\x14:\x04user2\f/v1/users/me\x12s\n" +
+	"\vVerifyEmail\x12\".larder.user.v1.VerifyEmailRequest\x1a\x17.larder.user.v1.Session\"'\xaa\xd4\x18\x03\n" +
+	"\x01\x01\x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/users:verifyEmail\x12\x9c\x01\n" +
+	"\x18RequestEmailVerification\x12/.larder.user.v1.RequestEmailVerificationRequest\x1a\x16.google.protobuf.Empty\"7\xaa\xd4\x18\x03\n" +
+	"\x01\x02\x82\xd3\xe4\x93\x02*:\x01*\"%/v1/users/me:requestEmailVerification\x12\x8d\x01\n" +
+	"\x14RequestPasswordReset\x12+.larder.user.v1.RequestPasswordResetRequest\x1a\x16.google.protobuf.Empty\"0\xaa\xd4\x18\x03\n" +
+	"\x01\x01\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/users:requestPasswordReset\x12x\n" +
+	"\rResetPassword\x12$.larder.user.v1.ResetPasswordRequest\x1a\x16.google.protobuf.Empty\")\xaa\xd4\x18\x03\n" +
+	"\x01\x01\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/v1/users:resetPassword\x12o\n" +
+	"\n" +
+	"ExportUser\x12!.larder.user.v1.ExportUserRequest\x1a\x1a.larder.user.v1.UserExport\"\"\xaa\xd4\x18\x03\n" +
+	"\x01\x02\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/users/me:export\x12d\n" +
+	"\n" +
+	"DeleteUser\x12!.larder.user.v1.DeleteUserRequest\x1a\x16.google.protobuf.Empty\"\x1b\xaa\xd4\x18\x03\n" +
+	"\x01\x02\x82\xd3\xe4\x93\x02\x0e*\f/v1/users/me\x12n\n" +
 	"\rCreateSession\x12$.larder.user.v1.CreateSessionRequest\x1a\x17.larder.user.v1.Session\"\x1e\xaa\xd4\x18\x03\n" +
 	"\x01\x01\x82\xd3\xe4\x93\x02\x11:\x01*\"\f/v1/sessions\x12x\n" +
 	"\x0eRefreshSession\x12%.larder.user.v1.RefreshSessionRequest\x1a\x17.larder.user.v1.Session\"&\xaa\xd4\x18\x03\n" +
 	"\x01\x01\x82\xd3\xe4\x93\x02\x19:\x01*\"\x14/v1/sessions:refresh\x12r\n" +
 	"\rDeleteSession\x12$.larder.user.v1.DeleteSessionRequest\x1a\x16.google.protobuf.Empty\"#\xaa\xd4\x18\x03\n" +
-	"\x01\x02\x82\xd3\xe4\x93\x02\x16*\x14/v1/sessions/current\x12\x83\x01\n" +
+	"\x01\x02\x82\xd3\xe4\x93\x02\x16*\x14/v1/sessions/current\x12l\n" +
+	"\x0eDeleteSessions\x12%.larder.user.v1.DeleteSessionsRequest\x1a\x16.google.protobuf.Empty\"\x1b\xaa\xd4\x18\x03\n" +
+	"\x01\x02\x82\xd3\xe4\x93\x02\x0e*\f/v1/sessions\x12\x83\x01\n" +
 	"\rCreateAddress\x12$.larder.user.v1.CreateAddressRequest\x1a\x1c.larder.user.v1.SavedAddress\".\xaa\xd4\x18\x03\n" +
 	"\x01\x02\x82\xd3\xe4\x93\x02!:\aaddress\"\x16/v1/users/me/addresses\x12\x81\x01\n" +
 	"\n" +
@@ -1326,83 +1935,116 @@ func file_user_v1_user_proto_rawDescGZIP() []byte {
 }
 
 var file_user_v1_user_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_user_v1_user_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_user_v1_user_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_user_v1_user_proto_goTypes = []any{
-	(BeginNoticeResponse_State)(0), // 0: larder.user.v1.BeginNoticeResponse.State
-	(*BeginNoticeRequest)(nil),     // 1: larder.user.v1.BeginNoticeRequest
-	(*BeginNoticeResponse)(nil),    // 2: larder.user.v1.BeginNoticeResponse
-	(*EndNoticeRequest)(nil),       // 3: larder.user.v1.EndNoticeRequest
-	(*User)(nil),                   // 4: larder.user.v1.User
-	(*CreateUserRequest)(nil),      // 5: larder.user.v1.CreateUserRequest
-	(*GetUserRequest)(nil),         // 6: larder.user.v1.GetUserRequest
-	(*UpdateUserRequest)(nil),      // 7: larder.user.v1.UpdateUserRequest
-	(*CreateSessionRequest)(nil),   // 8: larder.user.v1.CreateSessionRequest
-	(*Session)(nil),                // 9: larder.user.v1.Session
-	(*RefreshSessionRequest)(nil),  // 10: larder.user.v1.RefreshSessionRequest
-	(*DeleteSessionRequest)(nil),   // 11: larder.user.v1.DeleteSessionRequest
-	(*SavedAddress)(nil),           // 12: larder.user.v1.SavedAddress
-	(*CreateAddressRequest)(nil),   // 13: larder.user.v1.CreateAddressRequest
-	(*GetAddressRequest)(nil),      // 14: larder.user.v1.GetAddressRequest
-	(*ListAddressesRequest)(nil),   // 15: larder.user.v1.ListAddressesRequest
-	(*ListAddressesResponse)(nil),  // 16: larder.user.v1.ListAddressesResponse
-	(*UpdateAddressRequest)(nil),   // 17: larder.user.v1.UpdateAddressRequest
-	(*DeleteAddressRequest)(nil),   // 18: larder.user.v1.DeleteAddressRequest
-	(*GetJwksRequest)(nil),         // 19: larder.user.v1.GetJwksRequest
-	(*Jwks)(nil),                   // 20: larder.user.v1.Jwks
-	(*Jwk)(nil),                    // 21: larder.user.v1.Jwk
-	(*timestamppb.Timestamp)(nil),  // 22: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil),  // 23: google.protobuf.FieldMask
-	(*v1.Address)(nil),             // 24: larder.type.v1.Address
-	(*emptypb.Empty)(nil),          // 25: google.protobuf.Empty
+	(BeginNoticeResponse_State)(0),          // 0: larder.user.v1.BeginNoticeResponse.State
+	(*BeginNoticeRequest)(nil),              // 1: larder.user.v1.BeginNoticeRequest
+	(*BeginNoticeResponse)(nil),             // 2: larder.user.v1.BeginNoticeResponse
+	(*EndNoticeRequest)(nil),                // 3: larder.user.v1.EndNoticeRequest
+	(*User)(nil),                            // 4: larder.user.v1.User
+	(*CreateUserRequest)(nil),               // 5: larder.user.v1.CreateUserRequest
+	(*VerifyEmailRequest)(nil),              // 6: larder.user.v1.VerifyEmailRequest
+	(*RequestEmailVerificationRequest)(nil), // 7: larder.user.v1.RequestEmailVerificationRequest
+	(*RequestPasswordResetRequest)(nil),     // 8: larder.user.v1.RequestPasswordResetRequest
+	(*ResetPasswordRequest)(nil),            // 9: larder.user.v1.ResetPasswordRequest
+	(*ExportUserRequest)(nil),               // 10: larder.user.v1.ExportUserRequest
+	(*UserExport)(nil),                      // 11: larder.user.v1.UserExport
+	(*SessionInfo)(nil),                     // 12: larder.user.v1.SessionInfo
+	(*NoticeInfo)(nil),                      // 13: larder.user.v1.NoticeInfo
+	(*DeleteUserRequest)(nil),               // 14: larder.user.v1.DeleteUserRequest
+	(*GetUserRequest)(nil),                  // 15: larder.user.v1.GetUserRequest
+	(*UpdateUserRequest)(nil),               // 16: larder.user.v1.UpdateUserRequest
+	(*CreateSessionRequest)(nil),            // 17: larder.user.v1.CreateSessionRequest
+	(*Session)(nil),                         // 18: larder.user.v1.Session
+	(*RefreshSessionRequest)(nil),           // 19: larder.user.v1.RefreshSessionRequest
+	(*DeleteSessionRequest)(nil),            // 20: larder.user.v1.DeleteSessionRequest
+	(*DeleteSessionsRequest)(nil),           // 21: larder.user.v1.DeleteSessionsRequest
+	(*SavedAddress)(nil),                    // 22: larder.user.v1.SavedAddress
+	(*CreateAddressRequest)(nil),            // 23: larder.user.v1.CreateAddressRequest
+	(*GetAddressRequest)(nil),               // 24: larder.user.v1.GetAddressRequest
+	(*ListAddressesRequest)(nil),            // 25: larder.user.v1.ListAddressesRequest
+	(*ListAddressesResponse)(nil),           // 26: larder.user.v1.ListAddressesResponse
+	(*UpdateAddressRequest)(nil),            // 27: larder.user.v1.UpdateAddressRequest
+	(*DeleteAddressRequest)(nil),            // 28: larder.user.v1.DeleteAddressRequest
+	(*GetJwksRequest)(nil),                  // 29: larder.user.v1.GetJwksRequest
+	(*Jwks)(nil),                            // 30: larder.user.v1.Jwks
+	(*Jwk)(nil),                             // 31: larder.user.v1.Jwk
+	(*timestamppb.Timestamp)(nil),           // 32: google.protobuf.Timestamp
+	(*fieldmaskpb.FieldMask)(nil),           // 33: google.protobuf.FieldMask
+	(*v1.Address)(nil),                      // 34: larder.type.v1.Address
+	(*emptypb.Empty)(nil),                   // 35: google.protobuf.Empty
 }
 var file_user_v1_user_proto_depIdxs = []int32{
 	0,  // 0: larder.user.v1.BeginNoticeResponse.state:type_name -> larder.user.v1.BeginNoticeResponse.State
-	22, // 1: larder.user.v1.User.create_time:type_name -> google.protobuf.Timestamp
-	4,  // 2: larder.user.v1.UpdateUserRequest.user:type_name -> larder.user.v1.User
-	23, // 3: larder.user.v1.UpdateUserRequest.update_mask:type_name -> google.protobuf.FieldMask
-	22, // 4: larder.user.v1.Session.access_token_expire_time:type_name -> google.protobuf.Timestamp
-	22, // 5: larder.user.v1.Session.refresh_token_expire_time:type_name -> google.protobuf.Timestamp
-	4,  // 6: larder.user.v1.Session.user:type_name -> larder.user.v1.User
-	24, // 7: larder.user.v1.SavedAddress.address:type_name -> larder.type.v1.Address
-	22, // 8: larder.user.v1.SavedAddress.create_time:type_name -> google.protobuf.Timestamp
-	22, // 9: larder.user.v1.SavedAddress.update_time:type_name -> google.protobuf.Timestamp
-	24, // 10: larder.user.v1.CreateAddressRequest.address:type_name -> larder.type.v1.Address
-	12, // 11: larder.user.v1.ListAddressesResponse.addresses:type_name -> larder.user.v1.SavedAddress
-	24, // 12: larder.user.v1.UpdateAddressRequest.address:type_name -> larder.type.v1.Address
-	21, // 13: larder.user.v1.Jwks.keys:type_name -> larder.user.v1.Jwk
-	5,  // 14: larder.user.v1.UserService.CreateUser:input_type -> larder.user.v1.CreateUserRequest
-	6,  // 15: larder.user.v1.UserService.GetUser:input_type -> larder.user.v1.GetUserRequest
-	7,  // 16: larder.user.v1.UserService.UpdateUser:input_type -> larder.user.v1.UpdateUserRequest
-	8,  // 17: larder.user.v1.UserService.CreateSession:input_type -> larder.user.v1.CreateSessionRequest
-	10, // 18: larder.user.v1.UserService.RefreshSession:input_type -> larder.user.v1.RefreshSessionRequest
-	11, // 19: larder.user.v1.UserService.DeleteSession:input_type -> larder.user.v1.DeleteSessionRequest
-	13, // 20: larder.user.v1.UserService.CreateAddress:input_type -> larder.user.v1.CreateAddressRequest
-	14, // 21: larder.user.v1.UserService.GetAddress:input_type -> larder.user.v1.GetAddressRequest
-	15, // 22: larder.user.v1.UserService.ListAddresses:input_type -> larder.user.v1.ListAddressesRequest
-	17, // 23: larder.user.v1.UserService.UpdateAddress:input_type -> larder.user.v1.UpdateAddressRequest
-	18, // 24: larder.user.v1.UserService.DeleteAddress:input_type -> larder.user.v1.DeleteAddressRequest
-	19, // 25: larder.user.v1.UserService.GetJwks:input_type -> larder.user.v1.GetJwksRequest
-	1,  // 26: larder.user.v1.UserService.BeginNotice:input_type -> larder.user.v1.BeginNoticeRequest
-	3,  // 27: larder.user.v1.UserService.EndNotice:input_type -> larder.user.v1.EndNoticeRequest
-	4,  // 28: larder.user.v1.UserService.CreateUser:output_type -> larder.user.v1.User
-	4,  // 29: larder.user.v1.UserService.GetUser:output_type -> larder.user.v1.User
-	4,  // 30: larder.user.v1.UserService.UpdateUser:output_type -> larder.user.v1.User
-	9,  // 31: larder.user.v1.UserService.CreateSession:output_type -> larder.user.v1.Session
-	9,  // 32: larder.user.v1.UserService.RefreshSession:output_type -> larder.user.v1.Session
-	25, // 33: larder.user.v1.UserService.DeleteSession:output_type -> google.protobuf.Empty
-	12, // 34: larder.user.v1.UserService.CreateAddress:output_type -> larder.user.v1.SavedAddress
-	12, // 35: larder.user.v1.UserService.GetAddress:output_type -> larder.user.v1.SavedAddress
-	16, // 36: larder.user.v1.UserService.ListAddresses:output_type -> larder.user.v1.ListAddressesResponse
-	12, // 37: larder.user.v1.UserService.UpdateAddress:output_type -> larder.user.v1.SavedAddress
-	25, // 38: larder.user.v1.UserService.DeleteAddress:output_type -> google.protobuf.Empty
-	20, // 39: larder.user.v1.UserService.GetJwks:output_type -> larder.user.v1.Jwks
-	2,  // 40: larder.user.v1.UserService.BeginNotice:output_type -> larder.user.v1.BeginNoticeResponse
-	25, // 41: larder.user.v1.UserService.EndNotice:output_type -> google.protobuf.Empty
-	28, // [28:42] is the sub-list for method output_type
-	14, // [14:28] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	32, // 1: larder.user.v1.User.create_time:type_name -> google.protobuf.Timestamp
+	4,  // 2: larder.user.v1.UserExport.user:type_name -> larder.user.v1.User
+	22, // 3: larder.user.v1.UserExport.addresses:type_name -> larder.user.v1.SavedAddress
+	12, // 4: larder.user.v1.UserExport.sessions:type_name -> larder.user.v1.SessionInfo
+	13, // 5: larder.user.v1.UserExport.notices:type_name -> larder.user.v1.NoticeInfo
+	32, // 6: larder.user.v1.SessionInfo.create_time:type_name -> google.protobuf.Timestamp
+	32, // 7: larder.user.v1.SessionInfo.expire_time:type_name -> google.protobuf.Timestamp
+	32, // 8: larder.user.v1.SessionInfo.end_time:type_name -> google.protobuf.Timestamp
+	32, // 9: larder.user.v1.NoticeInfo.begin_time:type_name -> google.protobuf.Timestamp
+	32, // 10: larder.user.v1.NoticeInfo.end_time:type_name -> google.protobuf.Timestamp
+	4,  // 11: larder.user.v1.UpdateUserRequest.user:type_name -> larder.user.v1.User
+	33, // 12: larder.user.v1.UpdateUserRequest.update_mask:type_name -> google.protobuf.FieldMask
+	32, // 13: larder.user.v1.Session.access_token_expire_time:type_name -> google.protobuf.Timestamp
+	32, // 14: larder.user.v1.Session.refresh_token_expire_time:type_name -> google.protobuf.Timestamp
+	4,  // 15: larder.user.v1.Session.user:type_name -> larder.user.v1.User
+	34, // 16: larder.user.v1.SavedAddress.address:type_name -> larder.type.v1.Address
+	32, // 17: larder.user.v1.SavedAddress.create_time:type_name -> google.protobuf.Timestamp
+	32, // 18: larder.user.v1.SavedAddress.update_time:type_name -> google.protobuf.Timestamp
+	34, // 19: larder.user.v1.CreateAddressRequest.address:type_name -> larder.type.v1.Address
+	22, // 20: larder.user.v1.ListAddressesResponse.addresses:type_name -> larder.user.v1.SavedAddress
+	34, // 21: larder.user.v1.UpdateAddressRequest.address:type_name -> larder.type.v1.Address
+	31, // 22: larder.user.v1.Jwks.keys:type_name -> larder.user.v1.Jwk
+	5,  // 23: larder.user.v1.UserService.CreateUser:input_type -> larder.user.v1.CreateUserRequest
+	15, // 24: larder.user.v1.UserService.GetUser:input_type -> larder.user.v1.GetUserRequest
+	16, // 25: larder.user.v1.UserService.UpdateUser:input_type -> larder.user.v1.UpdateUserRequest
+	6,  // 26: larder.user.v1.UserService.VerifyEmail:input_type -> larder.user.v1.VerifyEmailRequest
+	7,  // 27: larder.user.v1.UserService.RequestEmailVerification:input_type -> larder.user.v1.RequestEmailVerificationRequest
+	8,  // 28: larder.user.v1.UserService.RequestPasswordReset:input_type -> larder.user.v1.RequestPasswordResetRequest
+	9,  // 29: larder.user.v1.UserService.ResetPassword:input_type -> larder.user.v1.ResetPasswordRequest
+	10, // 30: larder.user.v1.UserService.ExportUser:input_type -> larder.user.v1.ExportUserRequest
+	14, // 31: larder.user.v1.UserService.DeleteUser:input_type -> larder.user.v1.DeleteUserRequest
+	17, // 32: larder.user.v1.UserService.CreateSession:input_type -> larder.user.v1.CreateSessionRequest
+	19, // 33: larder.user.v1.UserService.RefreshSession:input_type -> larder.user.v1.RefreshSessionRequest
+	20, // 34: larder.user.v1.UserService.DeleteSession:input_type -> larder.user.v1.DeleteSessionRequest
+	21, // 35: larder.user.v1.UserService.DeleteSessions:input_type -> larder.user.v1.DeleteSessionsRequest
+	23, // 36: larder.user.v1.UserService.CreateAddress:input_type -> larder.user.v1.CreateAddressRequest
+	24, // 37: larder.user.v1.UserService.GetAddress:input_type -> larder.user.v1.GetAddressRequest
+	25, // 38: larder.user.v1.UserService.ListAddresses:input_type -> larder.user.v1.ListAddressesRequest
+	27, // 39: larder.user.v1.UserService.UpdateAddress:input_type -> larder.user.v1.UpdateAddressRequest
+	28, // 40: larder.user.v1.UserService.DeleteAddress:input_type -> larder.user.v1.DeleteAddressRequest
+	29, // 41: larder.user.v1.UserService.GetJwks:input_type -> larder.user.v1.GetJwksRequest
+	1,  // 42: larder.user.v1.UserService.BeginNotice:input_type -> larder.user.v1.BeginNoticeRequest
+	3,  // 43: larder.user.v1.UserService.EndNotice:input_type -> larder.user.v1.EndNoticeRequest
+	4,  // 44: larder.user.v1.UserService.CreateUser:output_type -> larder.user.v1.User
+	4,  // 45: larder.user.v1.UserService.GetUser:output_type -> larder.user.v1.User
+	4,  // 46: larder.user.v1.UserService.UpdateUser:output_type -> larder.user.v1.User
+	18, // 47: larder.user.v1.UserService.VerifyEmail:output_type -> larder.user.v1.Session
+	35, // 48: larder.user.v1.UserService.RequestEmailVerification:output_type -> google.protobuf.Empty
+	35, // 49: larder.user.v1.UserService.RequestPasswordReset:output_type -> google.protobuf.Empty
+	35, // 50: larder.user.v1.UserService.ResetPassword:output_type -> google.protobuf.Empty
+	11, // 51: larder.user.v1.UserService.ExportUser:output_type -> larder.user.v1.UserExport
+	35, // 52: larder.user.v1.UserService.DeleteUser:output_type -> google.protobuf.Empty
+	18, // 53: larder.user.v1.UserService.CreateSession:output_type -> larder.user.v1.Session
+	18, // 54: larder.user.v1.UserService.RefreshSession:output_type -> larder.user.v1.Session
+	35, // 55: larder.user.v1.UserService.DeleteSession:output_type -> google.protobuf.Empty
+	35, // 56: larder.user.v1.UserService.DeleteSessions:output_type -> google.protobuf.Empty
+	22, // 57: larder.user.v1.UserService.CreateAddress:output_type -> larder.user.v1.SavedAddress
+	22, // 58: larder.user.v1.UserService.GetAddress:output_type -> larder.user.v1.SavedAddress
+	26, // 59: larder.user.v1.UserService.ListAddresses:output_type -> larder.user.v1.ListAddressesResponse
+	22, // 60: larder.user.v1.UserService.UpdateAddress:output_type -> larder.user.v1.SavedAddress
+	35, // 61: larder.user.v1.UserService.DeleteAddress:output_type -> google.protobuf.Empty
+	30, // 62: larder.user.v1.UserService.GetJwks:output_type -> larder.user.v1.Jwks
+	2,  // 63: larder.user.v1.UserService.BeginNotice:output_type -> larder.user.v1.BeginNoticeResponse
+	35, // 64: larder.user.v1.UserService.EndNotice:output_type -> google.protobuf.Empty
+	44, // [44:65] is the sub-list for method output_type
+	23, // [23:44] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_user_v1_user_proto_init() }
@@ -1416,7 +2058,7 @@ func file_user_v1_user_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_user_v1_user_proto_rawDesc), len(file_user_v1_user_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   21,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

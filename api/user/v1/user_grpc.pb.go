@@ -5,6 +5,9 @@
 // source: user/v1/user.proto
 
 // Accounts, sessions, profiles and addresses.
+//
+// Nobody learns from this service whether an address has an account: signing in, registering and asking for a new password answer the
+// same, and do the same work, for every address. What an address's person has to know, a mail tells.
 
 package userpb
 
@@ -22,37 +25,64 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	UserService_CreateUser_FullMethodName     = "/larder.user.v1.UserService/CreateUser"
-	UserService_GetUser_FullMethodName        = "/larder.user.v1.UserService/GetUser"
-	UserService_UpdateUser_FullMethodName     = "/larder.user.v1.UserService/UpdateUser"
-	UserService_CreateSession_FullMethodName  = "/larder.user.v1.UserService/CreateSession"
-	UserService_RefreshSession_FullMethodName = "/larder.user.v1.UserService/RefreshSession"
-	UserService_DeleteSession_FullMethodName  = "/larder.user.v1.UserService/DeleteSession"
-	UserService_CreateAddress_FullMethodName  = "/larder.user.v1.UserService/CreateAddress"
-	UserService_GetAddress_FullMethodName     = "/larder.user.v1.UserService/GetAddress"
-	UserService_ListAddresses_FullMethodName  = "/larder.user.v1.UserService/ListAddresses"
-	UserService_UpdateAddress_FullMethodName  = "/larder.user.v1.UserService/UpdateAddress"
-	UserService_DeleteAddress_FullMethodName  = "/larder.user.v1.UserService/DeleteAddress"
-	UserService_GetJwks_FullMethodName        = "/larder.user.v1.UserService/GetJwks"
-	UserService_BeginNotice_FullMethodName    = "/larder.user.v1.UserService/BeginNotice"
-	UserService_EndNotice_FullMethodName      = "/larder.user.v1.UserService/EndNotice"
+	UserService_CreateUser_FullMethodName               = "/larder.user.v1.UserService/CreateUser"
+	UserService_GetUser_FullMethodName                  = "/larder.user.v1.UserService/GetUser"
+	UserService_UpdateUser_FullMethodName               = "/larder.user.v1.UserService/UpdateUser"
+	UserService_VerifyEmail_FullMethodName              = "/larder.user.v1.UserService/VerifyEmail"
+	UserService_RequestEmailVerification_FullMethodName = "/larder.user.v1.UserService/RequestEmailVerification"
+	UserService_RequestPasswordReset_FullMethodName     = "/larder.user.v1.UserService/RequestPasswordReset"
+	UserService_ResetPassword_FullMethodName            = "/larder.user.v1.UserService/ResetPassword"
+	UserService_ExportUser_FullMethodName               = "/larder.user.v1.UserService/ExportUser"
+	UserService_DeleteUser_FullMethodName               = "/larder.user.v1.UserService/DeleteUser"
+	UserService_CreateSession_FullMethodName            = "/larder.user.v1.UserService/CreateSession"
+	UserService_RefreshSession_FullMethodName           = "/larder.user.v1.UserService/RefreshSession"
+	UserService_DeleteSession_FullMethodName            = "/larder.user.v1.UserService/DeleteSession"
+	UserService_DeleteSessions_FullMethodName           = "/larder.user.v1.UserService/DeleteSessions"
+	UserService_CreateAddress_FullMethodName            = "/larder.user.v1.UserService/CreateAddress"
+	UserService_GetAddress_FullMethodName               = "/larder.user.v1.UserService/GetAddress"
+	UserService_ListAddresses_FullMethodName            = "/larder.user.v1.UserService/ListAddresses"
+	UserService_UpdateAddress_FullMethodName            = "/larder.user.v1.UserService/UpdateAddress"
+	UserService_DeleteAddress_FullMethodName            = "/larder.user.v1.UserService/DeleteAddress"
+	UserService_GetJwks_FullMethodName                  = "/larder.user.v1.UserService/GetJwks"
+	UserService_BeginNotice_FullMethodName              = "/larder.user.v1.UserService/BeginNotice"
+	UserService_EndNotice_FullMethodName                = "/larder.user.v1.UserService/EndNotice"
 )
 
 // UserServiceClient is the client API for UserService service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 type UserServiceClient interface {
-	// Registers a shopper.
+	// Registers a shopper, who may sign in and shop at once. The address becomes theirs when they have verified it (VerifyEmail) with what a
+	// mail to it brings; until then it is anybody's who claims it. Registering with an address that somebody has verified answers the same;
+	// that person gets a mail, and this account can never be verified.
 	CreateUser(ctx context.Context, in *CreateUserRequest, opts ...grpc.CallOption) (*User, error)
 	// The signed-in person's own account.
 	GetUser(ctx context.Context, in *GetUserRequest, opts ...grpc.CallOption) (*User, error)
 	UpdateUser(ctx context.Context, in *UpdateUserRequest, opts ...grpc.CallOption) (*User, error)
-	// Signs in with e-mail and password.
+	// Proves that the account's address is its person's: takes the token that a mail brought, and the account's password, so that nobody
+	// verifies an account that somebody else has made with their address. Signs in.
+	VerifyEmail(ctx context.Context, in *VerifyEmailRequest, opts ...grpc.CallOption) (*Session, error)
+	// Has another mail sent to verify the caller's address, five times an hour at most. Nothing happens for one that is verified.
+	RequestEmailVerification(ctx context.Context, in *RequestEmailVerificationRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
+	// Has a mail sent with which a new password can be set, if the address is an account's and verified, five times an hour at most. The
+	// answer is the same for every address.
+	RequestPasswordReset(ctx context.Context, in *RequestPasswordResetRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
+	// Sets a new password with the token that a mail brought, which is used up by this. Ends all of the account's sessions.
+	ResetPassword(ctx context.Context, in *ResetPasswordRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
+	// All that this service holds of the caller. Their orders are at /v1/orders, their cart at /v1/carts/me.
+	ExportUser(ctx context.Context, in *ExportUserRequest, opts ...grpc.CallOption) (*UserExport, error)
+	// Deletes the caller's account for good, with sessions and addresses. The cart goes too, and orders lose the person, those that are on
+	// their way when they have ended. Access tokens are believed until they expire, within 15 minutes.
+	DeleteUser(ctx context.Context, in *DeleteUserRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
+	// Signs in with e-mail and password. Refused too often in a row, an address has to wait (TOO_MANY_ATTEMPTS).
 	CreateSession(ctx context.Context, in *CreateSessionRequest, opts ...grpc.CallOption) (*Session, error)
-	// Changes a refresh token, which is used up by this, for a new pair. A token used twice ends its whole family.
+	// Changes a refresh token, which is used up by this, for a new pair. A client whose answer was lost may send the same token again within a
+	// minute: the pair that was lost gives way to a new one. Any other second use ends the session, for somebody has copied a token.
 	RefreshSession(ctx context.Context, in *RefreshSessionRequest, opts ...grpc.CallOption) (*Session, error)
 	// Signs out: the session's refresh tokens end at once, its access token by its expiry.
 	DeleteSession(ctx context.Context, in *DeleteSessionRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
+	// Signs out everywhere: all of the caller's sessions end as by DeleteSession.
+	DeleteSessions(ctx context.Context, in *DeleteSessionsRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
 	CreateAddress(ctx context.Context, in *CreateAddressRequest, opts ...grpc.CallOption) (*SavedAddress, error)
 	GetAddress(ctx context.Context, in *GetAddressRequest, opts ...grpc.CallOption) (*SavedAddress, error)
 	// All saved addresses, oldest first; at most 20 are kept.
@@ -106,6 +136,66 @@ func (c *userServiceClient) UpdateUser(ctx context.Context, in *UpdateUserReques
 	return out, nil
 }
 
+func (c *userServiceClient) VerifyEmail(ctx context.Context, in *VerifyEmailRequest, opts ...grpc.CallOption) (*Session, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Session)
+	err := c.cc.Invoke(ctx, UserService_VerifyEmail_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *userServiceClient) RequestEmailVerification(ctx context.Context, in *RequestEmailVerificationRequest, opts ...grpc.CallOption) (*emptypb.Empty, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(emptypb.Empty)
+	err := c.cc.Invoke(ctx, UserService_RequestEmailVerification_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *userServiceClient) RequestPasswordReset(ctx context.Context, in *RequestPasswordResetRequest, opts ...grpc.CallOption) (*emptypb.Empty, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(emptypb.Empty)
+	err := c.cc.Invoke(ctx, UserService_RequestPasswordReset_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *userServiceClient) ResetPassword(ctx context.Context, in *ResetPasswordRequest, opts ...grpc.CallOption) (*emptypb.Empty, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(emptypb.Empty)
+	err := c.cc.Invoke(ctx, UserService_ResetPassword_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *userServiceClient) ExportUser(ctx context.Context, in *ExportUserRequest, opts ...grpc.CallOption) (*UserExport, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UserExport)
+	err := c.cc.Invoke(ctx, UserService_ExportUser_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *userServiceClient) DeleteUser(ctx context.Context, in *DeleteUserRequest, opts ...grpc.CallOption) (*emptypb.Empty, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(emptypb.Empty)
+	err := c.cc.Invoke(ctx, UserService_DeleteUser_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *userServiceClient) CreateSession(ctx context.Context, in *CreateSessionRequest, opts ...grpc.CallOption) (*Session, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Session)
@@ -130,6 +220,16 @@ func (c *userServiceClient) DeleteSession(ctx context.Context, in *DeleteSession
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(emptypb.Empty)
 	err := c.cc.Invoke(ctx, UserService_DeleteSession_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *userServiceClient) DeleteSessions(ctx context.Context, in *DeleteSessionsRequest, opts ...grpc.CallOption) (*emptypb.Empty, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(emptypb.Empty)
+	err := c.cc.Invoke(ctx, UserService_DeleteSessions_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -220,17 +320,37 @@ func (c *userServiceClient) EndNotice(ctx context.Context, in *EndNoticeRequest,
 // All implementations must embed UnimplementedUserServiceServer
 // for forward compatibility.
 type UserServiceServer interface {
-	// Registers a shopper.
+	// Registers a shopper, who may sign in and shop at once. The address becomes theirs when they have verified it (VerifyEmail) with what a
+	// mail to it brings; until then it is anybody's who claims it. Registering with an address that somebody has verified answers the same;
+	// that person gets a mail, and this account can never be verified.
 	CreateUser(context.Context, *CreateUserRequest) (*User, error)
 	// The signed-in person's own account.
 	GetUser(context.Context, *GetUserRequest) (*User, error)
 	UpdateUser(context.Context, *UpdateUserRequest) (*User, error)
-	// Signs in with e-mail and password.
+	// Proves that the account's address is its person's: takes the token that a mail brought, and the account's password, so that nobody
+	// verifies an account that somebody else has made with their address. Signs in.
+	VerifyEmail(context.Context, *VerifyEmailRequest) (*Session, error)
+	// Has another mail sent to verify the caller's address, five times an hour at most. Nothing happens for one that is verified.
+	RequestEmailVerification(context.Context, *RequestEmailVerificationRequest) (*emptypb.Empty, error)
+	// Has a mail sent with which a new password can be set, if the address is an account's and verified, five times an hour at most. The
+	// answer is the same for every address.
+	RequestPasswordReset(context.Context, *RequestPasswordResetRequest) (*emptypb.Empty, error)
+	// Sets a new password with the token that a mail brought, which is used up by this. Ends all of the account's sessions.
+	ResetPassword(context.Context, *ResetPasswordRequest) (*emptypb.Empty, error)
+	// All that this service holds of the caller. Their orders are at /v1/orders, their cart at /v1/carts/me.
+	ExportUser(context.Context, *ExportUserRequest) (*UserExport, error)
+	// Deletes the caller's account for good, with sessions and addresses. The cart goes too, and orders lose the person, those that are on
+	// their way when they have ended. Access tokens are believed until they expire, within 15 minutes.
+	DeleteUser(context.Context, *DeleteUserRequest) (*emptypb.Empty, error)
+	// Signs in with e-mail and password. Refused too often in a row, an address has to wait (TOO_MANY_ATTEMPTS).
 	CreateSession(context.Context, *CreateSessionRequest) (*Session, error)
-	// Changes a refresh token, which is used up by this, for a new pair. A token used twice ends its whole family.
+	// Changes a refresh token, which is used up by this, for a new pair. A client whose answer was lost may send the same token again within a
+	// minute: the pair that was lost gives way to a new one. Any other second use ends the session, for somebody has copied a token.
 	RefreshSession(context.Context, *RefreshSessionRequest) (*Session, error)
 	// Signs out: the session's refresh tokens end at once, its access token by its expiry.
 	DeleteSession(context.Context, *DeleteSessionRequest) (*emptypb.Empty, error)
+	// Signs out everywhere: all of the caller's sessions end as by DeleteSession.
+	DeleteSessions(context.Context, *DeleteSessionsRequest) (*emptypb.Empty, error)
 	CreateAddress(context.Context, *CreateAddressRequest) (*SavedAddress, error)
 	GetAddress(context.Context, *GetAddressRequest) (*SavedAddress, error)
 	// All saved addresses, oldest first; at most 20 are kept.
@@ -263,6 +383,24 @@ func (UnimplementedUserServiceServer) GetUser(context.Context, *GetUserRequest) 
 func (UnimplementedUserServiceServer) UpdateUser(context.Context, *UpdateUserRequest) (*User, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpdateUser not implemented")
 }
+func (UnimplementedUserServiceServer) VerifyEmail(context.Context, *VerifyEmailRequest) (*Session, error) {
+	return nil, status.Error(codes.Unimplemented, "method VerifyEmail not implemented")
+}
+func (UnimplementedUserServiceServer) RequestEmailVerification(context.Context, *RequestEmailVerificationRequest) (*emptypb.Empty, error) {
+	return nil, status.Error(codes.Unimplemented, "method RequestEmailVerification not implemented")
+}
+func (UnimplementedUserServiceServer) RequestPasswordReset(context.Context, *RequestPasswordResetRequest) (*emptypb.Empty, error) {
+	return nil, status.Error(codes.Unimplemented, "method RequestPasswordReset not implemented")
+}
+func (UnimplementedUserServiceServer) ResetPassword(context.Context, *ResetPasswordRequest) (*emptypb.Empty, error) {
+	return nil, status.Error(codes.Unimplemented, "method ResetPassword not implemented")
+}
+func (UnimplementedUserServiceServer) ExportUser(context.Context, *ExportUserRequest) (*UserExport, error) {
+	return nil, status.Error(codes.Unimplemented, "method ExportUser not implemented")
+}
+func (UnimplementedUserServiceServer) DeleteUser(context.Context, *DeleteUserRequest) (*emptypb.Empty, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteUser not implemented")
+}
 func (UnimplementedUserServiceServer) CreateSession(context.Context, *CreateSessionRequest) (*Session, error) {
 	return nil, status.Error(codes.Unimplemented, "method CreateSession not implemented")
 }
@@ -271,6 +409,9 @@ func (UnimplementedUserServiceServer) RefreshSession(context.Context, *RefreshSe
 }
 func (UnimplementedUserServiceServer) DeleteSession(context.Context, *DeleteSessionRequest) (*emptypb.Empty, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteSession not implemented")
+}
+func (UnimplementedUserServiceServer) DeleteSessions(context.Context, *DeleteSessionsRequest) (*emptypb.Empty, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteSessions not implemented")
 }
 func (UnimplementedUserServiceServer) CreateAddress(context.Context, *CreateAddressRequest) (*SavedAddress, error) {
 	return nil, status.Error(codes.Unimplemented, "method CreateAddress not implemented")
@@ -371,6 +512,114 @@ func _UserService_UpdateUser_Handler(srv interface{}, ctx context.Context, dec f
 	return interceptor(ctx, in, info, handler)
 }
 
+func _UserService_VerifyEmail_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(VerifyEmailRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(UserServiceServer).VerifyEmail(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: UserService_VerifyEmail_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(UserServiceServer).VerifyEmail(ctx, req.(*VerifyEmailRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _UserService_RequestEmailVerification_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RequestEmailVerificationRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(UserServiceServer).RequestEmailVerification(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: UserService_RequestEmailVerification_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(UserServiceServer).RequestEmailVerification(ctx, req.(*RequestEmailVerificationRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _UserService_RequestPasswordReset_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RequestPasswordResetRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(UserServiceServer).RequestPasswordReset(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: UserService_RequestPasswordReset_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(UserServiceServer).RequestPasswordReset(ctx, req.(*RequestPasswordResetRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _UserService_ResetPassword_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ResetPasswordRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(UserServiceServer).ResetPassword(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: UserService_ResetPassword_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(UserServiceServer).ResetPassword(ctx, req.(*ResetPasswordRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _UserService_ExportUser_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExportUserRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(UserServiceServer).ExportUser(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: UserService_ExportUser_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(UserServiceServer).ExportUser(ctx, req.(*ExportUserRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _UserService_DeleteUser_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeleteUserRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(UserServiceServer).DeleteUser(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: UserService_DeleteUser_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(UserServiceServer).DeleteUser(ctx, req.(*DeleteUserRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _UserService_CreateSession_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(CreateSessionRequest)
 	if err := dec(in); err != nil {
@@ -421,6 +670,24 @@ func _UserService_DeleteSession_Handler(srv interface{}, ctx context.Context, de
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(UserServiceServer).DeleteSession(ctx, req.(*DeleteSessionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _UserService_DeleteSessions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeleteSessionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(UserServiceServer).DeleteSessions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: UserService_DeleteSessions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(UserServiceServer).DeleteSessions(ctx, req.(*DeleteSessionsRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -589,6 +856,30 @@ var UserService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _UserService_UpdateUser_Handler,
 		},
 		{
+			MethodName: "VerifyEmail",
+			Handler:    _UserService_VerifyEmail_Handler,
+		},
+		{
+			MethodName: "RequestEmailVerification",
+			Handler:    _UserService_RequestEmailVerification_Handler,
+		},
+		{
+			MethodName: "RequestPasswordReset",
+			Handler:    _UserService_RequestPasswordReset_Handler,
+		},
+		{
+			MethodName: "ResetPassword",
+			Handler:    _UserService_ResetPassword_Handler,
+		},
+		{
+			MethodName: "ExportUser",
+			Handler:    _UserService_ExportUser_Handler,
+		},
+		{
+			MethodName: "DeleteUser",
+			Handler:    _UserService_DeleteUser_Handler,
+		},
+		{
 			MethodName: "CreateSession",
 			Handler:    _UserService_CreateSession_Handler,
 		},
@@ -599,6 +890,10 @@ var UserService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "DeleteSession",
 			Handler:    _UserService_DeleteSession_Handler,
+		},
+		{
+			MethodName: "DeleteSessions",
+			Handler:    _UserService_DeleteSessions_Handler,
 		},
 		{
 			MethodName: "CreateAddress",

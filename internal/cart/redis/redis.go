@@ -30,6 +30,7 @@ var (
 	putScript    = script("put.lua")
 	deleteScript = script("delete.lua")
 	clearScript  = script("clear.lua")
+	forgetScript = script("forget.lua")
 )
 
 func script(name string) *redis.Script {
@@ -98,6 +99,16 @@ func (s *Store) Delete(ctx context.Context, ref cart.Ref, productID, etag string
 func (s *Store) Clear(ctx context.Context, id, etag string) error {
 	outcome, _, err := s.call(ctx, clearScript, id, anyOwner, 0, etag)
 	if err != nil || outcome == "ETAG" || outcome == "NOT_FOUND" {
+		return err
+	}
+	return refused(outcome)
+}
+
+// Forget implements cart.Store.
+func (s *Store) Forget(ctx context.Context, userID string) error {
+	ref := cart.Of(userID)
+	outcome, _, err := s.call(ctx, forgetScript, ref.ID, owner(ref), ref.Lifetime())
+	if err != nil {
 		return err
 	}
 	return refused(outcome)

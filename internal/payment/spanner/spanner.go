@@ -156,6 +156,17 @@ func (s *Store) CaptureFailed(ctx context.Context, order string, attendAfter tim
 	return s.move(ctx, order, []payment.State{payment.Authorized}, payment.CaptureFailed, attendAfter, nil)
 }
 
+// ForgetPerson takes the person out of a payment that was voided, or whose order has ended.
+func ForgetPerson(record payment.Record) (*spanner.Mutation, error) {
+	request, err := record.WithoutPerson()
+	if err != nil {
+		return nil, err
+	}
+	return spanner.UpdateMap("Payments", map[string]any{
+		"OrderId": record.OrderID, "Request": spanner.NullJSON{Value: json.RawMessage(request), Valid: true},
+	}), nil
+}
+
 // Voided implements payment.Store.
 func (s *Store) Voided(ctx context.Context, order string, captured, refunded money.Money) (payment.State, error) {
 	amounts := map[string]any{"Captured": captured.Minor, "Refunded": refunded.Minor}
@@ -183,6 +194,13 @@ func (s *Store) move(ctx context.Context, order string, from []payment.State, to
 			change := map[string]any{"OrderId": order}
 			maps.Copy(change, amounts)
 			mutations = append(mutations, spanner.UpdateMap("Payments", change))
+		}
+		if to == payment.Voided { // also of checkouts that never became orders, which nobody finds by their shopper
+			forget, err := ForgetPerson(record)
+			if err != nil {
+				return err
+			}
+			mutations = append(mutations, forget)
 		}
 		return txn.BufferWrite(mutations)
 	})

@@ -42,6 +42,10 @@ var (
 	accountByID string
 	//go:embed sql/account_by_email.sql
 	accountByEmail string
+	//go:embed sql/account_by_claimed_email.sql
+	accountByClaimedEmail string
+	//go:embed sql/delete_account.sql
+	deleteAccount string
 	//go:embed sql/rename_account.sql
 	renameAccount string
 	//go:embed sql/replace_password_hash.sql
@@ -54,10 +58,14 @@ var (
 	deleteExpiredSessions string
 	//go:embed sql/end_session.sql
 	endSession string
+	//go:embed sql/end_sessions.sql
+	endSessions string
 	//go:embed sql/insert_refresh_token.sql
 	insertRefreshToken string
 	//go:embed sql/lock_refresh_token.sql
 	lockRefreshToken string
+	//go:embed sql/refresh_token_unused.sql
+	refreshTokenUnused string
 	//go:embed sql/use_refresh_token.sql
 	useRefreshToken string
 	//go:embed sql/delete_expired_refresh_tokens.sql
@@ -86,15 +94,30 @@ func (s *Store) CreateAccount(ctx context.Context, a user.Account) error {
 		return err
 	}
 	return pgdb.InTx(ctx, s.pool, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, insertAccount, a.ID, a.Email, a.DisplayName, a.PasswordHash, a.Roles, a.CreateTime)
+		_, err := tx.Exec(ctx, insertAccount, a.ID, a.Email, a.DisplayName, a.PasswordHash, a.Roles, a.CreateTime)
+		if err != nil {
+			return fmt.Errorf("insert account: %w", err)
+		}
+		return outboxpg.Insert(ctx, tx, registered)
+	})
+}
+
+// DeleteAccount implements user.Accounts.
+func (s *Store) DeleteAccount(ctx context.Context, id string, now time.Time) error {
+	deleted, err := outbox.New(id+"-deleted", event.UserEvents, "users/"+id, event.TraceParent(ctx),
+		&userpb.UserDeleted{UserId: id, DeleteTime: timestamppb.New(now)})
+	if err != nil {
+		return err
+	}
+	return pgdb.InTx(ctx, s.pool, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, deleteAccount, id)
 		switch {
 		case err != nil:
-			return fmt.Errorf("insert account: %w", err)
+			return fmt.Errorf("delete account: %w", err)
 		case tag.RowsAffected() == 0:
-			return fault.EmailTaken.New("the e-mail address has an account")
-		default:
-			return outboxpg.Insert(ctx, tx, registered)
+			return user.ErrNoAccount
 		}
+		return outboxpg.Insert(ctx, tx, deleted)
 	})
 }
 
@@ -106,6 +129,11 @@ func (s *Store) Account(ctx context.Context, id string) (user.Account, error) {
 // AccountByEmail implements user.Accounts.
 func (s *Store) AccountByEmail(ctx context.Context, email string) (user.Account, error) {
 	return account(s.pool.QueryRow(ctx, accountByEmail, email))
+}
+
+// ClaimedAccount implements user.Accounts.
+func (s *Store) ClaimedAccount(ctx context.Context, email string) (user.Account, error) {
+	return account(s.pool.QueryRow(ctx, accountByClaimedEmail, email))
 }
 
 // RenameAccount implements user.Accounts.
@@ -137,7 +165,7 @@ func (s *Store) ProvisionAccount(ctx context.Context, a user.Account) (user.Acco
 
 func account(row pgx.Row) (user.Account, error) {
 	var a user.Account
-	err := row.Scan(&a.ID, &a.Email, &a.DisplayName, &a.PasswordHash, &a.Roles, &a.Version, &a.CreateTime)
+	err := row.Scan(&a.ID, &a.Email, &a.Verified, &a.DisplayName, &a.PasswordHash, &a.Roles, &a.Version, &a.CreateTime)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return user.Account{}, user.ErrNoAccount
 	}
@@ -145,7 +173,7 @@ func account(row pgx.Row) (user.Account, error) {
 }
 
 // CreateSession implements user.Sessions.
-func (s *Store) CreateSession(ctx context.Context, family user.Family, first user.RefreshToken) error {
+func (s *Store) CreateSession(ctx context.Context, family user.Family, first user.RefreshToken, passwordHash string) error {
 	return pgdb.InTx(ctx, s.pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, deleteExpiredSessions, family.UserID, family.CreateTime); err != nil {
 			return fmt.Errorf("delete expired sessions: %w", err)
@@ -153,8 +181,12 @@ func (s *Store) CreateSession(ctx context.Context, family user.Family, first use
 		if _, err := tx.Exec(ctx, deleteOldNotices, family.UserID, family.CreateTime.Add(-user.NoticeLife)); err != nil {
 			return fmt.Errorf("delete old notices: %w", err)
 		}
-		if _, err := tx.Exec(ctx, insertSession, family.ID, family.UserID, family.CreateTime, family.ExpireTime); err != nil {
+		tag, err := tx.Exec(ctx, insertSession, family.ID, family.UserID, family.CreateTime, family.ExpireTime, passwordHash)
+		switch {
+		case err != nil:
 			return fmt.Errorf("insert session: %w", err)
+		case tag.RowsAffected() == 0:
+			return user.ErrPasswordChanged
 		}
 		return insertToken(ctx, tx, family.ID, first)
 	})
@@ -165,10 +197,12 @@ func (s *Store) RotateRefreshToken(ctx context.Context, used [sha256.Size]byte, 
 	var outcome error // ErrTokenReused is an answer of a transaction that commits
 	err = pgdb.InTx(ctx, s.pool, func(tx pgx.Tx) error {
 		family, kept, outcome = user.Family{}, next, nil
-		var ended, reused bool
+		var ended bool
 		var expiry time.Time
+		var usedAt *time.Time
+		var successor []byte
 		err := tx.QueryRow(ctx, lockRefreshToken, used[:]).Scan(
-			&family.ID, &family.UserID, &family.ExpireTime, &ended, &expiry, &reused)
+			&family.ID, &family.UserID, &family.ExpireTime, &ended, &expiry, &usedAt, &successor)
 		now := next.CreateTime
 		switch {
 		case errors.Is(err, pgx.ErrNoRows):
@@ -179,12 +213,18 @@ func (s *Store) RotateRefreshToken(ctx context.Context, used [sha256.Size]byte, 
 		case ended || !now.Before(expiry) || !now.Before(family.ExpireTime):
 			outcome = user.ErrTokenInvalid
 			return nil
-		case reused:
-			outcome = user.ErrTokenReused
-			_, err := tx.Exec(ctx, endSession, family.ID, family.UserID, now)
-			return err
+		case usedAt != nil:
+			lost, err := giveWay(ctx, tx, *usedAt, successor, now)
+			if err != nil {
+				return err
+			}
+			if !lost {
+				outcome = user.ErrTokenReused
+				_, err := tx.Exec(ctx, endSession, family.ID, family.UserID, now)
+				return err
+			}
 		}
-		if _, err := tx.Exec(ctx, useRefreshToken, used[:], now); err != nil {
+		if _, err := tx.Exec(ctx, useRefreshToken, used[:], now, next.Hash[:]); err != nil {
 			return fmt.Errorf("use refresh token: %w", err)
 		}
 		if _, err := tx.Exec(ctx, deleteExpiredRefreshTokens, family.ID, now); err != nil {
@@ -201,6 +241,21 @@ func (s *Store) RotateRefreshToken(ctx context.Context, used [sha256.Size]byte, 
 	return family, kept, err
 }
 
+// giveWay tells whether a used token may be used once more, its answer being lost, and if so uses its successor up.
+func giveWay(ctx context.Context, tx pgx.Tx, usedAt time.Time, successor []byte, now time.Time) (bool, error) {
+	if successor == nil || now.Sub(usedAt) > user.RefreshGrace {
+		return false, nil
+	}
+	var unused bool
+	if err := tx.QueryRow(ctx, refreshTokenUnused, successor).Scan(&unused); err != nil || !unused {
+		return false, err
+	}
+	if _, err := tx.Exec(ctx, useRefreshToken, successor, now, nil); err != nil {
+		return false, fmt.Errorf("use the lost refresh token: %w", err)
+	}
+	return true, nil
+}
+
 func insertToken(ctx context.Context, tx pgx.Tx, sessionID string, t user.RefreshToken) error {
 	if _, err := tx.Exec(ctx, insertRefreshToken, t.Hash[:], sessionID, t.CreateTime, t.ExpireTime); err != nil {
 		return fmt.Errorf("insert refresh token: %w", err)
@@ -211,6 +266,12 @@ func insertToken(ctx context.Context, tx pgx.Tx, sessionID string, t user.Refres
 // EndSession implements user.Sessions.
 func (s *Store) EndSession(ctx context.Context, userID, sessionID string, now time.Time) error {
 	_, err := s.pool.Exec(ctx, endSession, sessionID, userID, now)
+	return pgdb.Error(err)
+}
+
+// EndSessions implements user.Sessions.
+func (s *Store) EndSessions(ctx context.Context, userID string, now time.Time) error {
+	_, err := s.pool.Exec(ctx, endSessions, userID, now)
 	return pgdb.Error(err)
 }
 

@@ -70,6 +70,13 @@ func (w *World) lasting(name string, port int, own variables) program {
 	}
 }
 
+// crowds lets many sign in at once from one place: all of them are the prover's. Tries are counted in the round's carts' Redis, or not at all
+// while that is away.
+var crowds = variables{
+	"LIMIT_REDIS_ADDR": at(cartPort, 0), "SIGN_INS_PER_ACCOUNT": "100000", "MAILS_PER_ADDRESS": "100000", "ACCOUNT_CALLS_PER_CALLER": "1000000",
+	"PASSWORD_MEMORY_KIB": "19456", "PASSWORD_PASSES": "2", "PASSWORD_LANES": "1",
+}
+
 // startLasting starts what lasts, and fills the catalogue. The stock's ledger stays empty: what is in it, the shop puts there.
 func (w *World) startLasting(ctx context.Context) error {
 	if err := os.MkdirAll(filepath.Join(w.config.Dir, "log"), 0o755); err != nil {
@@ -106,7 +113,7 @@ func (w *World) startLasting(ctx context.Context) error {
 		}
 	}
 	spanner.end(true)
-	return ready(ctx, w.start(w.lasting("user", userPort, nil)), w.start(w.lasting("product", productPort, nil)))
+	return ready(ctx, w.start(w.lasting("user", userPort, crowds)), w.start(w.lasting("product", productPort, nil)))
 }
 
 // setUp runs one of our programs to its end, against the emulator of a round and not through the proxy.

@@ -1,3 +1,3 @@
-select user_id, email, display_name, password_hash, roles, version, create_time
+select user_id, coalesce(email, claimed_email), email is not null, display_name, password_hash, roles, version, create_time
 from users.accounts
 where user_id = $1

@@ -1,3 +1,3 @@
-select user_id, email, display_name, password_hash, roles, version, create_time
+select user_id, email, true, display_name, password_hash, roles, version, create_time
 from users.accounts
 where email = $1

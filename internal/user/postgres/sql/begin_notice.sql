@@ -2,7 +2,7 @@
 -- its row then: only one begins it. The rows below are those from before the statement; one that isn't among them, but was in the
 -- way, is somebody's who has just begun. The account is locked against its deletion, which would leave the notice without one.
 with account as (
-    select user_id, email, display_name from users.accounts where user_id = $2 for key share
+    select user_id, coalesce(email, claimed_email) as email, display_name from users.accounts where user_id = $2 for key share
 ), begun as (
     insert into users.notices as n (event_id, user_id, begin_time)
     select $1, user_id, $3 from account

@@ -1,3 +1,2 @@
-insert into users.accounts (user_id, email, display_name, password_hash, roles, create_time, update_time)
+insert into users.accounts (user_id, claimed_email, display_name, password_hash, roles, create_time, update_time)
 values ($1, $2, $3, $4, $5, $6, $6)
-on conflict (email) do nothing

@@ -7,4 +7,4 @@ set display_name  = excluded.display_name,
     roles         = excluded.roles,
     version       = a.version + 1,
     update_time   = excluded.update_time
-returning user_id, email, display_name, password_hash, roles, version, create_time
+returning user_id, email, true, display_name, password_hash, roles, version, create_time

@@ -1,0 +1,1 @@
+delete from users.accounts where user_id = $1
