@@ -62,6 +62,7 @@ build: ## build the programs
 generate: ## generate code from the contract in api/
 	@go run ./api/protodeps .larder/proto
 	@PATH="$$(tools/build.sh buf protoc):$$PATH" buf generate
+	@go run ./internal/openapi api/openapi.yaml api/operations.yaml
 
 check: ## check all that can be checked without running it: format, lint, contract, generated code, import rules
 	@local/bin/check.sh
