@@ -29,6 +29,66 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// What is no longer as it was when the item was put in. Putting it in again agrees to it.
+type CartItem_Change int32
+
+const (
+	CartItem_CHANGE_UNSPECIFIED CartItem_Change = 0
+	// previous_unit_price is the one that was.
+	CartItem_PRICE CartItem_Change = 1
+	// It was available.
+	CartItem_SOLD_OUT CartItem_Change = 2
+	// It was not available.
+	CartItem_AVAILABLE_AGAIN CartItem_Change = 3
+	// The store sold it.
+	CartItem_NOT_SOLD CartItem_Change = 4
+)
+
+// Enum value maps for CartItem_Change.
+var (
+	CartItem_Change_name = map[int32]string{
+		0: "CHANGE_UNSPECIFIED",
+		1: "PRICE",
+		2: "SOLD_OUT",
+		3: "AVAILABLE_AGAIN",
+		4: "NOT_SOLD",
+	}
+	CartItem_Change_value = map[string]int32{
+		"CHANGE_UNSPECIFIED": 0,
+		"PRICE":              1,
+		"SOLD_OUT":           2,
+		"AVAILABLE_AGAIN":    3,
+		"NOT_SOLD":           4,
+	}
+)
+
+func (x CartItem_Change) Enum() *CartItem_Change {
+	p := new(CartItem_Change)
+	*p = x
+	return p
+}
+
+func (x CartItem_Change) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (CartItem_Change) Descriptor() protoreflect.EnumDescriptor {
+	return file_cart_v1_cart_proto_enumTypes[0].Descriptor()
+}
+
+func (CartItem_Change) Type() protoreflect.EnumType {
+	return &file_cart_v1_cart_proto_enumTypes[0]
+}
+
+func (x CartItem_Change) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use CartItem_Change.Descriptor instead.
+func (CartItem_Change) EnumDescriptor() ([]byte, []int) {
+	return file_cart_v1_cart_proto_rawDescGZIP(), []int{1, 0}
+}
+
 type Cart struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The shopper's user id, or the guest cart's random id.
@@ -140,7 +200,8 @@ type CartItem struct {
 	PreviousUnitPrice *v1.Money `protobuf:"bytes,10,opt,name=previous_unit_price,json=previousUnitPrice,proto3" json:"previous_unit_price,omitempty"`
 	TaxRateBps        int32     `protobuf:"varint,11,opt,name=tax_rate_bps,json=taxRateBps,proto3" json:"tax_rate_bps,omitempty"`
 	// How many units one shopper may buy in the store on one day, over all orders; 0: no limit. A cart may hold more; a checkout is refused.
-	MaxPerShopper int32 `protobuf:"varint,12,opt,name=max_per_shopper,json=maxPerShopper,proto3" json:"max_per_shopper,omitempty"`
+	MaxPerShopper int32             `protobuf:"varint,12,opt,name=max_per_shopper,json=maxPerShopper,proto3" json:"max_per_shopper,omitempty"`
+	Changes       []CartItem_Change `protobuf:"varint,15,rep,packed,name=changes,proto3,enum=larder.cart.v1.CartItem_Change" json:"changes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -257,6 +318,13 @@ func (x *CartItem) GetMaxPerShopper() int32 {
 		return x.MaxPerShopper
 	}
 	return 0
+}
+
+func (x *CartItem) GetChanges() []CartItem_Change {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
 }
 
 type CreateCartRequest struct {
@@ -588,7 +656,7 @@ const file_cart_v1_cart_proto_rawDesc = "" +
 	"updateTime\x12;\n" +
 	"\vexpire_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"expireTime\x12\x12\n" +
-	"\x04etag\x18\a \x01(\tR\x04etag\"\xb9\x03\n" +
+	"\x04etag\x18\a \x01(\tR\x04etag\"\xd2\x04\n" +
 	"\bCartItem\x12\x1d\n" +
 	"\n" +
 	"product_id\x18\x01 \x01(\tR\tproductId\x12\x12\n" +
@@ -606,7 +674,14 @@ const file_cart_v1_cart_proto_rawDesc = "" +
 	" \x01(\v2\x15.larder.type.v1.MoneyR\x11previousUnitPrice\x12 \n" +
 	"\ftax_rate_bps\x18\v \x01(\x05R\n" +
 	"taxRateBps\x12&\n" +
-	"\x0fmax_per_shopper\x18\f \x01(\x05R\rmaxPerShopper\"P\n" +
+	"\x0fmax_per_shopper\x18\f \x01(\x05R\rmaxPerShopper\x129\n" +
+	"\achanges\x18\x0f \x03(\x0e2\x1f.larder.cart.v1.CartItem.ChangeR\achanges\"\\\n" +
+	"\x06Change\x12\x16\n" +
+	"\x12CHANGE_UNSPECIFIED\x10\x00\x12\t\n" +
+	"\x05PRICE\x10\x01\x12\f\n" +
+	"\bSOLD_OUT\x10\x02\x12\x13\n" +
+	"\x0fAVAILABLE_AGAIN\x10\x03\x12\f\n" +
+	"\bNOT_SOLD\x10\x04\"P\n" +
 	"\x11CreateCartRequest\x12;\n" +
 	"\bstore_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\astoreId\"F\n" +
 	"\x0eGetCartRequest\x124\n" +
@@ -654,46 +729,49 @@ func file_cart_v1_cart_proto_rawDescGZIP() []byte {
 	return file_cart_v1_cart_proto_rawDescData
 }
 
+var file_cart_v1_cart_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
 var file_cart_v1_cart_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_cart_v1_cart_proto_goTypes = []any{
-	(*Cart)(nil),                  // 0: larder.cart.v1.Cart
-	(*CartItem)(nil),              // 1: larder.cart.v1.CartItem
-	(*CreateCartRequest)(nil),     // 2: larder.cart.v1.CreateCartRequest
-	(*GetCartRequest)(nil),        // 3: larder.cart.v1.GetCartRequest
-	(*PutItemRequest)(nil),        // 4: larder.cart.v1.PutItemRequest
-	(*DeleteItemRequest)(nil),     // 5: larder.cart.v1.DeleteItemRequest
-	(*MergeCartRequest)(nil),      // 6: larder.cart.v1.MergeCartRequest
-	(*ClearCartRequest)(nil),      // 7: larder.cart.v1.ClearCartRequest
-	(*v1.Totals)(nil),             // 8: larder.type.v1.Totals
-	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
-	(*v1.Money)(nil),              // 10: larder.type.v1.Money
-	(*emptypb.Empty)(nil),         // 11: google.protobuf.Empty
+	(CartItem_Change)(0),          // 0: larder.cart.v1.CartItem.Change
+	(*Cart)(nil),                  // 1: larder.cart.v1.Cart
+	(*CartItem)(nil),              // 2: larder.cart.v1.CartItem
+	(*CreateCartRequest)(nil),     // 3: larder.cart.v1.CreateCartRequest
+	(*GetCartRequest)(nil),        // 4: larder.cart.v1.GetCartRequest
+	(*PutItemRequest)(nil),        // 5: larder.cart.v1.PutItemRequest
+	(*DeleteItemRequest)(nil),     // 6: larder.cart.v1.DeleteItemRequest
+	(*MergeCartRequest)(nil),      // 7: larder.cart.v1.MergeCartRequest
+	(*ClearCartRequest)(nil),      // 8: larder.cart.v1.ClearCartRequest
+	(*v1.Totals)(nil),             // 9: larder.type.v1.Totals
+	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
+	(*v1.Money)(nil),              // 11: larder.type.v1.Money
+	(*emptypb.Empty)(nil),         // 12: google.protobuf.Empty
 }
 var file_cart_v1_cart_proto_depIdxs = []int32{
-	1,  // 0: larder.cart.v1.Cart.items:type_name -> larder.cart.v1.CartItem
-	8,  // 1: larder.cart.v1.Cart.totals:type_name -> larder.type.v1.Totals
-	9,  // 2: larder.cart.v1.Cart.update_time:type_name -> google.protobuf.Timestamp
-	9,  // 3: larder.cart.v1.Cart.expire_time:type_name -> google.protobuf.Timestamp
-	10, // 4: larder.cart.v1.CartItem.unit_price:type_name -> larder.type.v1.Money
-	10, // 5: larder.cart.v1.CartItem.line_total:type_name -> larder.type.v1.Money
-	10, // 6: larder.cart.v1.CartItem.previous_unit_price:type_name -> larder.type.v1.Money
-	2,  // 7: larder.cart.v1.CartService.CreateCart:input_type -> larder.cart.v1.CreateCartRequest
-	3,  // 8: larder.cart.v1.CartService.GetCart:input_type -> larder.cart.v1.GetCartRequest
-	4,  // 9: larder.cart.v1.CartService.PutItem:input_type -> larder.cart.v1.PutItemRequest
-	5,  // 10: larder.cart.v1.CartService.DeleteItem:input_type -> larder.cart.v1.DeleteItemRequest
-	6,  // 11: larder.cart.v1.CartService.MergeCart:input_type -> larder.cart.v1.MergeCartRequest
-	7,  // 12: larder.cart.v1.CartService.ClearCart:input_type -> larder.cart.v1.ClearCartRequest
-	0,  // 13: larder.cart.v1.CartService.CreateCart:output_type -> larder.cart.v1.Cart
-	0,  // 14: larder.cart.v1.CartService.GetCart:output_type -> larder.cart.v1.Cart
-	0,  // 15: larder.cart.v1.CartService.PutItem:output_type -> larder.cart.v1.Cart
-	0,  // 16: larder.cart.v1.CartService.DeleteItem:output_type -> larder.cart.v1.Cart
-	0,  // 17: larder.cart.v1.CartService.MergeCart:output_type -> larder.cart.v1.Cart
-	11, // 18: larder.cart.v1.CartService.ClearCart:output_type -> google.protobuf.Empty
-	13, // [13:19] is the sub-list for method output_type
-	7,  // [7:13] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	2,  // 0: larder.cart.v1.Cart.items:type_name -> larder.cart.v1.CartItem
+	9,  // 1: larder.cart.v1.Cart.totals:type_name -> larder.type.v1.Totals
+	10, // 2: larder.cart.v1.Cart.update_time:type_name -> google.protobuf.Timestamp
+	10, // 3: larder.cart.v1.Cart.expire_time:type_name -> google.protobuf.Timestamp
+	11, // 4: larder.cart.v1.CartItem.unit_price:type_name -> larder.type.v1.Money
+	11, // 5: larder.cart.v1.CartItem.line_total:type_name -> larder.type.v1.Money
+	11, // 6: larder.cart.v1.CartItem.previous_unit_price:type_name -> larder.type.v1.Money
+	0,  // 7: larder.cart.v1.CartItem.changes:type_name -> larder.cart.v1.CartItem.Change
+	3,  // 8: larder.cart.v1.CartService.CreateCart:input_type -> larder.cart.v1.CreateCartRequest
+	4,  // 9: larder.cart.v1.CartService.GetCart:input_type -> larder.cart.v1.GetCartRequest
+	5,  // 10: larder.cart.v1.CartService.PutItem:input_type -> larder.cart.v1.PutItemRequest
+	6,  // 11: larder.cart.v1.CartService.DeleteItem:input_type -> larder.cart.v1.DeleteItemRequest
+	7,  // 12: larder.cart.v1.CartService.MergeCart:input_type -> larder.cart.v1.MergeCartRequest
+	8,  // 13: larder.cart.v1.CartService.ClearCart:input_type -> larder.cart.v1.ClearCartRequest
+	1,  // 14: larder.cart.v1.CartService.CreateCart:output_type -> larder.cart.v1.Cart
+	1,  // 15: larder.cart.v1.CartService.GetCart:output_type -> larder.cart.v1.Cart
+	1,  // 16: larder.cart.v1.CartService.PutItem:output_type -> larder.cart.v1.Cart
+	1,  // 17: larder.cart.v1.CartService.DeleteItem:output_type -> larder.cart.v1.Cart
+	1,  // 18: larder.cart.v1.CartService.MergeCart:output_type -> larder.cart.v1.Cart
+	12, // 19: larder.cart.v1.CartService.ClearCart:output_type -> google.protobuf.Empty
+	14, // [14:20] is the sub-list for method output_type
+	8,  // [8:14] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_cart_v1_cart_proto_init() }
@@ -706,13 +784,14 @@ func file_cart_v1_cart_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cart_v1_cart_proto_rawDesc), len(file_cart_v1_cart_proto_rawDesc)),
-			NumEnums:      0,
+			NumEnums:      1,
 			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_cart_v1_cart_proto_goTypes,
 		DependencyIndexes: file_cart_v1_cart_proto_depIdxs,
+		EnumInfos:         file_cart_v1_cart_proto_enumTypes,
 		MessageInfos:      file_cart_v1_cart_proto_msgTypes,
 	}.Build()
 	File_cart_v1_cart_proto = out.File

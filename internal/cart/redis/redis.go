@@ -82,7 +82,7 @@ func (s *Store) Read(ctx context.Context, ref cart.Ref) (cart.Cart, error) {
 // Put implements cart.Store.
 func (s *Store) Put(ctx context.Context, ref cart.Ref, storeID string, line cart.Line, etag string) (cart.Cart, error) {
 	return s.run(ctx, putScript, ref, etag, storeID, line.ProductID, cart.MaxLines,
-		line.Quantity, line.UnitPrice.Minor, line.UnitPrice.Currency, line.Name)
+		line.Quantity, line.UnitPrice.Minor, line.UnitPrice.Currency, line.Name, string(line.Stock))
 }
 
 // Delete implements cart.Store.
@@ -188,6 +188,8 @@ type storedLine struct {
 	Currency  string `json:"currency"`
 	Name      string `json:"name"`
 	Position  int64  `json:"position,string"`
+	// Stock is missing in lines of earlier releases.
+	Stock cart.Stock `json:"stock"`
 }
 
 // decode reads a hash's fields and values. Fields that it doesn't know are a later release's, and passed over.
@@ -222,7 +224,7 @@ func (s *Store) decode(ref cart.Ref, fields []any) (cart.Cart, error) {
 		}
 		positions[product] = line.Position
 		read.Lines = append(read.Lines, cart.Line{
-			ProductID: product, Name: line.Name, Quantity: line.Quantity, UnitPrice: money.Of(line.UnitPrice, line.Currency),
+			ProductID: product, Name: line.Name, Quantity: line.Quantity, UnitPrice: money.Of(line.UnitPrice, line.Currency), Stock: line.Stock,
 		})
 	}
 	slices.SortFunc(read.Lines, func(a, b cart.Line) int { return cmp.Compare(positions[a.ProductID], positions[b.ProductID]) })
