@@ -31,6 +31,7 @@ require (
 	github.com/jhump/protoreflect/v2 v2.0.0-beta.1
 	github.com/pressly/goose/v3 v3.29.0
 	github.com/redis/go-redis/v9 v9.23.0
+	github.com/rs/cors v1.11.1
 	github.com/stripe/stripe-go/v83 v83.2.1
 	github.com/stripe/stripe-mock v0.203.0
 	github.com/wneessen/go-mail v0.8.1

@@ -11,6 +11,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -55,6 +56,9 @@ func Complete(generated, operations []byte) ([]byte, error) {
 	doc, err := openapi3.NewLoader().LoadFromData(generated)
 	if err != nil {
 		return nil, fmt.Errorf("read the generated description: %w", err)
+	}
+	if doc.Info == nil || doc.Components == nil {
+		return nil, errors.New("the generated description is empty")
 	}
 	said := map[string]operation{}
 	if err := yaml.Unmarshal(operations, &said); err != nil {

@@ -16,7 +16,7 @@ import (
 // Reasons that operations have by their form.
 var (
 	always = []string{ // validation, limits, and what may be away
-		fault.InvalidArgument.Name, fault.Overloaded.Name, fault.Internal.Name, fault.Unavailable.Name, fault.DeadlineExceeded.Name,
+		fault.InvalidArgument.Name, fault.Overloaded.Name, fault.RateLimited.Name, fault.Internal.Name, fault.Unavailable.Name, fault.DeadlineExceeded.Name,
 	}
 	withToken = []string{fault.Unauthenticated.Name, fault.TokenExpired.Name}
 	withBody  = []string{fault.RequestTooLarge.Name, fault.UnsupportedMediaType.Name}
