@@ -20,4 +20,5 @@ if [ -z "${UP:-}" ]; then
 	find "$state" -mindepth 1 -maxdepth 1 ! -name bin -exec rm -rf {} + # the data of the run before
 fi
 local/bin/up.sh
+export HYPOTHESIS_STORAGE_DIRECTORY=$state/hypothesis # it would be in this folder
 "$venv/bin/python" load/fuzzapi/fuzz.py api/openapi.yaml
