@@ -3,7 +3,7 @@ PROFILE ?= demo
 export PROFILE ONLY NAME CHECKS PACKAGES TOPIC ID DATA FENCES WITHOUT
 SEED ?= $(shell date +%s)
 
-.PHONY: help demo up down status logs reset run-job products dlq-list dlq-show dlq-replay build reindex reindex-back reindex-retire audit generate check check-faults test recovery model prove fidelity check-fidelity check-prover bench-checkout bench-catalogue bench-search search-quality
+.PHONY: help demo up down status logs reset run-job products dlq-list dlq-show dlq-replay build reindex reindex-back reindex-retire audit generate check check-faults test recovery model prove fidelity check-fidelity check-prover fuzz-api fuzz-go bench-checkout bench-catalogue bench-search search-quality
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -62,6 +62,7 @@ build: ## build the programs
 generate: ## generate code from the contract in api/
 	@go run ./api/protodeps .larder/proto
 	@PATH="$$(tools/build.sh buf protoc):$$PATH" buf generate
+	@go run ./internal/openapi api/openapi.yaml api/operations.yaml
 
 check: ## check all that can be checked without running it: format, lint, contract, generated code, import rules
 	@local/bin/check.sh
@@ -85,6 +86,13 @@ prove: ## attack the platform for DURATION=25m with SEED=..., then count what wa
 fidelity: DURATION ?= 5m
 fidelity: ## change the catalogue for DURATION=5m with SEED=.. while the road to the index breaks, then compare (MUTATE=locks or events: must fail)
 	@local/components/install.sh && go run ./load/fidelity -duration "$(DURATION)" -seed "$(SEED)" -without "$(MUTATE)"
+
+fuzz-api: DURATION ?= 60
+fuzz-api: ## fuzz the REST API by openapi.yaml, with each role's token, for DURATION=60 (seconds) with SEED=..., on a platform of its own
+	@DURATION="$(DURATION)" SEED="$(SEED)" local/bin/fuzz-api.sh
+
+fuzz-go: ## run each of Go's fuzz targets for FUZZTIME=10s
+	@FUZZTIME="$(FUZZTIME)" local/bin/fuzz-go.sh
 
 check-fidelity: ## build out what keeps the index faithful, one thing in turn or WITHOUT="locks events", and see it found
 	@local/bin/check-fidelity.sh

@@ -4,7 +4,8 @@
 #     eval "$(local/env.sh demo)"
 #
 # A variable that the caller has set stays as it is: so each component can be an outside one, by one variable.
-# Profile test has every port 10000 higher, so that tests run beside a demo, and profile fidelity, that of make fidelity, once more.
+# Profile test has every port 10000 higher, so that tests run beside a demo, profile fidelity, that of make fidelity, once more, and profile
+# fuzz, that of make fuzz-api, once more again.
 set -eu
 
 profile=${1:-demo}
@@ -12,8 +13,9 @@ case $profile in
 demo) base=18000 ;;
 test) base=28000 ;;
 fidelity) base=38000 ;;
+fuzz) base=48000 ;;
 *)
-	echo "local/env.sh: no profile \"$profile\"; there are demo, test and fidelity" >&2
+	echo "local/env.sh: no profile \"$profile\"; there are demo, test, fidelity and fuzz" >&2
 	exit 2
 	;;
 esac
@@ -30,7 +32,7 @@ set_to() {
 address() {
 	eval "given=\${$1-}"
 	case $given in
-	'' | "${3%PORT*}$((18000 + $2))${3#*PORT}" | "${3%PORT*}$((28000 + $2))${3#*PORT}" | "${3%PORT*}$((38000 + $2))${3#*PORT}") unset "$1" ;;
+	'' | "${3%PORT*}$((18000 + $2))${3#*PORT}" | "${3%PORT*}$((28000 + $2))${3#*PORT}" | "${3%PORT*}$((38000 + $2))${3#*PORT}" | "${3%PORT*}$((48000 + $2))${3#*PORT}") unset "$1" ;;
 	*) outside="$outside ${4-}" ;;
 	esac
 	set_to "$1" "${3%PORT*}$((base + $2))${3#*PORT}"
@@ -90,9 +92,10 @@ set_to INSECURE_CALLS true
 set_to PASSWORD_MEMORY_KIB 19456
 set_to PASSWORD_PASSES 2
 set_to PASSWORD_LANES 1
-# One machine is every shopper's, and the edge the only proxy.
+# One machine is every shopper's, so nobody's rate is limited, and the edge the only proxy.
 set_to ACCOUNT_CALLS_PER_CALLER 100000
 set_to TRUSTED_PROXIES 1
+set_to RATE_LIMIT 0
 set_to ROUTES_FILE "$root/terraform/routes.json"
 
 set_to STRIPE_API_KEY sk_test_larder

@@ -13,8 +13,8 @@
 //   - A cart is for one store. Opening it for another store moves it there with its lines; what that store doesn't sell stays
 //     in the cart, marked, and counts for nothing.
 //   - At most MaxLines lines, of 1 to MaxQuantity each. What is put in must be known and sold by the store at that moment.
-//   - A cart keeps no prices to be charged: each reading prices it afresh. The price at which an item was put in is kept only to
-//     show that it has changed.
+//   - A cart keeps no prices to be charged: each reading prices it afresh. The price at which an item was put in, and whether it was
+//     available, are kept only to show what has changed since.
 //   - Each change gives the cart a new etag. A change that names an etag happens only if the cart still has it, and an etag
 //     never comes again, not even after the cart has expired and was opened anew.
 //   - A cart that nobody reads or changes for its lifetime, UserLifetime or GuestLifetime, is gone.
@@ -77,7 +77,7 @@ type Cart struct {
 	ExpireTime time.Time
 }
 
-// Line is a quantity of one product. Name and UnitPrice are those of the moment when it was put in.
+// Line is a quantity of one product. Name, UnitPrice and Stock are those of the moment when it was put in.
 type Line struct {
 	ProductID string
 	Name      string
@@ -85,6 +85,24 @@ type Line struct {
 	UnitPrice money.Money
 	// Substitutable tells that the shopper takes another product where this one is missing.
 	Substitutable bool
+	Stock         Stock
+}
+
+// Stock is what was known of a product's availability.
+type Stock string
+
+// Stocks. Of lines of earlier releases nothing is known.
+const (
+	StockUnknown Stock = ""
+	InStock      Stock = "in"
+	OutOfStock   Stock = "out"
+)
+
+func stockOf(available bool) Stock {
+	if available {
+		return InStock
+	}
+	return OutOfStock
 }
 
 func (c Cart) line(productID string) (Line, bool) {
@@ -193,7 +211,7 @@ func (s *Service) Put(ctx context.Context, ref Ref, productID string, quantity i
 		return Priced{}, fault.ProductNotSold.New("the store doesn't sell the product").
 			WithMetadata("product_id", productID).WithMetadata("store_id", cart.StoreID)
 	}
-	line.Name, line.UnitPrice = offer.GetName(), money.FromProto(offer.GetPrice())
+	line.Name, line.UnitPrice, line.Stock = offer.GetName(), money.FromProto(offer.GetPrice()), stockOf(offer.GetAvailable())
 	for i := range cart.Lines {
 		if cart.Lines[i].ProductID == productID {
 			cart.Lines[i] = line

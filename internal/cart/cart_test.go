@@ -2,7 +2,9 @@ package cart_test
 
 import (
 	"context"
+	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -43,6 +45,12 @@ func (s *shelf) set(product string, price int64, tax int32) {
 		ProductId: product, Name: "The " + product, Size: "1 piece", ImageUri: "/images/" + product + ".svg",
 		Price: money.Of(price, "GBP").Proto(), TaxRateBps: tax, Sold: true, Available: product != "wine",
 	}
+}
+
+func (s *shelf) stock(product string, available bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.offers[product].Available = available
 }
 
 func (s *shelf) remove(product string) {
@@ -163,6 +171,9 @@ func TestReadingRefreshes(t *testing.T) {
 	put(t, service, id, "tea", 1)
 	before := put(t, service, id, "wine", 1)
 
+	if i := slices.IndexFunc(before.Items, func(i cart.Item) bool { return len(i.Changes) > 0 }); i >= 0 {
+		t.Errorf("just put in, %s has changed: %v", before.Items[i].ProductID, before.Items[i].Changes)
+	}
 	offers.set("milk", 130, 0)
 	offers.remove("wine")
 	c, err := service.Get(t.Context(), id)
@@ -179,6 +190,9 @@ func TestReadingRefreshes(t *testing.T) {
 	if wine.Sold || wine.Available || wine.UnitPrice != nil || wine.LineTotal != nil || wine.Name != "The wine" || wine.PreviousUnitPrice.Minor != 1200 {
 		t.Errorf("wine, which is gone, is %+v", wine)
 	}
+	if !slices.Equal(milk.Changes, []cart.Change{cart.PriceChanged}) || !slices.Equal(wine.Changes, []cart.Change{cart.NotSold}) {
+		t.Errorf("milk has changed %v, wine %v", milk.Changes, wine.Changes)
+	}
 	if c.Totals.Lines.Minor != 260+350 {
 		t.Errorf("totals over what is sold are %+v", c.Totals)
 	}
@@ -193,6 +207,34 @@ func TestReadingRefreshes(t *testing.T) {
 	if c = put(t, service, id, "milk", 3); c.Items[0].PreviousUnitPrice != nil {
 		t.Error("put in at today's price, milk still has a previous one")
 	}
+}
+
+// What has sold out or come back since it was put in is marked, until it is put in again.
+func TestStockChangesAreMarked(t *testing.T) {
+	service, offers, id := room(t)
+	put(t, service, id, "milk", 2)
+	put(t, service, id, "wine", 1) // sold out, as the shelf tells
+	marked := func(when, want string) {
+		t.Helper()
+		c, err := service.Get(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := fmt.Sprint(c.Items[0].Changes, c.Items[1].Changes)
+		if got != want {
+			t.Errorf("%s: marked %s, want %s", when, got, want)
+		}
+	}
+	marked("at first", "[] []")
+	offers.stock("milk", false)
+	offers.stock("wine", true)
+	marked("turned round", "[SOLD_OUT] [AVAILABLE_AGAIN]")
+	offers.set("milk", 130, 0)
+	offers.stock("milk", false)
+	marked("dearer, too", "[PRICE SOLD_OUT] [AVAILABLE_AGAIN]")
+	put(t, service, id, "milk", 2)
+	put(t, service, id, "wine", 1)
+	marked("put in again", "[] []")
 }
 
 func TestRefusals(t *testing.T) {

@@ -32,9 +32,22 @@ type Item struct {
 	LineTotal  *money.Money
 	// PreviousUnitPrice is that of the line where today's differs or is missing, else nil.
 	PreviousUnitPrice *money.Money
+	// Changes are what is no longer as it was when the line was put in, in the order of the constants.
+	Changes []Change
 	// Sold is whether the store sells the product. Available is what the catalogue has heard of the stock.
 	Sold, Available bool
 }
+
+// Change is something about an item that isn't as it was when it was put in.
+type Change string
+
+// Changes.
+const (
+	PriceChanged   Change = "PRICE"
+	SoldOut        Change = "SOLD_OUT"
+	AvailableAgain Change = "AVAILABLE_AGAIN"
+	NotSold        Change = "NOT_SOLD"
+)
 
 // catalogue is what product has told of a store and some products.
 type catalogue struct {
@@ -71,6 +84,7 @@ func price(cart Cart, known catalogue) (Priced, error) {
 		if err != nil {
 			return Priced{}, err
 		}
+		item.Changes = item.changes()
 		priced.Items = append(priced.Items, item)
 		if item.Sold {
 			sold = append(sold, pricing.Line{
@@ -87,6 +101,24 @@ func price(cart Cart, known catalogue) (Priced, error) {
 		return Priced{}, fmt.Errorf("total of the cart: %w", err)
 	}
 	return priced, nil
+}
+
+// changes compares an item with its line, whose product the store sold when it was put in.
+func (i Item) changes() []Change {
+	if !i.Sold {
+		return []Change{NotSold}
+	}
+	var changes []Change
+	if i.PreviousUnitPrice != nil {
+		changes = append(changes, PriceChanged)
+	}
+	switch {
+	case i.Stock == InStock && !i.Available:
+		changes = append(changes, SoldOut)
+	case i.Stock == OutOfStock && i.Available:
+		changes = append(changes, AvailableAgain)
+	}
+	return changes
 }
 
 // offered lays today's offer over a line; a nil offer means that the product is gone.

@@ -108,12 +108,16 @@ func answer(cart Priced, err error) (*cartpb.Cart, error) {
 		p.Totals = cart.Totals.Proto()
 	}
 	for _, item := range cart.Items {
+		changes := make([]cartpb.CartItem_Change, 0, len(item.Changes))
+		for _, change := range item.Changes {
+			changes = append(changes, cartpb.CartItem_Change(cartpb.CartItem_Change_value[string(change)]))
+		}
 		p.Items = append(p.Items, &cartpb.CartItem{
 			ProductId: item.ProductID, Name: item.Name, Size: item.Size, ImageUri: item.ImageURI,
 			Quantity: int32(item.Quantity), UnitPrice: amount(item.UnitPrice), LineTotal: amount(item.LineTotal),
 			Sold: item.Sold, Available: item.Available,
 			PreviousUnitPrice: amount(item.PreviousUnitPrice), TaxRateBps: item.TaxRateBPS,
-			MaxPerShopper: item.MaxPerShopper, PieceGrams: item.PieceGrams, Substitutable: item.Substitutable,
+			MaxPerShopper: item.MaxPerShopper, PieceGrams: item.PieceGrams, Substitutable: item.Substitutable, Changes: changes,
 		})
 	}
 	return p, nil

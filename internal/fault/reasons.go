@@ -63,6 +63,8 @@ var (
 		"The method needs the header Idempotency-Key: 8 to 100 letters, digits, - and _, new for each intention.")
 	IdempotencyKeyReused = define("IDEMPOTENCY_KEY_REUSED", codes.InvalidArgument, http.StatusUnprocessableEntity,
 		"The Idempotency-Key was used for another request. Take a new key for a new intention.")
+	RateLimited = define("RATE_LIMITED", codes.ResourceExhausted, http.StatusTooManyRequests,
+		"The caller sends more requests than one may. Try again after Retry-After, and more slowly.")
 	Overloaded = define("OVERLOADED", codes.ResourceExhausted, http.StatusTooManyRequests,
 		"More requests than can be served. Try again after Retry-After.")
 	Unavailable = internal("UNAVAILABLE", codes.Unavailable, http.StatusServiceUnavailable,

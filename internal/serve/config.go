@@ -32,6 +32,7 @@ type Config struct {
 	MaxConcurrent uint `env:"MAX_CONCURRENT" envDefault:"512"`
 
 	Identity identity.Config
+	Limits   LimitsConfig
 }
 
 func (c *Config) base() *Config { return c }

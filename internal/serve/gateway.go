@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -105,8 +106,8 @@ func NameRequest(w http.ResponseWriter, r *http.Request) *http.Request {
 	return r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id))
 }
 
-// limitBody refuses bodies that are too large or no JSON before they are read.
-func limitBody(limit int64, next http.Handler) http.Handler {
+// limitBody refuses bodies that are too large or no JSON before they are read, and gives up on those that take too long to come.
+func limitBody(limit int64, patience time.Duration, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength > limit {
 			WriteError(w, r, fault.RequestTooLarge.New("the body may have %d bytes", limit))
@@ -117,6 +118,9 @@ func limitBody(limit int64, next http.Handler) http.Handler {
 				WriteError(w, r, fault.UnsupportedMediaType.New("the body must be application/json"))
 				return
 			}
+		}
+		if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(patience)); err != nil {
+			slog.DebugContext(r.Context(), "set a deadline", "error", err) // of tests without a connection
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, limit)
 		next.ServeHTTP(w, r)
@@ -194,6 +198,8 @@ func coded(err error) *status.Status {
 	switch {
 	case errors.As(err, &tooLarge) || strings.Contains(st.Message(), "request body too large"):
 		return fault.RequestTooLarge.New("the body is too large").Status()
+	case strings.Contains(st.Message(), "i/o timeout"):
+		return fault.DeadlineExceeded.New("the body didn't come in time").Status()
 	case st.Code() == codes.InvalidArgument:
 		field, description := decodeFault(st.Message())
 		return fault.Invalid(field, "%s", description).Status()

@@ -32,6 +32,13 @@ import (
 // calls the same server in the process.
 func (a *App) chain() []grpc.UnaryServerInterceptor {
 	return []grpc.UnaryServerInterceptor{
+		requestID, tracing, panics, a.identity, a.rates.limit, a.admission, a.deadline, a.validation, errorsOf,
+	}
+}
+
+// parts is the chain of calls that are parts of one request, which counts once however many they are.
+func (a *App) parts() []grpc.UnaryServerInterceptor {
+	return []grpc.UnaryServerInterceptor{
 		requestID, tracing, panics, a.identity, a.admission, a.deadline, a.validation, errorsOf,
 	}
 }

@@ -45,11 +45,13 @@ type App struct {
 	outgoing  *identity.Outgoing
 	validator protovalidate.Validator
 	gate      bulkhead.Bulkhead[any]
+	rates     *rates
 	rules     map[string]rule
 	queries   map[string]query
 
 	grpc    *grpc.Server
 	inproc  *inprocgrpc.Channel
+	local   *inprocgrpc.Channel
 	gateway *runtime.ServeMux
 	health  *health.Server
 	mux     *http.ServeMux
@@ -110,9 +112,13 @@ func New(ctx context.Context, name string, config *Config) (*App, error) {
 		health:   health.NewServer(),
 		mux:      http.NewServeMux(),
 	}
+	if app.rates, err = newRates(config.Limits, time.Now); err != nil {
+		return nil, fmt.Errorf("make the rates: %w", err)
+	}
 	app.gateway = newGateway(app.queries)
 	app.grpc = grpc.NewServer(grpc.ChainUnaryInterceptor(app.chain()...), grpc.StreamInterceptor(noStreams), grpc.MaxRecvMsgSize(int(config.MaxBody)))
 	app.inproc = new(inprocgrpc.Channel).WithServerUnaryInterceptor(chained(app.chain()))
+	app.local = new(inprocgrpc.Channel).WithServerUnaryInterceptor(chained(app.parts()))
 	healthpb.RegisterHealthServer(app.grpc, app.health)
 	return app, nil
 }
@@ -137,6 +143,7 @@ func (a *App) Register(ctx context.Context, service *grpc.ServiceDesc, implement
 	maps.Copy(a.queries, queries)
 	a.grpc.RegisterService(service, implementation)
 	a.inproc.RegisterService(service, implementation)
+	a.local.RegisterService(service, implementation)
 	if gateway == nil {
 		return nil
 	}
@@ -147,11 +154,13 @@ func (a *App) Register(ctx context.Context, service *grpc.ServiceDesc, implement
 func (a *App) Handle(pattern string, handler http.Handler) { a.mux.Handle(pattern, handler) }
 
 // REST serves what the gateway does, for a handler at a path of the gateway's that leaves some requests to it.
-func (a *App) REST() http.Handler { return limitBody(a.config.MaxBody, a.gateway) }
+func (a *App) REST() http.Handler {
+	return limitBody(a.config.MaxBody, a.config.RequestTimeout, a.gateway)
+}
 
-// Local calls the process's own methods, through every interceptor. A handler of plain HTTP that does its work by such calls, with
-// CallContext, has the callers, limits and errors of those methods.
-func (a *App) Local() grpc.ClientConnInterface { return a.inproc }
+// Local calls the process's own methods, through every interceptor but the one that counts a caller's requests. A handler of plain HTTP
+// that does its work by such calls, with CallContext, has the callers, limits and errors of those methods.
+func (a *App) Local() grpc.ClientConnInterface { return a.local }
 
 // Ready adds a condition of readiness; it is asked at each probe with a deadline of two seconds.
 func (a *App) Ready(name string, test func(context.Context) error) {
@@ -171,12 +180,13 @@ func (a *App) Handler() http.Handler {
 	a.mux.Handle("/", a.REST())
 	a.mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	a.mux.HandleFunc("GET /readyz", a.readyz)
+	rest := forBrowsers(a.config.Limits.Origins, a.mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ProtoMajor == 2 && strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") {
 			a.grpc.ServeHTTP(w, r)
 			return
 		}
-		a.mux.ServeHTTP(w, NameRequest(w, r))
+		rest.ServeHTTP(w, NameRequest(w, r))
 	})
 }
 

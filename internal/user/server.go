@@ -17,6 +17,7 @@ import (
 	userpb "larder.dev/api/user/v1"
 	"larder.dev/internal/fault"
 	"larder.dev/internal/identity"
+	"larder.dev/internal/serve"
 )
 
 // Server is the room's API, larder.user.v1.UserService.
@@ -27,7 +28,7 @@ type Server struct {
 
 // from is where the request comes from.
 func (s *Server) from(ctx context.Context) string {
-	return callerAddress(ctx, s.service.limiter.config.Proxies)
+	return serve.ClientAddress(ctx, s.service.limiter.config.Proxies)
 }
 
 // NewServer makes the API of a room.

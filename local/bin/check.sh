@@ -55,7 +55,7 @@ protos() { contract && buf lint; }
 
 # generated: the code beside the protos is what they give today, and none is left of a proto that is gone.
 generated() {
-	contract && buf generate --output "$work/fresh" || return
+	contract && buf generate --output "$work/fresh" && go run ./internal/openapi "$work/fresh/api/openapi.yaml" api/operations.yaml || return
 	mkdir "$work/committed"
 	find api \( -name '*.pb.go' -o -name '*.pb.gw.go' -o -name openapi.yaml \) -exec cp --parents -t "$work/committed" {} +
 	(cd "$work" && diff -qr committed fresh) && return

@@ -63,6 +63,7 @@ func newEdge(rs routes, upstreams map[string]string, log *slog.Logger) *edge {
 
 func (e *edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/healthz" {
+		serve.SecureHeaders(w.Header())
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write([]byte(`{"status":"ok"}` + "\n"))
 		return
@@ -73,6 +74,7 @@ func (e *edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	service, ok := e.routes.find(r.URL.EscapedPath())
 	if !ok {
 		w.Header().Set(requestIDHeader, r.Header.Get(requestIDHeader))
+		serve.SecureHeaders(w.Header())
 		serve.WriteError(w, r, fault.RouteNotFound.New("there is no %s", r.URL.Path))
 		return
 	}
@@ -120,6 +122,7 @@ func refuse(log *slog.Logger, w http.ResponseWriter, r *http.Request, err error)
 	}
 	log.Warn("no answer", "method", r.Method, "path", r.URL.Path, "request_id", r.Header.Get(requestIDHeader), "error", err)
 	w.Header().Set(requestIDHeader, r.Header.Get(requestIDHeader))
+	serve.SecureHeaders(w.Header())
 	var network net.Error
 	var op *net.OpError
 	if dialling := errors.As(err, &op) && op.Op == "dial"; !dialling && errors.As(err, &network) && network.Timeout() {

@@ -29,6 +29,66 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// What is no longer as it was when the item was put in. Putting it in again agrees to it.
+type CartItem_Change int32
+
+const (
+	CartItem_CHANGE_UNSPECIFIED CartItem_Change = 0
+	// previous_unit_price is the one that was.
+	CartItem_PRICE CartItem_Change = 1
+	// It was available.
+	CartItem_SOLD_OUT CartItem_Change = 2
+	// It was not available.
+	CartItem_AVAILABLE_AGAIN CartItem_Change = 3
+	// The store sold it.
+	CartItem_NOT_SOLD CartItem_Change = 4
+)
+
+// Enum value maps for CartItem_Change.
+var (
+	CartItem_Change_name = map[int32]string{
+		0: "CHANGE_UNSPECIFIED",
+		1: "PRICE",
+		2: "SOLD_OUT",
+		3: "AVAILABLE_AGAIN",
+		4: "NOT_SOLD",
+	}
+	CartItem_Change_value = map[string]int32{
+		"CHANGE_UNSPECIFIED": 0,
+		"PRICE":              1,
+		"SOLD_OUT":           2,
+		"AVAILABLE_AGAIN":    3,
+		"NOT_SOLD":           4,
+	}
+)
+
+func (x CartItem_Change) Enum() *CartItem_Change {
+	p := new(CartItem_Change)
+	*p = x
+	return p
+}
+
+func (x CartItem_Change) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (CartItem_Change) Descriptor() protoreflect.EnumDescriptor {
+	return file_cart_v1_cart_proto_enumTypes[0].Descriptor()
+}
+
+func (CartItem_Change) Type() protoreflect.EnumType {
+	return &file_cart_v1_cart_proto_enumTypes[0]
+}
+
+func (x CartItem_Change) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use CartItem_Change.Descriptor instead.
+func (CartItem_Change) EnumDescriptor() ([]byte, []int) {
+	return file_cart_v1_cart_proto_rawDescGZIP(), []int{2, 0}
+}
+
 type ForgetCartRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
@@ -188,7 +248,8 @@ type CartItem struct {
 	// What a piece typically weighs, grams, which the unit price is for: the store weighs it when it picks. 0: sold by the piece.
 	PieceGrams int32 `protobuf:"varint,13,opt,name=piece_grams,json=pieceGrams,proto3" json:"piece_grams,omitempty"`
 	// Whether the shopper takes another product at an equal or lower price where this one is missing.
-	Substitutable bool `protobuf:"varint,14,opt,name=substitutable,proto3" json:"substitutable,omitempty"`
+	Substitutable bool              `protobuf:"varint,14,opt,name=substitutable,proto3" json:"substitutable,omitempty"`
+	Changes       []CartItem_Change `protobuf:"varint,15,rep,packed,name=changes,proto3,enum=larder.cart.v1.CartItem_Change" json:"changes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -319,6 +380,13 @@ func (x *CartItem) GetSubstitutable() bool {
 		return x.Substitutable
 	}
 	return false
+}
+
+func (x *CartItem) GetChanges() []CartItem_Change {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
 }
 
 type CreateCartRequest struct {
@@ -661,7 +729,7 @@ const file_cart_v1_cart_proto_rawDesc = "" +
 	"updateTime\x12;\n" +
 	"\vexpire_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"expireTime\x12\x12\n" +
-	"\x04etag\x18\a \x01(\tR\x04etag\"\x80\x04\n" +
+	"\x04etag\x18\a \x01(\tR\x04etag\"\x99\x05\n" +
 	"\bCartItem\x12\x1d\n" +
 	"\n" +
 	"product_id\x18\x01 \x01(\tR\tproductId\x12\x12\n" +
@@ -682,7 +750,14 @@ const file_cart_v1_cart_proto_rawDesc = "" +
 	"\x0fmax_per_shopper\x18\f \x01(\x05R\rmaxPerShopper\x12\x1f\n" +
 	"\vpiece_grams\x18\r \x01(\x05R\n" +
 	"pieceGrams\x12$\n" +
-	"\rsubstitutable\x18\x0e \x01(\bR\rsubstitutable\"P\n" +
+	"\rsubstitutable\x18\x0e \x01(\bR\rsubstitutable\x129\n" +
+	"\achanges\x18\x0f \x03(\x0e2\x1f.larder.cart.v1.CartItem.ChangeR\achanges\"\\\n" +
+	"\x06Change\x12\x16\n" +
+	"\x12CHANGE_UNSPECIFIED\x10\x00\x12\t\n" +
+	"\x05PRICE\x10\x01\x12\f\n" +
+	"\bSOLD_OUT\x10\x02\x12\x13\n" +
+	"\x0fAVAILABLE_AGAIN\x10\x03\x12\f\n" +
+	"\bNOT_SOLD\x10\x04\"P\n" +
 	"\x11CreateCartRequest\x12;\n" +
 	"\bstore_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\astoreId\"F\n" +
 	"\x0eGetCartRequest\x124\n" +
@@ -735,49 +810,52 @@ func file_cart_v1_cart_proto_rawDescGZIP() []byte {
 	return file_cart_v1_cart_proto_rawDescData
 }
 
+var file_cart_v1_cart_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
 var file_cart_v1_cart_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_cart_v1_cart_proto_goTypes = []any{
-	(*ForgetCartRequest)(nil),     // 0: larder.cart.v1.ForgetCartRequest
-	(*Cart)(nil),                  // 1: larder.cart.v1.Cart
-	(*CartItem)(nil),              // 2: larder.cart.v1.CartItem
-	(*CreateCartRequest)(nil),     // 3: larder.cart.v1.CreateCartRequest
-	(*GetCartRequest)(nil),        // 4: larder.cart.v1.GetCartRequest
-	(*PutItemRequest)(nil),        // 5: larder.cart.v1.PutItemRequest
-	(*DeleteItemRequest)(nil),     // 6: larder.cart.v1.DeleteItemRequest
-	(*MergeCartRequest)(nil),      // 7: larder.cart.v1.MergeCartRequest
-	(*ClearCartRequest)(nil),      // 8: larder.cart.v1.ClearCartRequest
-	(*v1.Totals)(nil),             // 9: larder.type.v1.Totals
-	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
-	(*v1.Money)(nil),              // 11: larder.type.v1.Money
-	(*emptypb.Empty)(nil),         // 12: google.protobuf.Empty
+	(CartItem_Change)(0),          // 0: larder.cart.v1.CartItem.Change
+	(*ForgetCartRequest)(nil),     // 1: larder.cart.v1.ForgetCartRequest
+	(*Cart)(nil),                  // 2: larder.cart.v1.Cart
+	(*CartItem)(nil),              // 3: larder.cart.v1.CartItem
+	(*CreateCartRequest)(nil),     // 4: larder.cart.v1.CreateCartRequest
+	(*GetCartRequest)(nil),        // 5: larder.cart.v1.GetCartRequest
+	(*PutItemRequest)(nil),        // 6: larder.cart.v1.PutItemRequest
+	(*DeleteItemRequest)(nil),     // 7: larder.cart.v1.DeleteItemRequest
+	(*MergeCartRequest)(nil),      // 8: larder.cart.v1.MergeCartRequest
+	(*ClearCartRequest)(nil),      // 9: larder.cart.v1.ClearCartRequest
+	(*v1.Totals)(nil),             // 10: larder.type.v1.Totals
+	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
+	(*v1.Money)(nil),              // 12: larder.type.v1.Money
+	(*emptypb.Empty)(nil),         // 13: google.protobuf.Empty
 }
 var file_cart_v1_cart_proto_depIdxs = []int32{
-	2,  // 0: larder.cart.v1.Cart.items:type_name -> larder.cart.v1.CartItem
-	9,  // 1: larder.cart.v1.Cart.totals:type_name -> larder.type.v1.Totals
-	10, // 2: larder.cart.v1.Cart.update_time:type_name -> google.protobuf.Timestamp
-	10, // 3: larder.cart.v1.Cart.expire_time:type_name -> google.protobuf.Timestamp
-	11, // 4: larder.cart.v1.CartItem.unit_price:type_name -> larder.type.v1.Money
-	11, // 5: larder.cart.v1.CartItem.line_total:type_name -> larder.type.v1.Money
-	11, // 6: larder.cart.v1.CartItem.previous_unit_price:type_name -> larder.type.v1.Money
-	3,  // 7: larder.cart.v1.CartService.CreateCart:input_type -> larder.cart.v1.CreateCartRequest
-	4,  // 8: larder.cart.v1.CartService.GetCart:input_type -> larder.cart.v1.GetCartRequest
-	5,  // 9: larder.cart.v1.CartService.PutItem:input_type -> larder.cart.v1.PutItemRequest
-	6,  // 10: larder.cart.v1.CartService.DeleteItem:input_type -> larder.cart.v1.DeleteItemRequest
-	7,  // 11: larder.cart.v1.CartService.MergeCart:input_type -> larder.cart.v1.MergeCartRequest
-	8,  // 12: larder.cart.v1.CartService.ClearCart:input_type -> larder.cart.v1.ClearCartRequest
-	0,  // 13: larder.cart.v1.CartService.ForgetCart:input_type -> larder.cart.v1.ForgetCartRequest
-	1,  // 14: larder.cart.v1.CartService.CreateCart:output_type -> larder.cart.v1.Cart
-	1,  // 15: larder.cart.v1.CartService.GetCart:output_type -> larder.cart.v1.Cart
-	1,  // 16: larder.cart.v1.CartService.PutItem:output_type -> larder.cart.v1.Cart
-	1,  // 17: larder.cart.v1.CartService.DeleteItem:output_type -> larder.cart.v1.Cart
-	1,  // 18: larder.cart.v1.CartService.MergeCart:output_type -> larder.cart.v1.Cart
-	12, // 19: larder.cart.v1.CartService.ClearCart:output_type -> google.protobuf.Empty
-	12, // 20: larder.cart.v1.CartService.ForgetCart:output_type -> google.protobuf.Empty
-	14, // [14:21] is the sub-list for method output_type
-	7,  // [7:14] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	3,  // 0: larder.cart.v1.Cart.items:type_name -> larder.cart.v1.CartItem
+	10, // 1: larder.cart.v1.Cart.totals:type_name -> larder.type.v1.Totals
+	11, // 2: larder.cart.v1.Cart.update_time:type_name -> google.protobuf.Timestamp
+	11, // 3: larder.cart.v1.Cart.expire_time:type_name -> google.protobuf.Timestamp
+	12, // 4: larder.cart.v1.CartItem.unit_price:type_name -> larder.type.v1.Money
+	12, // 5: larder.cart.v1.CartItem.line_total:type_name -> larder.type.v1.Money
+	12, // 6: larder.cart.v1.CartItem.previous_unit_price:type_name -> larder.type.v1.Money
+	0,  // 7: larder.cart.v1.CartItem.changes:type_name -> larder.cart.v1.CartItem.Change
+	4,  // 8: larder.cart.v1.CartService.CreateCart:input_type -> larder.cart.v1.CreateCartRequest
+	5,  // 9: larder.cart.v1.CartService.GetCart:input_type -> larder.cart.v1.GetCartRequest
+	6,  // 10: larder.cart.v1.CartService.PutItem:input_type -> larder.cart.v1.PutItemRequest
+	7,  // 11: larder.cart.v1.CartService.DeleteItem:input_type -> larder.cart.v1.DeleteItemRequest
+	8,  // 12: larder.cart.v1.CartService.MergeCart:input_type -> larder.cart.v1.MergeCartRequest
+	9,  // 13: larder.cart.v1.CartService.ClearCart:input_type -> larder.cart.v1.ClearCartRequest
+	1,  // 14: larder.cart.v1.CartService.ForgetCart:input_type -> larder.cart.v1.ForgetCartRequest
+	2,  // 15: larder.cart.v1.CartService.CreateCart:output_type -> larder.cart.v1.Cart
+	2,  // 16: larder.cart.v1.CartService.GetCart:output_type -> larder.cart.v1.Cart
+	2,  // 17: larder.cart.v1.CartService.PutItem:output_type -> larder.cart.v1.Cart
+	2,  // 18: larder.cart.v1.CartService.DeleteItem:output_type -> larder.cart.v1.Cart
+	2,  // 19: larder.cart.v1.CartService.MergeCart:output_type -> larder.cart.v1.Cart
+	13, // 20: larder.cart.v1.CartService.ClearCart:output_type -> google.protobuf.Empty
+	13, // 21: larder.cart.v1.CartService.ForgetCart:output_type -> google.protobuf.Empty
+	15, // [15:22] is the sub-list for method output_type
+	8,  // [8:15] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_cart_v1_cart_proto_init() }
@@ -791,13 +869,14 @@ func file_cart_v1_cart_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cart_v1_cart_proto_rawDesc), len(file_cart_v1_cart_proto_rawDesc)),
-			NumEnums:      0,
+			NumEnums:      1,
 			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_cart_v1_cart_proto_goTypes,
 		DependencyIndexes: file_cart_v1_cart_proto_depIdxs,
+		EnumInfos:         file_cart_v1_cart_proto_enumTypes,
 		MessageInfos:      file_cart_v1_cart_proto_msgTypes,
 	}.Build()
 	File_cart_v1_cart_proto = out.File

@@ -405,7 +405,7 @@ func TestMergeKeepsLaterFields(t *testing.T) {
 	ctx := t.Context()
 	guest, user := pair()
 	filled(t, store, guest, "soho", line("milk", 1))
-	client.HSet(ctx, "cart:{"+guest.ID+"}", "line:milk", `{"quantity":"120","unit_price":"125","currency":"GBP","name":"MILK","position":"1","later":"kept"}`)
+	client.HSet(ctx, "cart:{"+guest.ID+"}", "line:milk", `{"quantity":"120","unit_price":"125","currency":"GBP","name":"MILK","stock":"in","position":"1","later":"kept"}`)
 	merged, err := store.Merge(ctx, guest.ID, user.ID)
 	must(t, err)
 	text, err := client.HGet(ctx, "cart:{"+user.ID+"}", "line:milk").Result()

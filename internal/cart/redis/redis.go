@@ -83,7 +83,7 @@ func (s *Store) Read(ctx context.Context, ref cart.Ref) (cart.Cart, error) {
 // Put implements cart.Store.
 func (s *Store) Put(ctx context.Context, ref cart.Ref, storeID string, line cart.Line, etag string) (cart.Cart, error) {
 	return s.run(ctx, putScript, ref, etag, storeID, line.ProductID, cart.MaxLines,
-		line.Quantity, line.UnitPrice.Minor, line.UnitPrice.Currency, line.Name, strconv.FormatBool(line.Substitutable))
+		line.Quantity, line.UnitPrice.Minor, line.UnitPrice.Currency, line.Name, strconv.FormatBool(line.Substitutable), string(line.Stock))
 }
 
 // Delete implements cart.Store.
@@ -201,6 +201,8 @@ type storedLine struct {
 	Position  int64  `json:"position,string"`
 	// Substitutable is missing in lines of earlier releases.
 	Substitutable bool `json:"substitutable,string"`
+	// Stock is missing in lines of earlier releases.
+	Stock cart.Stock `json:"stock"`
 }
 
 // decode reads a hash's fields and values. Fields that it doesn't know are a later release's, and passed over.
@@ -236,7 +238,7 @@ func (s *Store) decode(ref cart.Ref, fields []any) (cart.Cart, error) {
 		positions[product] = line.Position
 		read.Lines = append(read.Lines, cart.Line{
 			ProductID: product, Name: line.Name, Quantity: line.Quantity, UnitPrice: money.Of(line.UnitPrice, line.Currency),
-			Substitutable: line.Substitutable,
+			Substitutable: line.Substitutable, Stock: line.Stock,
 		})
 	}
 	slices.SortFunc(read.Lines, func(a, b cart.Line) int { return cmp.Compare(positions[a.ProductID], positions[b.ProductID]) })

@@ -40,7 +40,7 @@ func open(t *testing.T, at string, now func() time.Time) (*redis.Store, *goredis
 }
 
 func line(product string, quantity int64) cart.Line {
-	return cart.Line{ProductID: product, Name: strings.ToUpper(product), Quantity: quantity, UnitPrice: money.Of(125, "GBP")}
+	return cart.Line{ProductID: product, Name: strings.ToUpper(product), Quantity: quantity, UnitPrice: money.Of(125, "GBP"), Stock: cart.InStock}
 }
 
 func refusal(t *testing.T, err error, want fault.Reason) {

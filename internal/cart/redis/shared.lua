@@ -9,7 +9,7 @@
 --   updated     milliseconds since 1970
 --   taken       of a guest cart that is being merged: the user into whose cart it goes. Nobody can open it any more
 --   merged:<guest cart's id>  of a user's cart: when that guest cart was merged into it
---   line:<product id>  JSON: quantity, unit_price (minor units), currency, name and substitutable ("true") as put in, all strings, and position, the
+--   line:<product id>  JSON: quantity, unit_price (minor units), currency, name, substitutable ("true") and stock (in, out) as put in, all strings, and position, the
 --                      version at which the product first came in. Fields of later releases are kept.
 -- ARGV[1] is how long an untouched cart lives, ARGV[2] the time now; milliseconds. ARGV[3] is whose cart it must be, 'any' if
 -- that doesn't matter.

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"google.golang.org/genproto/googleapis/api/annotations"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	accesspb "larder.dev/api/access/v1"
+	_ "larder.dev/api/cart/v1"
+	_ "larder.dev/api/checkout/v1"
+	_ "larder.dev/api/order/v1"
+	_ "larder.dev/api/payment/v1"
+	_ "larder.dev/api/product/v1"
+	_ "larder.dev/api/search/v1"
+	_ "larder.dev/api/stock/v1"
+	_ "larder.dev/api/user/v1"
+)
+
+// accessToken is the one security scheme's name.
+const accessToken = "access_token"
+
+const about = `Groceries from search to doorstep. docs/api.md is a tour of it, docs/errors.md explains every reason of refusal.
+
+Money is in minor units. 64-bit integers are strings in answers; requests may send numbers or strings. Times are RFC 3339. Unknown
+fields and parameters are refused. Text has no control characters but tab and line ends.
+
+Etags: an etag goes back as the field or parameter etag, and the change is made only if the resource still has it, else the answer is 412
+ETAG_MISMATCH. If-Match is not read.`
+
+// operation is what api/operations.yaml says of one.
+type operation struct {
+	// Refuses are the reasons of refusal that are the operation's own.
+	Refuses        []string `yaml:"refuses"`
+	IdempotencyKey bool     `yaml:"idempotency_key"`
+	// Bodies are the content types of a body that is a file, in the place of JSON.
+	Bodies []string `yaml:"bodies"`
+	// Example is one of the body.
+	Example any `yaml:"example"`
+}
+
+// contract is every method of the protos by operation id, and every message by the name of its schema.
+func contract() (map[string]protoreflect.MethodDescriptor, map[string]protoreflect.MessageDescriptor) {
+	rpcs, messages := map[string]protoreflect.MethodDescriptor{}, map[string]protoreflect.MessageDescriptor{}
+	protoregistry.GlobalFiles.RangeFiles(func(file protoreflect.FileDescriptor) bool {
+		if !strings.HasPrefix(string(file.Package()), "larder.") {
+			return true
+		}
+		for i := range file.Services().Len() {
+			service := file.Services().Get(i)
+			for j := range service.Methods().Len() {
+				method := service.Methods().Get(j)
+				rpcs[string(service.Name())+"_"+string(method.Name())] = method
+			}
+		}
+		collect(messages, file.Messages(), "")
+		return true
+	})
+	return rpcs, messages
+}
+
+func collect(into map[string]protoreflect.MessageDescriptor, found protoreflect.MessageDescriptors, prefix string) {
+	for i := range found.Len() {
+		message := found.Get(i)
+		name := prefix + string(message.Name())
+		into[name] = message
+		collect(into, message.Messages(), name+"_")
+	}
+}
+
+var template = regexp.MustCompile(`\{(?:[a-z_]+\.)*([a-z_]+)\}`)
+
+// finish completes one operation.
+func finish(doc *openapi3.T, path string, op *openapi3.Operation, rpc protoreflect.MethodDescriptor, said operation) error {
+	http, ok := proto.GetExtension(rpc.Options(), annotations.E_Http).(*annotations.HttpRule)
+	if !ok || http == nil {
+		return fmt.Errorf("the method has no path")
+	}
+	access, _ := proto.GetExtension(rpc.Options(), accesspb.E_Rule).(*accesspb.Rule)
+
+	for _, p := range op.Parameters {
+		limitParameter(p.Value, rpc.Input(), http.GetBody())
+	}
+	if said.IdempotencyKey {
+		op.AddParameter(openapi3.NewHeaderParameter("Idempotency-Key").WithRequired(true).
+			WithDescription("New for each intention. The same key and request again give the same answer, and nothing is done twice.").
+			WithSchema(openapi3.NewStringSchema().WithPattern("^[A-Za-z0-9_-]{8,100}$")))
+	}
+	if op.RequestBody != nil {
+		finishBody(doc, path, op.RequestBody.Value, http, said)
+	}
+	finishCallers(op, access)
+	op.Responses.Value("200").Value.Description = new("Done.")
+	reasons, err := refusals(path, op, access, said)
+	if err != nil {
+		return err
+	}
+	answers(doc, op, reasons)
+	return nil
+}
+
+const schemas = "#/components/schemas/"
+
+// finishBody leaves out of a body what its path says, and adds the example, or the content types of a file.
+func finishBody(doc *openapi3.T, path string, body *openapi3.RequestBody, route *annotations.HttpRule, said operation) {
+	json := body.Content["application/json"]
+	if len(said.Bodies) > 0 {
+		body.Content = openapi3.Content{}
+		for _, kind := range said.Bodies {
+			body.Content[kind] = openapi3.NewMediaType().WithSchema(openapi3.NewStringSchema())
+		}
+		return
+	}
+	switch name := strings.TrimPrefix(json.Schema.Ref, schemas); {
+	case route.GetBody() == "*": // the request itself, which has its schema to itself
+		schema := doc.Components.Schemas[name].Value
+		for _, variable := range template.FindAllStringSubmatch(path, -1) {
+			delete(schema.Properties, variable[1])
+			schema.Required = slices.DeleteFunc(schema.Required, func(field string) bool { return field == variable[1] })
+		}
+	case route.GetPatch() != "": // some fields of a resource
+		change := *doc.Components.Schemas[name].Value
+		change.Required = nil
+		doc.Components.Schemas[name+"Change"] = openapi3.NewSchemaRef("", &change)
+		json.Schema = openapi3.NewSchemaRef(schemas+name+"Change", &change)
+	}
+	if said.Example != nil {
+		json.Example = said.Example
+	}
+	body.Content = openapi3.Content{"application/json": json}
+}
+
+// finishCallers says who may call.
+func finishCallers(op *openapi3.Operation, access *accesspb.Rule) {
+	var roles []string
+	anyone := false
+	for _, caller := range access.GetCallers() {
+		switch caller {
+		case accesspb.Caller_CALLER_ANYONE:
+			anyone = true
+		case accesspb.Caller_CALLER_SHOPPER:
+			roles = append(roles, "anybody who is signed in")
+		default:
+			roles = append(roles, "the role "+strings.ToLower(strings.TrimPrefix(caller.String(), "CALLER_")))
+		}
+	}
+	op.Security = &openapi3.SecurityRequirements{{accessToken: {}}}
+	if anyone {
+		op.Security = &openapi3.SecurityRequirements{{}, {accessToken: {}}}
+		return
+	}
+	op.Description = strings.TrimSpace(op.Description + "\n\nFor " + strings.Join(roles, " or ") + ".")
+}
