@@ -37,6 +37,7 @@ import (
 	"larder.dev/internal/serve"
 	"larder.dev/pipelines/internal/bulk"
 	"larder.dev/pipelines/internal/deadletter"
+	"larder.dev/pipelines/internal/parameters"
 	"larder.dev/pipelines/internal/process"
 	"larder.dev/pipelines/internal/subscription"
 )
@@ -62,6 +63,7 @@ const (
 )
 
 func main() {
+	parameters.Define(flag.CommandLine, "GOOGLE_CLOUD_PROJECT", "ELASTICSEARCH_URL", "SUBSCRIPTION", "DEAD_LETTER_TOPIC", "INDEX", "INDEX_ALIAS", "INDEX_REPLICAS")
 	flag.Parse()
 	beam.Init() // on a worker of Dataflow this doesn't return
 	if err := run(); err != nil {
@@ -97,7 +99,7 @@ func (c config) subscription() string {
 
 // submit starts the pipeline on Dataflow.
 func (c config) submit(ctx context.Context) error {
-	es, err := bulk.Connect(c.Elasticsearch)
+	es, err := bulk.Connect(ctx, c.Elasticsearch)
 	if err != nil {
 		return err
 	}
@@ -165,7 +167,7 @@ func (c config) stream(ctx context.Context) error {
 
 // await waits until what the pipeline needs is there: the platform starts its parts in any order.
 func (c config) await(ctx context.Context, client *pubsub.Client) error {
-	es, err := bulk.Connect(c.Elasticsearch)
+	es, err := bulk.Connect(ctx, c.Elasticsearch)
 	if err != nil {
 		return err
 	}

@@ -84,8 +84,8 @@ type indexFn struct {
 	bytes   int
 }
 
-func (f *indexFn) Setup(context.Context) error {
-	es, err := bulk.Connect(f.Settings.Elasticsearch)
+func (f *indexFn) Setup(ctx context.Context) error {
+	es, err := bulk.Connect(ctx, f.Settings.Elasticsearch)
 	if err != nil {
 		return err
 	}

@@ -92,7 +92,7 @@ func newRig(t *testing.T) *rig {
 			_ = client.TopicAdminClient.DeleteTopic(ctx, &pubsubpb.DeleteTopicRequest{Topic: full("topics", s)})
 		}
 		_ = client.Close()
-		if es, err := bulk.Connect(r.elasticsearch); err == nil {
+		if es, err := bulk.Connect(context.Background(), r.elasticsearch); err == nil {
 			if res, err := es.Indices.Delete([]string{r.index}); err == nil {
 				res.Body.Close()
 			}

@@ -71,8 +71,8 @@ type copyFn struct {
 	written, superseded beam.Counter
 }
 
-func (f *copyFn) Setup(context.Context) error {
-	es, err := bulk.Connect(f.Target.Elasticsearch)
+func (f *copyFn) Setup(ctx context.Context) error {
+	es, err := bulk.Connect(ctx, f.Target.Elasticsearch)
 	if err != nil {
 		return err
 	}

@@ -44,7 +44,7 @@ type reindex struct {
 func open(ctx context.Context, c config) (*reindex, error) {
 	r := &reindex{config: c}
 	var err error
-	if r.es, err = bulk.Connect(c.Elasticsearch); err != nil {
+	if r.es, err = bulk.Connect(ctx, c.Elasticsearch); err != nil {
 		return nil, err
 	}
 	if r.pool, err = pgdb.Open(ctx, c.DatabaseURL); err != nil {

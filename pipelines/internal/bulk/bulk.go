@@ -29,6 +29,7 @@ import (
 
 	"larder.dev/internal/search/index"
 	"larder.dev/pipelines/internal/process"
+	"larder.dev/pipelines/internal/secret"
 )
 
 // Part is the name under which a writer reports how it fares.
@@ -66,7 +67,11 @@ type Writer struct {
 }
 
 // Connect returns a client that leaves retries to its caller.
-func Connect(url string) (*elasticsearch.Client, error) {
+func Connect(ctx context.Context, url string) (*elasticsearch.Client, error) {
+	url, err := secret.Value(ctx, url)
+	if err != nil {
+		return nil, err
+	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 4
 	return elasticsearch.NewClient(elasticsearch.Config{Addresses: []string{url}, DisableRetry: true, Transport: transport})

@@ -33,7 +33,7 @@ func server(t *testing.T) string {
 // fresh returns a writer, by way of an address, to an index of its own.
 func fresh(t *testing.T, address string) (*Writer, string) {
 	t.Helper()
-	es, err := Connect(server(t))
+	es, err := Connect(t.Context(), server(t))
 	if err != nil {
 		t.Fatal(err)
 	}
