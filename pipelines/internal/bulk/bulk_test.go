@@ -48,7 +48,7 @@ func fresh(t *testing.T, address string) (*Writer, string) {
 		}
 	})
 	if address != "" {
-		if es, err = Connect(address); err != nil {
+		if es, err = Connect(t.Context(), address); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -177,7 +177,7 @@ func TestWriteEnds(t *testing.T) {
 		t.Errorf("error = %v, want canceled", err)
 	}
 
-	es, err := Connect(server(t))
+	es, err := Connect(t.Context(), server(t))
 	if err != nil {
 		t.Fatal(err)
 	}
