@@ -171,3 +171,18 @@ func TestNoDelivery(t *testing.T) {
 		t.Errorf("services were called: %v", calls)
 	}
 }
+
+// Accounts may have a prefix, as Google takes none of fewer than six letters; without it an account is none of ours.
+func TestAccountPrefix(t *testing.T) {
+	r := newRig(t)
+	t.Setenv("SERVICE_ACCOUNT_PREFIX", "larder-")
+	r.start("ClearCart")
+	body := wrapped(t, "1", happened(t, "good", table[3].good))
+	for account, want := range map[string]int{
+		"larder-pubsub-push": http.StatusNoContent, "pubsub-push": http.StatusUnauthorized, "larder-scheduler": http.StatusForbidden, "larder-": http.StatusUnauthorized,
+	} {
+		if status, answer := r.post(t.Context(), r.issuer.IDToken(t, account, r.audience, time.Hour), body); status != want {
+			t.Errorf("%s: %d %s, want %d", account, status, answer, want)
+		}
+	}
+}

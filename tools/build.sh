@@ -4,7 +4,7 @@
 #
 #     PATH="$(tools/build.sh buf protoc):$PATH" buf generate
 #
-# Programs are kept in the user's cache under the checksum of the module's go.mod and go.sum: a change of a version
+# Programs are kept in the user's cache under the checksum of the module's files: a change of a version
 # builds anew, another clone of the repository finds them warm. Each tool has a module of its own, because the
 # versions their authors tested with exclude each other, and none of them may move a version of the platform's.
 set -eu
@@ -14,7 +14,7 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/larder/tools
 path=
 
 for module in "$@"; do
-	sum=$(cat "$here/$module/go.mod" "$here/$module/go.sum" | sha256sum | cut -c1-12)
+	sum=$(find "$here/$module" -type f | LC_ALL=C sort | xargs cat | sha256sum | cut -c1-12)
 	bin=$cache/$module-$sum/bin
 	if [ ! -d "$bin" ]; then
 		echo "building the tools of tools/$module (once)" >&2

@@ -96,7 +96,10 @@ func store(t *testing.T) *cartredis.Store {
 	if address == "" {
 		t.Fatal("CART_REDIS_ADDR is not set: run the tests by `make test`, which starts Redis")
 	}
-	client := cartredis.Open(address)
+	client, err := cartredis.Open(address)
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() { _ = client.Close() })
 	return cartredis.New(client, time.Now)
 }

@@ -218,7 +218,10 @@ func TestBadInput(t *testing.T) {
 }
 
 func TestRedisAwayOnREST(t *testing.T) {
-	client := cartredis.Open("127.0.0.1:1") // nobody listens there
+	client, err := cartredis.Open("127.0.0.1:1") // nobody listens there
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() { _ = client.Close() })
 	issuer := servetest.NewIssuer(t)
 	url := start(t, issuer, cartredis.New(client, time.Now), newShelf())

@@ -147,7 +147,10 @@ func open(t *testing.T) *shop {
 	t.Cleanup(func() { server.Close(); _ = simulated.Close() })
 
 	database := spannertest.Open(t)
-	virtual := stockredis.Open(address)
+	virtual, err := stockredis.Open(address)
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() { _ = virtual.Close() })
 	ledger := stockspanner.NewLedger(database)
 	s := &shop{

@@ -36,8 +36,11 @@ type ServiceConfig struct {
 	ServiceIssuer  string `env:"SERVICE_TOKEN_ISSUER" envDefault:"https://accounts.google.com"`
 	// ServiceAudience is the audience of service ID tokens, the same for all our services.
 	ServiceAudience string `env:"SERVICE_TOKEN_AUDIENCE" envDefault:"https://larder.dev/services"`
-	// ServiceDomain is the end of our service accounts' addresses: <service>@<ServiceDomain>.
+	// ServiceDomain is the end of our service accounts' addresses: <AccountPrefix><service>@<ServiceDomain>.
 	ServiceDomain string `env:"SERVICE_ACCOUNT_DOMAIN,required"`
+	// AccountPrefix begins the name of each of our service accounts, and isn't part of the service's name: larder-cart@... is cart. Google
+	// takes no account of fewer than 6 letters.
+	AccountPrefix string `env:"SERVICE_ACCOUNT_PREFIX"`
 }
 
 // AccessClaims is what an access token says.
@@ -114,6 +117,7 @@ func (v *Verifier) Service(ctx context.Context, token string) (string, error) {
 
 // Accounts verifies ID tokens that Google signs for our service accounts, for one audience. It keeps keys as Verifier does.
 type Accounts struct {
+	prefix string
 	domain string
 	keys   keyfunc.Keyfunc
 	parser *jwt.Parser
@@ -130,10 +134,10 @@ func NewAccounts(ctx context.Context, config ServiceConfig, audience string, now
 	if err != nil {
 		return nil, err
 	}
-	return &Accounts{domain: config.ServiceDomain, keys: keys, parser: parser("RS256", config.ServiceIssuer, audience, now), names: names}, nil
+	return &Accounts{prefix: config.AccountPrefix, domain: config.ServiceDomain, keys: keys, parser: parser("RS256", config.ServiceIssuer, audience, now), names: names}, nil
 }
 
-// Account verifies a token and returns the account's name, which its address has before the domain. Errors: as for Person.
+// Account verifies a token and returns the account's name, which its address has between prefix and domain. Errors: as for Person.
 func (a *Accounts) Account(ctx context.Context, token string) (string, error) {
 	if name, ok := a.names.get(token); ok {
 		return name, nil
@@ -146,8 +150,9 @@ func (a *Accounts) Account(ctx context.Context, token string) (string, error) {
 	if _, err := a.parser.ParseWithClaims(token, &claims, a.keys.KeyfuncCtx(ctx)); err != nil {
 		return "", refuse(err)
 	}
-	name, domain, _ := strings.Cut(claims.Email, "@")
-	if !claims.EmailVerified || domain != a.domain || name == "" {
+	address, domain, _ := strings.Cut(claims.Email, "@")
+	name, ours := strings.CutPrefix(address, a.prefix)
+	if !claims.EmailVerified || domain != a.domain || !ours || name == "" {
 		return "", fault.Unauthenticated.New("the service token is of no service of ours")
 	}
 	a.names.put(token, name, claims.ExpiresAt.Time)

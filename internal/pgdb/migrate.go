@@ -28,6 +28,11 @@ func Migrate(ctx context.Context, url string, schemas ...Schema) (applied int, e
 	if err != nil {
 		return 0, fmt.Errorf("DATABASE_URL is malformed")
 	}
+	if byIAM(config) {
+		if err := signIn(ctx, config); err != nil {
+			return 0, err
+		}
+	}
 	lock, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return 0, fmt.Errorf("connect to PostgreSQL: %w", err)
@@ -37,7 +42,7 @@ func Migrate(ctx context.Context, url string, schemas ...Schema) (applied int, e
 		return 0, fmt.Errorf("wait for the migration lock: %w", err)
 	}
 	for _, schema := range schemas {
-		if _, err := lock.Exec(ctx, `create schema if not exists `+pgx.Identifier{schema.Name}.Sanitize()); err != nil {
+		if err := create(ctx, lock, schema.Name); err != nil {
 			return applied, fmt.Errorf("create schema %s: %w", schema.Name, err)
 		}
 		n, err := up(ctx, config, schema)
@@ -47,6 +52,16 @@ func Migrate(ctx context.Context, url string, schemas ...Schema) (applied int, e
 		applied += n
 	}
 	return applied, nil
+}
+
+// create makes a schema that isn't there. One that is there stays as it is: who may use it needn't have the right to make it.
+func create(ctx context.Context, conn *pgx.Conn, name string) error {
+	var there bool
+	if err := conn.QueryRow(ctx, `select to_regnamespace($1) is not null`, name).Scan(&there); err != nil || there {
+		return err
+	}
+	_, err := conn.Exec(ctx, `create schema `+pgx.Identifier{name}.Sanitize())
+	return err
 }
 
 func up(ctx context.Context, config *pgx.ConnConfig, schema Schema) (int, error) {

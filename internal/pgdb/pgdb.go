@@ -34,6 +34,9 @@ func Open(ctx context.Context, url string) (*pgxpool.Pool, error) {
 		config.ConnConfig.RuntimeParams["application_name"] = "larder"
 	}
 	config.MaxConnIdleTime = 5 * time.Minute
+	if byIAM(config.ConnConfig) {
+		config.BeforeConnect = signIn
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("open PostgreSQL: %w", err)

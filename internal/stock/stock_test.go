@@ -39,7 +39,10 @@ func open(t *testing.T) shop {
 	if address == "" {
 		t.Fatal("STOCK_REDIS_ADDR is not set: run the tests by `make test`, which starts Redis")
 	}
-	virtual := redis.Open(address)
+	virtual, err := redis.Open(address)
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() { _ = virtual.Close() })
 	database := spannertest.Open(t)
 	ledger := stockspanner.NewLedger(database)

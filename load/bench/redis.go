@@ -49,7 +49,10 @@ func benchRedis(ctx context.Context) error {
 	if address == "" {
 		return errors.New("STOCK_REDIS_ADDR is not set")
 	}
-	virtual := redis.Open(address)
+	virtual, err := redis.Open(address)
+	if err != nil {
+		return err
+	}
 	defer func() { _ = virtual.Close() }()
 	r := rig{virtual: virtual, raw: virtual.Client(), store: "bench-" + uuid.NewString()[:8]}
 	defer r.clean(context.WithoutCancel(ctx))

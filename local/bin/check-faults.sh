@@ -78,5 +78,9 @@ import "os"
 func Planted() { os.Remove("planted") }
 GO
 
+# Terraform's check has a table of its own, whose faults are planted in a copy all at once.
+planted=$((planted + 1))
+if go run ./terraform/check -faults; then caught=$((caught + 1)); else echo "check-faults: terraform LETS PASS a fault"; fi
+
 echo "check-faults: $caught of $planted planted faults caught in $(seconds "$all") s"
 [ "$caught" = "$planted" ]

@@ -66,6 +66,9 @@ generated() {
 # rules: arch_test.go.
 rules() { go test -count=1 .; }
 
+# terraform: the configuration, by the real terraform without a cloud.
+terraform_() { go run ./terraform/check; }
+
 vet() { go vet "$packages"; }
 
 lint() {
@@ -77,10 +80,10 @@ lint() {
 failed=()
 all=${EPOCHREALTIME/./}
 seconds() { printf '%d.%d' $(((${EPOCHREALTIME/./} - $1) / 1000000)) $(((${EPOCHREALTIME/./} - $1) / 100000 % 10)); }
-for check in ${CHECKS:-gofmt shell rules modules protos generated vet lint}; do
+for check in ${CHECKS:-gofmt shell rules modules protos generated terraform vet lint}; do
 	name=$check since=${EPOCHREALTIME/./}
 	case $check in
-	gofmt) name=gofmt_ ;;
+	gofmt | terraform) name=${check}_ ;;
 	shell | rules | modules | protos | generated | vet | lint) ;;
 	*) echo "check: there is no check \"$check\"" >&2; exit 2 ;;
 	esac

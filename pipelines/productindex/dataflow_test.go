@@ -68,7 +68,7 @@ func TestDataflowRefusesAURL(t *testing.T) {
 
 // The flex template's parameters are flags that the program has, and those that it needs aren't optional.
 func TestTemplate(t *testing.T) {
-	raw, err := os.ReadFile("template.json")
+	raw, err := os.ReadFile("metadata.json")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,7 @@
 //
 // On prism, the default runner, it reads the subscription by itself (package subscription) and runs until SIGTERM.
 // It exits with 1 when the subscription or the index is deleted, for its supervisor to start it anew. With --runner
-// dataflow it submits the same steps behind Dataflow's own source and exits; template.json describes the flex template,
+// dataflow it submits the same steps behind Dataflow's own source and exits; metadata.json describes the flex template,
 // docs/dataflow.md how it is built and run. Then ELASTICSEARCH_URL is the name of a secret, since a job shows its settings.
 package main
 

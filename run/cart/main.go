@@ -26,7 +26,10 @@ type config struct {
 func main() {
 	var config config
 	serve.Main("cart", &config, func(ctx context.Context, app *serve.App) error {
-		client := cartredis.Open(config.RedisAddr)
+		client, err := cartredis.Open(config.RedisAddr)
+		if err != nil {
+			return err
+		}
 		app.Close(func(context.Context) error { return client.Close() })
 		store := cartredis.New(client, time.Now)
 		app.Ready("redis", store.Ping)

@@ -45,7 +45,10 @@ func main() {
 		app.Close(func(context.Context) error { database.Close(); return nil })
 		app.Ready("spanner", spannerdb.Ping(database))
 
-		virtual := stockredis.Open(config.StockAddr)
+		virtual, err := stockredis.Open(config.StockAddr)
+		if err != nil {
+			return err
+		}
 		app.Close(func(context.Context) error { return virtual.Close() })
 		app.Ready("stock redis", virtual.SelfTest)
 

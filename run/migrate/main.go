@@ -20,6 +20,7 @@ import (
 type config struct {
 	Database pgdb.Config
 	Spanner  string `env:"SPANNER_DATABASE,required"`
+	Grants   pgdb.Grants
 	// Timeout bounds the whole run.
 	Timeout time.Duration `env:"MIGRATE_TIMEOUT" envDefault:"5m"`
 }
@@ -47,6 +48,10 @@ func run() error {
 		return err
 	}
 	fmt.Printf("postgresql: %d migrations applied in %d ms\n", applied, time.Since(start).Milliseconds())
+
+	if err := pgdb.Grant(ctx, c.Database.URL, c.Grants); err != nil {
+		return err
+	}
 
 	start = time.Now()
 	if err := spannerdb.Migrate(ctx, c.Spanner); err != nil {

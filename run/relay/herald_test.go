@@ -40,7 +40,10 @@ func TestFlipsOfAvailability(t *testing.T) {
 		_ = client.SubscriptionAdminClient.DeleteSubscription(context.Background(), &pubsubpb.DeleteSubscriptionRequest{Subscription: subscription})
 	})
 
-	virtual := stockredis.Open(os.Getenv("STOCK_REDIS_ADDR"))
+	virtual, err := stockredis.Open(os.Getenv("STOCK_REDIS_ADDR"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() { _ = virtual.Close() })
 	store := "t-" + uuid.NewString()[:8]
 	key := "stock:{" + store + "}"

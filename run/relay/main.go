@@ -64,7 +64,10 @@ func main() {
 		publisher := outboxpubsub.New(client, config.Project)
 		app.Ready("pubsub", publisher.Reachable(event.OrderEvents))
 
-		virtual := stockredis.Open(config.Stock)
+		virtual, err := stockredis.Open(config.Stock)
+		if err != nil {
+			return err
+		}
 		app.Close(func(context.Context) error { return virtual.Close() })
 		app.Ready("stock redis", virtual.Ping)
 		announcer := stockpubsub.New(client, config.Project, event.StockEvents)

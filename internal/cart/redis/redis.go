@@ -19,6 +19,7 @@ import (
 
 	"larder.dev/internal/cart"
 	"larder.dev/internal/money"
+	"larder.dev/internal/redisdb"
 )
 
 //go:embed *.lua
@@ -46,17 +47,18 @@ func script(name string) *redis.Script {
 }
 
 // Open makes a client of the Redis server of carts; it connects when it is first used.
-func Open(address string) *redis.Client {
-	return redis.NewClient(&redis.Options{
-		Addr: address,
-		// A script whose reply was lost may have run. Sent again by itself it could undo another's later change: the caller decides.
-		MaxRetries:            -1,
-		DialerRetries:         1, // a shopper who is told at once tries again sooner
-		DialTimeout:           time.Second,
-		ReadTimeout:           time.Second,
-		WriteTimeout:          time.Second,
-		ContextTimeoutEnabled: true,
-	})
+func Open(address string) (*redis.Client, error) {
+	at, err := redisdb.Options(address)
+	if err != nil {
+		return nil, err
+	}
+	options := at.Simple()
+	// A script whose reply was lost may have run. Sent again by itself it could undo another's later change: the caller decides.
+	options.MaxRetries = -1
+	options.DialerRetries = 1 // a shopper who is told at once tries again sooner
+	options.DialTimeout, options.ReadTimeout, options.WriteTimeout = time.Second, time.Second, time.Second
+	options.ContextTimeoutEnabled = true
+	return redis.NewClient(options), nil
 }
 
 // Store implements cart.Store.

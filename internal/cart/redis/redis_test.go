@@ -34,7 +34,10 @@ func address(t *testing.T) string {
 
 func open(t *testing.T, at string, now func() time.Time) (*redis.Store, *goredis.Client) {
 	t.Helper()
-	client := redis.Open(at)
+	client, err := redis.Open(at)
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() { _ = client.Close() })
 	return redis.New(client, now), client
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
 
+	"larder.dev/internal/redisdb"
 	"larder.dev/internal/stock"
 )
 
@@ -63,17 +64,20 @@ type Virtual struct {
 
 var _ stock.Virtual = (*Virtual)(nil)
 
-// Open connects to the stock's Redis; ("host:port", a comma between those of a cluster).
-func Open(address string) *Virtual {
-	options := func(retries int) redis.UniversalClient {
-		return redis.NewUniversalClient(&redis.UniversalOptions{
-			Addrs: strings.Split(address, ","), MaxRetries: retries,
-			DialTimeout: 2 * time.Second, ReadTimeout: 2 * time.Second, WriteTimeout: 2 * time.Second,
-			ContextTimeoutEnabled: true, PoolSize: 64,
-		})
+// Open connects to the stock's Redis; its address is as redisdb.Options reads it.
+func Open(address string) (*Virtual, error) {
+	options, err := redisdb.Options(address)
+	if err != nil {
+		return nil, err
 	}
-	client := options(2)
-	return &Virtual{client: client, once: options(-1), locks: redislock.New(client)}
+	options.DialTimeout, options.ReadTimeout, options.WriteTimeout = 2*time.Second, 2*time.Second, 2*time.Second
+	options.ContextTimeoutEnabled, options.PoolSize = true, 64
+	connect := func(retries int) redis.UniversalClient {
+		options.MaxRetries = retries
+		return redis.NewUniversalClient(options)
+	}
+	client := connect(2)
+	return &Virtual{client: client, once: connect(-1), locks: redislock.New(client)}, nil
 }
 
 // Close closes the connections.

@@ -45,5 +45,5 @@ func Read(ctx context.Context, setting string, options ...option.ClientOption) (
 	if err != nil {
 		return "", fmt.Errorf("read secret %s: it isn't base64", setting)
 	}
-	return string(value), nil
+	return strings.TrimSpace(string(value)), nil
 }
