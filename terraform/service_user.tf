@@ -5,5 +5,6 @@ module "user" {
   name     = "user"
   public   = true
   database = { pool = 4 }
-  scaling  = { min = 2, max = 10, concurrency = 40 } # a sign-in hashes a password, which takes all of a CPU
+  secrets  = { LIMIT_REDIS_ADDR = module.redis_url["cart"].id } # tries to sign in, a few bytes each
+  scaling  = { min = 2, max = 10, concurrency = 40 }            # a sign-in hashes a password, which takes all of a CPU
 }

@@ -90,9 +90,9 @@ func open(t *testing.T) *rig {
 	store := orderspanner.New(r.client)
 	service := order.New(store, orderrpc.Checkouts{Client: checkoutpb.NewCheckoutServiceClient(conn)}, r.refunds, time.Now)
 	r.url = r.issuer.Start(t, "order", func(ctx context.Context, app *serve.App) error {
-		watchers := order.NewWatchers(t.Context(), watchConfig, app.Local(), store, app.REST())
+		watchers := order.NewWatchers(ctx, watchConfig, app.Local(), store, app.REST())
 		app.Handle(order.WatchPattern, watchers)
-		go func() { _ = watchers.Run(t.Context()) }()
+		go func() { _ = watchers.Run(ctx) }()
 		return app.Register(ctx, &orderpb.OrderService_ServiceDesc, order.NewServer(service),
 			func(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
 				return orderpb.RegisterOrderServiceHandlerClient(ctx, mux, orderpb.NewOrderServiceClient(conn))

@@ -34,7 +34,7 @@ func behindTLS(t *testing.T, server string) (address, authority string) {
 			if err != nil {
 				return
 			}
-			to, err := net.Dial("tcp", server) //nolint:noctx // it ends with the connection
+			to, err := net.Dial("tcp", server)
 			if err != nil {
 				_ = from.Close()
 				continue

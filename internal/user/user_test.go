@@ -55,7 +55,10 @@ func newRoom(t *testing.T) *room {
 	if address == "" {
 		t.Fatal("CART_REDIS_ADDR is not set: run the tests by `make test`, which starts Redis")
 	}
-	client := userredis.Open(address)
+	client, err := userredis.Open(address)
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() { _ = client.Close() })
 	r := &room{pool: pgtest.New(t, postgres.Schema()), tries: userredis.New(client, "test-"+uuid.NewString())}
 	r.config = user.Config{Passwords: quick, Limits: user.LimitsConfig{SignIns: 1000, Mails: 1000, Calls: 1000, Proxies: 1}}

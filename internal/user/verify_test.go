@@ -406,7 +406,10 @@ func TestCallersAndMailsAreLimited(t *testing.T) {
 // Without the server that counts, people sign in all the same.
 func TestWithoutCountingAllIsLetThrough(t *testing.T) {
 	r := newRoom(t)
-	client := userredis.Open("127.0.0.1:1")
+	client, err := userredis.Open("127.0.0.1:1")
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() { _ = client.Close() })
 	r.tries, r.config.Limits = userredis.New(client, "away"), user.LimitsConfig{SignIns: 1, Mails: 1, Calls: 1}
 	r.Service = r.instance()

@@ -19,7 +19,7 @@ type config struct {
 	serve.Config
 	Database pgdb.Config
 	Users    user.Config
-	// LimitRedisAddr is the Redis server that tries are counted in, host:port. Nothing is lost with what it holds.
+	// LimitRedisAddr is the Redis server that tries are counted in, as package redisdb reads it. Nothing is lost with what it holds.
 	LimitRedisAddr string `env:"LIMIT_REDIS_ADDR,required"`
 }
 
@@ -39,7 +39,10 @@ func main() {
 		app.Close(func(context.Context) error { pool.Close(); return nil })
 		app.Ready("PostgreSQL", pool.Ping)
 
-		limits := userredis.Open(c.LimitRedisAddr) // not asked for readiness: without it, all tries are let through
+		limits, err := userredis.Open(c.LimitRedisAddr) // not asked for readiness: without it, all tries are let through
+		if err != nil {
+			return fmt.Errorf("LIMIT_REDIS_ADDR: %w", err)
+		}
 		app.Close(func(context.Context) error { return limits.Close() })
 
 		service := user.New(c.Users, postgres.New(pool), userredis.New(limits, "user"), c.Identity.Issuer, c.Identity.Audience, time.Now)

@@ -121,7 +121,7 @@ func (w *workspace) fill(server string) error {
 	mirror := filepath.Join(w.folder, "mirror")
 	for _, name := range []string{"google", "google-beta"} {
 		// The one program serves whichever schema it is called by.
-		at := filepath.Join(mirror, "registry.terraform.io/hashicorp", name, version, "linux_amd64")
+		at := filepath.Join(mirror, "registry.terraform.io", "hashicorp", name, version, "linux_amd64")
 		if err := os.MkdirAll(at, 0o755); err != nil {
 			return err
 		}

@@ -66,8 +66,7 @@ func account(member string) string {
 // environment is the variables that a program's container gets, with those that come from a secret.
 func (r resource) environment() map[string]string {
 	path := "template.0.containers.0.env"
-	switch {
-	case r.Type == "google_cloud_run_v2_job":
+	if r.Type == "google_cloud_run_v2_job" {
 		path = "template.0.template.0.containers.0.env"
 	}
 	variables := map[string]string{}

@@ -105,7 +105,7 @@ func keepSpanner(p planned, report func(string, ...any)) {
 		if p.prod() && (r.at("deletion_protection") != true || r.at("enable_drop_protection") != true) {
 			report("%s can be dropped", r.Address)
 		}
-		schema, err := os.ReadFile(filepath.Join(p.root, "internal/spannerdb/schema.sql"))
+		schema, err := os.ReadFile(filepath.Join(p.root, "internal", "spannerdb", "schema.sql"))
 		if err != nil {
 			report("%v", err)
 		}
@@ -225,7 +225,7 @@ var readers = map[string][]string{
 	"smtp-username":                       {"notifyshopper"},
 	"smtp-password":                       {"notifyshopper"},
 	"debezium-password":                   {"debezium"},
-	"redis-cart-url":                      {"cart"},
+	"redis-cart-url":                      {"cart", "user"},
 	"redis-stock-url":                     {"checkout", "relay"},
 }
 
@@ -416,11 +416,11 @@ func keepPlaybooks(p planned, report func(string, ...any)) {
 		if !strings.Contains(r.text("documentation.0.content"), "docs/playbooks/"+name+".md") {
 			report("%s doesn't name its playbook", name)
 		}
-		if _, err := os.Stat(filepath.Join(p.root, "docs/playbooks", name+".md")); err != nil {
+		if _, err := os.Stat(filepath.Join(p.root, "docs", "playbooks", name+".md")); err != nil {
 			report("%s has no playbook", name)
 		}
 	}
-	files, err := filepath.Glob(filepath.Join(p.root, "docs/playbooks/*.md"))
+	files, err := filepath.Glob(filepath.Join(p.root, "docs", "playbooks", "*.md"))
 	if err != nil {
 		report("%v", err)
 	}

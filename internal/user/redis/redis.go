@@ -10,16 +10,22 @@ import (
 	"github.com/go-redis/redis_rate/v10"
 	"github.com/redis/go-redis/v9"
 
+	"larder.dev/internal/redisdb"
 	"larder.dev/internal/user"
 )
 
 // Open makes a client of the Redis server of tries; it connects when it is first used. Counting is worth no long wait.
-func Open(address string) *redis.Client {
+func Open(address string) (*redis.Client, error) {
+	at, err := redisdb.Options(address)
+	if err != nil {
+		return nil, err
+	}
 	const patience = 300 * time.Millisecond
-	return redis.NewClient(&redis.Options{
-		Addr: address, MaxRetries: -1, DialerRetries: 1,
-		DialTimeout: patience, ReadTimeout: patience, WriteTimeout: patience, PoolTimeout: patience, ContextTimeoutEnabled: true,
-	})
+	options := at.Simple()
+	options.MaxRetries, options.DialerRetries = -1, 1
+	options.DialTimeout, options.ReadTimeout, options.WriteTimeout, options.PoolTimeout = patience, patience, patience, patience
+	options.ContextTimeoutEnabled = true
+	return redis.NewClient(options), nil
 }
 
 // Tries implements user.Tries.

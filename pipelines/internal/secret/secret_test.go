@@ -18,7 +18,7 @@ func TestRead(t *testing.T) {
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprintf(w, `{"name":%q,"payload":{"data":"aHR0cHM6Ly91OnBAZXMK"}}`, name)
+		_, _ = fmt.Fprintf(w, `{"name":%q,"payload":{"data":"aHR0cHM6Ly91OnBAZXMK"}}`, name)
 	}))
 	defer manager.Close()
 	options := []option.ClientOption{option.WithEndpoint(manager.URL), option.WithoutAuthentication()}
