@@ -182,7 +182,7 @@ func deleteAccount(ctx context.Context, d *demo) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	product, err := d.newProduct(ctx, "plums", 150, map[string]int{store: 5})
+	product, err := d.newProduct(ctx, "damsons", 150, map[string]int{store: 5})
 	if err != nil {
 		return "", err
 	}
@@ -195,12 +195,12 @@ func deleteAccount(ctx context.Context, d *demo) (string, error) {
 		orders[i] = bought.text("order_id")
 	}
 	ended, onItsWay := orders[0], orders[1]
-	const reason = "my mother brings some"
-	cancel := func(order, token string) error {
+	const reason = "my mother brings some" // the shopper's words are the person's, the store's are not
+	cancel := func(order, token, reason string) error {
 		_, err := d.must(ctx, 200, "POST", "/v1/orders/"+order+":cancel", token, map[string]any{"reason": reason})
 		return err
 	}
-	if err := cancel(ended, s.token); err != nil {
+	if err := cancel(ended, s.token, reason); err != nil {
 		return "", err
 	}
 	export, err := d.must(ctx, 200, "GET", "/v1/users/me:export", s.token, nil)
@@ -231,7 +231,7 @@ func deleteAccount(ctx context.Context, d *demo) (string, error) {
 	if err != nil || still.text("address.recipient") != address["recipient"] {
 		return "", errors.Join(err, fmt.Errorf("the order on its way: %s", still))
 	}
-	if err := cancel(onItsWay, d.operator); err != nil {
+	if err := cancel(onItsWay, d.operator, "the shopper has left"); err != nil {
 		return "", err
 	}
 	second, err := forgotten(onItsWay)
