@@ -63,7 +63,10 @@ func TestSeedIsIdempotent(t *testing.T) {
 		}
 	}
 
-	limits := userredis.Open(os.Getenv("CART_REDIS_ADDR"))
+	limits, err := userredis.Open(os.Getenv("CART_REDIS_ADDR"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() { _ = limits.Close() })
 	people := user.Config{Passwords: user.DefaultParameters, Limits: user.LimitsConfig{SignIns: 10, Mails: 10, Calls: 10}}
 	service := user.New(people, userpg.New(pool), userredis.New(limits, "seed-"+uuid.NewString()), "https://larder.dev", "larder", time.Now)
