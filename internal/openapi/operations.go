@@ -45,7 +45,8 @@ type operation struct {
 	Example any `yaml:"example"`
 }
 
-// contract is every method of the protos by operation id, and every message by the name of its schema.
+// contract is every method of the protos by operation id, and by the name of its schema every message that a method with a path takes or
+// gives. Another message may have the same name.
 func contract() (map[string]protoreflect.MethodDescriptor, map[string]protoreflect.MessageDescriptor) {
 	rpcs, messages := map[string]protoreflect.MethodDescriptor{}, map[string]protoreflect.MessageDescriptor{}
 	protoregistry.GlobalFiles.RangeFiles(func(file protoreflect.FileDescriptor) bool {
@@ -57,20 +58,31 @@ func contract() (map[string]protoreflect.MethodDescriptor, map[string]protorefle
 			for j := range service.Methods().Len() {
 				method := service.Methods().Get(j)
 				rpcs[string(service.Name())+"_"+string(method.Name())] = method
+				if proto.HasExtension(method.Options(), annotations.E_Http) {
+					collect(messages, method.Input())
+					collect(messages, method.Output())
+				}
 			}
 		}
-		collect(messages, file.Messages(), "")
 		return true
 	})
 	return rpcs, messages
 }
 
-func collect(into map[string]protoreflect.MessageDescriptor, found protoreflect.MessageDescriptors, prefix string) {
-	for i := range found.Len() {
-		message := found.Get(i)
-		name := prefix + string(message.Name())
-		into[name] = message
-		collect(into, message.Messages(), name+"_")
+// collect adds a message and all that its fields have.
+func collect(into map[string]protoreflect.MessageDescriptor, message protoreflect.MessageDescriptor) {
+	if !strings.HasPrefix(string(message.FullName()), "larder.") {
+		return
+	}
+	name := strings.ReplaceAll(strings.TrimPrefix(string(message.FullName()), string(message.ParentFile().Package())+"."), ".", "_")
+	if _, known := into[name]; known {
+		return
+	}
+	into[name] = message
+	for i := range message.Fields().Len() {
+		if of := message.Fields().Get(i).Message(); of != nil {
+			collect(into, of)
+		}
 	}
 }
 
