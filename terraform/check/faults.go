@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 )
 
@@ -118,7 +119,8 @@ func (w *workspace) mixed() string {
 		_ = os.MkdirAll(w.path("pipelines"), 0o755)
 		_ = os.Symlink(here+"/"+folder, w.path(folder)) // what is there already stays; what then is missing, the rules tell
 	}
-	for _, folder := range []string{"internal/identity", "internal/serve", "internal/pgdb", "internal/outbox", "internal/search", "internal/payment", "internal/checkout", "internal/redisdb"} {
+	rooms, _ := filepath.Glob("internal/*")
+	for _, folder := range rooms {
 		_ = os.Symlink(here+"/"+folder, w.path(folder))
 	}
 	return w.path(".")
