@@ -186,8 +186,12 @@ func badPaths(m method, good call) []row {
 	return rows
 }
 
-// unknownVerb: where a path ends with an id, "id:nonsense" is taken for one; behind "id:verb" it is other methods' path.
+// unknownVerb: where a path ends with an id, "id:nonsense" is taken for one; behind "id:verb" it is other methods' path, or, of a method
+// that reads, the id of what GET of the path reads.
 func unknownVerb(m method) string {
+	if m.name == "OrderService.WatchOrder" {
+		return "400 INVALID_ARGUMENT order_id"
+	}
 	if strings.Contains(m.template, "}:") {
 		return "405 METHOD_NOT_ALLOWED"
 	}

@@ -109,6 +109,7 @@ var admitted = map[string]string{
 	"checkout.CheckoutService/ReapCheckouts":      "reapcheckouts",
 	"checkout.CheckoutService/ReconcileCheckouts": "reconcilepayments",
 	"checkout.CheckoutService/CancelOrder":        "order",
+	"checkout.CheckoutService/PackOrder":          "order",
 
 	"stock.StockService/GetStock":          "operator",
 	"stock.StockService/ListStock":         "operator",
@@ -125,6 +126,7 @@ var admitted = map[string]string{
 
 	"order.OrderService/GetOrder":      "shopper",
 	"order.OrderService/ListOrders":    "shopper",
+	"order.OrderService/WatchOrder":    "shopper",
 	"order.OrderService/CancelOrder":   "shopper",
 	"order.OrderService/PickOrder":     "operator",
 	"order.OrderService/PackOrder":     "operator",
@@ -140,6 +142,7 @@ var admitted = map[string]string{
 	"payment.PaymentService/CapturePayment":     "operator capturepayment",
 	"payment.PaymentService/VoidPayment":        "checkout voidpayment",
 	"payment.PaymentService/RefundPayment":      "order",
+	"payment.PaymentService/FinishRefunds":      "reconcilepayments",
 	"payment.PaymentService/GetPayment":         "operator",
 	"payment.PaymentService/ApplyProviderEvent": "applypaymentevent",
 	"payment.PaymentService/AuditPayments":      "operator reconcilepayments",

@@ -140,12 +140,13 @@ func (p *proving) one(ctx context.Context, n int, weather world.Weather, last bo
 	return ctx.Err()
 }
 
-// patience is how long a round may take to settle, 0 for as long as usual: where a fence is missing, something may wait for ever.
+// patience is how long a round may take to settle. Two seconds are usual; a void that was tried in vain is tried again after a quarter of a
+// minute, and by a function that waits for calls which were broken off. Where a fence is missing, something may wait for ever.
 func (p *proving) patience() time.Duration {
 	if p.without != "" {
 		return 30 * time.Second
 	}
-	return 0
+	return 3 * time.Minute
 }
 
 // keep writes a round's history to its folder.

@@ -113,6 +113,7 @@ func (c *calls) guard(next http.Handler) http.Handler {
 		}
 		defer c.running.Done()
 		next.ServeHTTP(w, r)
+		_ = http.NewResponseController(w).Flush() // once the last call is through, the process may end before its answer is sent
 	})
 }
 
