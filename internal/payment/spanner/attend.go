@@ -14,19 +14,10 @@ import (
 
 // ToAttend lists payments that are open and past their time, those that have waited longest first, at most limit.
 func ToAttend(ctx context.Context, client *spanner.Client, now time.Time, limit int) ([]string, error) {
-	var due [Shards][]waiting // a slice a shard, each by time
-	group, reading := errgroup.WithContext(ctx)
-	for shard := range int64(Shards) {
-		group.Go(func() (err error) {
-			due[shard], err = dueIn(reading, client, "Payments", "PaymentsToAttend", shard, now, limit)
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
+	all, err := due(ctx, client, "Payments", "PaymentsToAttend", now, limit)
+	if err != nil {
 		return nil, fmt.Errorf("list payments to attend to: %w", err)
 	}
-	all := slices.Concat(due[:]...)
-	slices.SortFunc(all, func(a, b waiting) int { return a.since.Compare(b.since) })
 	orders := make([]string, 0, min(limit, len(all)))
 	for _, payment := range all[:min(limit, len(all))] {
 		orders = append(orders, payment.order)
@@ -38,6 +29,24 @@ func ToAttend(ctx context.Context, client *spanner.Client, now time.Time, limit 
 type waiting struct {
 	order string
 	since time.Time
+}
+
+// due reads what an index by shard and time has up to now, at most limit of each shard, those that have waited longest first.
+func due(ctx context.Context, client *spanner.Client, table, index string, now time.Time, limit int) ([]waiting, error) {
+	var found [Shards][]waiting // a slice a shard, each by time
+	group, reading := errgroup.WithContext(ctx)
+	for shard := range int64(Shards) {
+		group.Go(func() (err error) {
+			found[shard], err = dueIn(reading, client, table, index, shard, now, limit)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	all := slices.Concat(found[:]...)
+	slices.SortFunc(all, func(a, b waiting) int { return a.since.Compare(b.since) })
+	return all, nil
 }
 
 // dueIn reads a shard of an index by time.

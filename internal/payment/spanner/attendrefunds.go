@@ -3,30 +3,19 @@ package spanner
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"cloud.google.com/go/spanner"
-	"golang.org/x/sync/errgroup"
 
 	"larder.dev/internal/payment"
 )
 
 // RefundsToAttend implements payment.Store by the index RefundsToAttend, which has only refunds that are REQUESTED.
 func (s *Store) RefundsToAttend(ctx context.Context, now time.Time, limit int) ([]string, error) {
-	var due [Shards][]waiting // a slice a shard, each by time
-	group, reading := errgroup.WithContext(ctx)
-	for shard := range int64(Shards) {
-		group.Go(func() (err error) {
-			due[shard], err = dueIn(reading, s.client, "Refunds", "RefundsToAttend", shard, now, limit)
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
+	all, err := due(ctx, s.client, "Refunds", "RefundsToAttend", now, limit)
+	if err != nil {
 		return nil, fmt.Errorf("list refunds to attend to: %w", err)
 	}
-	all := slices.Concat(due[:]...)
-	slices.SortFunc(all, func(a, b waiting) int { return a.since.Compare(b.since) })
 	var orders []string
 	seen := map[string]bool{}
 	for _, refund := range all {
