@@ -4,16 +4,16 @@
 #     eval "$(local/env.sh demo)"
 #
 # A variable that the caller has set stays as it is: so each component can be an outside one, by one variable.
-# Profile test has every port 10000 higher, so that tests run beside a demo, profile fidelity, that of make fidelity, once more, and profile
-# fuzz, that of make fuzz-api, once more again.
+# The profiles have other ports each, so that tests, fidelity (make fidelity) and fuzz (make fuzz-api) run beside a demo. All lie below
+# those that the system gives to outgoing connections (32768 and up): one of these would take a port before a part is up.
 set -eu
 
 profile=${1:-demo}
 case $profile in
 demo) base=18000 ;;
 test) base=28000 ;;
-fidelity) base=38000 ;;
-fuzz) base=48000 ;;
+fidelity) base=20000 ;;
+fuzz) base=30000 ;;
 *)
 	echo "local/env.sh: no profile \"$profile\"; there are demo, test, fidelity and fuzz" >&2
 	exit 2
@@ -32,7 +32,7 @@ set_to() {
 address() {
 	eval "given=\${$1-}"
 	case $given in
-	'' | "${3%PORT*}$((18000 + $2))${3#*PORT}" | "${3%PORT*}$((28000 + $2))${3#*PORT}" | "${3%PORT*}$((38000 + $2))${3#*PORT}" | "${3%PORT*}$((48000 + $2))${3#*PORT}") unset "$1" ;;
+	'' | "${3%PORT*}$((18000 + $2))${3#*PORT}" | "${3%PORT*}$((28000 + $2))${3#*PORT}" | "${3%PORT*}$((20000 + $2))${3#*PORT}" | "${3%PORT*}$((30000 + $2))${3#*PORT}") unset "$1" ;;
 	*) outside="$outside ${4-}" ;;
 	esac
 	set_to "$1" "${3%PORT*}$((base + $2))${3#*PORT}"
