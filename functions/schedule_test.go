@@ -131,8 +131,8 @@ func TestSchedules(t *testing.T) {
 					&stockpb.SummarizeSalesResponse{Sales: []*stockpb.ProductSales{{ProductId: "bananas", Quantity: 399}, {ProductId: "oat-milk", Quantity: 30}, {ProductId: "salt", Quantity: -2}}}),
 				"UpdatePopularity": inTurn(&productpb.UpdatePopularityResponse{Changed: 1}),
 			},
-			calls:  []string{"ListStockedStores", "SummarizeSales camden", "SummarizeSales soho", "UpdatePopularity"},
-			report: `{"changed":1,"products":2,"stores":2}`,
+			calls:  []string{"ListStockedStores", "SummarizeSales camden", "SummarizeSales camden", "SummarizeSales soho", "SummarizeSales soho", "UpdatePopularity"},
+			report: `{"changed":1,"products":3,"stores":2}`,
 		},
 		{
 			function: "AuditIndex",
@@ -249,13 +249,18 @@ func TestPopularity(t *testing.T) {
 	for i := range 1500 {
 		many.Sales = append(many.Sales, &stockpb.ProductSales{ProductId: fmt.Sprintf("rare-%04d", i), Quantity: 1})
 	}
-	r.services.answers("SummarizeSales", inTurn(many, &stockpb.SummarizeSalesResponse{}))
-	if status, report := r.run(); status != http.StatusOK || report["products"].(float64) != 1502 {
+	earlier := &stockpb.SummarizeSalesResponse{Sales: []*stockpb.ProductSales{{ProductId: "bananas", Quantity: 1200}, {ProductId: "figs", Quantity: 5}}}
+	r.services.answers("SummarizeSales", inTurn(many, earlier, &stockpb.SummarizeSalesResponse{}))
+	if status, report := r.run(); status != http.StatusOK || report["products"].(float64) != 1503 {
 		t.Fatalf("%d %v", status, report)
 	}
 	asked := r.services.got("SummarizeSales")[0].request.(*stockpb.SummarizeSalesRequest)
 	if age := time.Since(asked.GetSince().AsTime()); age < 28*24*time.Hour || age > 28*24*time.Hour+time.Minute {
 		t.Errorf("sales of %v", age)
+	}
+	before := r.services.got("SummarizeSales")[1].request.(*stockpb.SummarizeSalesRequest)
+	if apart := asked.GetSince().AsTime().Sub(before.GetSince().AsTime()); apart != 28*24*time.Hour {
+		t.Errorf("earlier sales since %v before", apart)
 	}
 	got := map[string]int32{}
 	for _, c := range r.services.got("UpdatePopularity") {
@@ -264,7 +269,10 @@ func TestPopularity(t *testing.T) {
 		}
 	}
 	// log(1000) is the best; log(10) a third of it, log(2) a tenth.
-	if len(got) != 1502 || got["bananas"] != 1000 || got["oat-milk"] != 333 || got["rare-0007"] != 100 {
+	if figs, ok := got["figs"]; !ok || figs != 0 {
+		t.Errorf("figs, which nobody buys any more, have %d", figs)
+	}
+	if len(got) != 1503 || got["bananas"] != 1000 || got["oat-milk"] != 333 || got["rare-0007"] != 100 {
 		t.Errorf("of %d: bananas %d, oat-milk %d, a rare one %d", len(got), got["bananas"], got["oat-milk"], got["rare-0007"])
 	}
 }

@@ -1,5 +1,5 @@
 // Package updatepopularity is the function UpdatePopularity: how popular products are, for the ranking of search, is computed of what all stores have
-// sold in four weeks. Products that sold nothing keep what they have.
+// sold in four weeks. What sold in the four weeks before and nothing since is popular no more; what never sold keeps what the merchandiser gave it.
 package updatepopularity
 
 import (
@@ -61,14 +61,18 @@ func New(ctx context.Context, app *function.App) (http.Handler, error) {
 			report report
 			err    error
 		)
-		sold := map[string]int64{}
-		since := timestamppb.New(time.Now().Add(-period))
+		sold, now := map[string]int64{}, time.Now()
 		report.Stores, err = schedule.EachStore(ctx, stock, func(ctx context.Context, store string) error {
-			answer, err := stock.SummarizeSales(ctx, &stockpb.SummarizeSalesRequest{StoreId: store, Since: since, Limit: most})
-			for _, sales := range answer.GetSales() {
-				if !strings.HasPrefix(sales.GetProductId(), "slot:") { // places in vans are counted as stock is
-					sold[sales.GetProductId()] += sales.GetQuantity()
-				}
+			lately, err := sales(ctx, stock, store, now.Add(-period))
+			if err != nil {
+				return err
+			}
+			for product, quantity := range lately {
+				sold[product] += quantity
+			}
+			before, err := sales(ctx, stock, store, now.Add(-2*period))
+			for product := range before {
+				sold[product] += 0 // it is told of, also if nobody bought it lately
 			}
 			return err
 		})
@@ -88,6 +92,18 @@ func New(ctx context.Context, app *function.App) (http.Handler, error) {
 	})
 }
 
+// sales is how much of each product a store has sold since a time.
+func sales(ctx context.Context, stock stockpb.StockServiceClient, store string, since time.Time) (map[string]int64, error) {
+	answer, err := stock.SummarizeSales(ctx, &stockpb.SummarizeSalesRequest{StoreId: store, Since: timestamppb.New(since), Limit: most})
+	sold := map[string]int64{}
+	for _, sales := range answer.GetSales() {
+		if !strings.HasPrefix(sales.GetProductId(), "slot:") { // places in vans are counted as stock is
+			sold[sales.GetProductId()] = max(0, sales.GetQuantity()) // more may have been cancelled than sold in the time
+		}
+	}
+	return sold, err
+}
+
 // popularity is 0 to 1,000 by the logarithm of what was sold: the best seller of a shop sells hundreds of times as much as most, and
 // would leave nothing to tell them apart. In the order of product ids, so that two runs at once lock rows alike.
 func popularity(sold map[string]int64) []*productpb.Popularity {
@@ -97,10 +113,8 @@ func popularity(sold map[string]int64) []*productpb.Popularity {
 	}
 	var all []*productpb.Popularity
 	for _, product := range slices.Sorted(maps.Keys(sold)) {
-		if sold[product] > 0 { // more may have been cancelled than sold in the time
-			share := math.Log1p(float64(sold[product])) / math.Log1p(float64(top))
-			all = append(all, &productpb.Popularity{ProductId: product, Popularity: int32(math.Round(best * share))})
-		}
+		share := math.Log1p(float64(sold[product])) / math.Log1p(float64(max(1, top)))
+		all = append(all, &productpb.Popularity{ProductId: product, Popularity: int32(math.Round(best * share))})
 	}
 	return all
 }

@@ -100,6 +100,8 @@ var (
 		"There is no such category.")
 	BrandNotFound = define("BRAND_NOT_FOUND", codes.NotFound, http.StatusNotFound,
 		"There is no such brand.")
+	CatalogueFull = define("CATALOGUE_FULL", codes.FailedPrecondition, http.StatusConflict,
+		"There are as many categories, stores, or prices of the product as a list can tell. Remove one first.")
 	CategoryCycle = define("CATEGORY_CYCLE", codes.FailedPrecondition, http.StatusConflict,
 		"The category would be below itself. Choose another parent, or move that one first.")
 	InUse = define("IN_USE", codes.FailedPrecondition, http.StatusConflict,

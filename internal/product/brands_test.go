@@ -266,3 +266,31 @@ func TestWhoWritesTheRange(t *testing.T) {
 		t.Errorf("an %s wrote a brand: %s", identity.RoleOperator, operator.text)
 	}
 }
+
+// What is listed whole can't be more than a list tells.
+func TestListsAreBounded(t *testing.T) {
+	r := newRig(t)
+	r.create(t, "lemons", "")
+	for _, x := range []struct{ fill, path, body, free string }{
+		{
+			`insert into products.categories select 'c-' || n, 'C', 'food', n from generate_series(1, 2000 - (select count(*) from products.categories)) n`,
+			"/v1/categories", `{"category_id": "sweet", "name": "Sweet"}`, `delete from products.categories where category_id = 'c-1'`,
+		},
+		{
+			`insert into products.stores (store_id, name, currency, delivery_fee) select 's-' || n, 'S', 'GBP', 0
+			from generate_series(1, 1000 - (select count(*) from products.stores)) n`,
+			"/v1/stores", `{"store_id": "barnet", "name": "Barnet", "currency": "GBP", "delivery_fee": {"currency": "GBP", "minor_units": 299}}`, `delete from products.stores where store_id = 's-1'`,
+		},
+		{
+			`insert into products.prices (product_id, valid_from, minor_units) select 'lemons', '2090-01-01'::timestamptz + n * interval '1 day', n
+			from generate_series(1, 1000 - (select count(*) from products.prices where product_id = 'lemons')) n`,
+			"/v1/products/lemons/prices", `{"price": {"currency": "GBP", "minor_units": 5}, "start_time": "2089-01-01T00:00:00Z"}`,
+			`delete from products.prices where product_id = 'lemons' and minor_units = 7`,
+		},
+	} {
+		r.exec(t, x.fill)
+		r.refused(t, "POST", x.path, x.body, "CATALOGUE_FULL")
+		r.exec(t, x.free)
+		r.must(t, "POST", x.path, r.merchandiser, x.body)
+	}
+}

@@ -34,7 +34,7 @@ func (s *Service) Categories(ctx context.Context) ([]Category, error) {
 	return s.catalogue.Categories(ctx)
 }
 
-// CreateCategory adds one. Errors: INVALID_ARGUMENT, ALREADY_EXISTS, CATEGORY_NOT_FOUND for its parent, CATEGORY_CYCLE.
+// CreateCategory adds one. Errors: INVALID_ARGUMENT, ALREADY_EXISTS, CATEGORY_NOT_FOUND for its parent, CATEGORY_CYCLE, CATALOGUE_FULL.
 func (s *Service) CreateCategory(ctx context.Context, c Category) (Category, error) {
 	if err := visible("category.name", c.Name); err != nil {
 		return Category{}, err

@@ -144,7 +144,7 @@ type Place struct {
 }
 
 // Catalogue keeps the room's data. Its errors are coded: PRODUCT_NOT_FOUND, STORE_NOT_FOUND, CATEGORY_NOT_FOUND,
-// BRAND_NOT_FOUND, ALREADY_EXISTS, IN_USE, CATEGORY_CYCLE, and UNAVAILABLE while the database is away.
+// BRAND_NOT_FOUND, ALREADY_EXISTS, IN_USE, CATALOGUE_FULL, CATEGORY_CYCLE, and UNAVAILABLE while the database is away.
 type Catalogue interface {
 	Brands
 	Categories

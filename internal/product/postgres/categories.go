@@ -38,13 +38,16 @@ func scanCategory(row pgx.Row) (c product.Category, err error) {
 
 // Categories implements product.Categories.
 func (s *Store) Categories(ctx context.Context) ([]product.Category, error) {
-	tree, err := collect(ctx, s.pool, scanCategory, listCategories)
+	tree, err := collect(ctx, s.pool, scanCategory, listCategories, maxCategories)
 	return tree, wrap(err, "list categories")
 }
 
 // CreateCategory implements product.Categories.
 func (s *Store) CreateCategory(ctx context.Context, c product.Category) error {
 	return pgdb.InTx(ctx, s.pool, func(tx pgx.Tx) error {
+		if err := admit(ctx, tx, "categories", maxCategories); err != nil {
+			return err
+		}
 		_, err := tx.Exec(ctx, `insert into products.categories (category_id, name, parent_id, position) values ($1, $2, nullif($3, ''), $4)`,
 			c.ID, c.Name, c.ParentID, c.Position)
 		return categoryRefused(err, c)

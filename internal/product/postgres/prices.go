@@ -22,6 +22,8 @@ var (
 	planPrice string
 	//go:embed sql/withdraw_price.sql
 	withdrawPrice string
+	// All that aren't over: a few of these may be replaced for good, and not be listed.
+	countPrices = `select count(*) from products.prices where product_id = $1 and (valid_to is null or valid_to > statement_timestamp())`
 	//go:embed sql/list_prices.sql
 	listPrices string
 	//go:embed sql/take_activations.sql
@@ -38,6 +40,13 @@ func (s *Store) Plan(ctx context.Context, id string, p product.PlannedPrice, lat
 		}
 		there, err := planned(ctx, tx, id, p)
 		if err != nil || there {
+			return err
+		}
+		var count int
+		if err := tx.QueryRow(ctx, countPrices, id).Scan(&count); err != nil {
+			return wrap(err, "count the prices of a product")
+		}
+		if err := full("prices of the product", count, maxPrices); err != nil {
 			return err
 		}
 		added, err := tx.Exec(ctx, planPrice, id, p.StoreID, p.Start, orNull(p.End), p.Price.Minor, late)
@@ -111,7 +120,7 @@ func (s *Store) Prices(ctx context.Context, id string) ([]product.PlannedPrice, 
 			read.End = *end
 		}
 		return read, err
-	}, listPrices, id)
+	}, listPrices, id, maxPrices)
 	return prices, wrap(err, "list prices")
 }
 

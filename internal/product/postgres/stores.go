@@ -48,13 +48,16 @@ func scanShop(row pgx.Row) (product.Shop, error) {
 
 // Shops implements product.Stores.
 func (s *Store) Shops(ctx context.Context, outward string) ([]product.Shop, error) {
-	shops, err := collect(ctx, s.pool, scanShop, listStores, outward)
+	shops, err := collect(ctx, s.pool, scanShop, listStores, outward, maxStores)
 	return shops, wrap(err, "list stores")
 }
 
 // CreateShop implements product.Stores.
 func (s *Store) CreateShop(ctx context.Context, shop product.Shop) error {
 	return pgdb.InTx(ctx, s.pool, func(tx pgx.Tx) error {
+		if err := admit(ctx, tx, "stores", maxStores); err != nil {
+			return err
+		}
 		return writeShop(ctx, tx, createStore, shop)
 	})
 }

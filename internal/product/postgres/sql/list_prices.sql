@@ -1,5 +1,5 @@
 -- The prices of a product ($1) that are in force now or may be later: not those that are over, nor those that a later one, begun and
--- lasting as long or longer, has replaced for good. The everyday ones first, then by store and time.
+-- lasting as long or longer, has replaced for good. The everyday ones first, then by store and time; at most $2.
 select coalesce(q.store_id, ''), q.minor_units, q.valid_from, q.valid_to
 from products.prices q
 where q.product_id = $1 and (q.valid_to is null or q.valid_to > statement_timestamp())
@@ -10,4 +10,4 @@ where q.product_id = $1 and (q.valid_to is null or q.valid_to > statement_timest
             and (r.valid_to is null or r.valid_to >= q.valid_to)
     )
 order by q.store_id nulls first, q.valid_from
-limit 1000
+limit $2
