@@ -3,7 +3,7 @@ PROFILE ?= demo
 export PROFILE ONLY NAME CHECKS PACKAGES TOPIC ID DATA FENCES WITHOUT
 SEED ?= $(shell date +%s)
 
-.PHONY: help demo up down status logs reset run-job products dlq-list dlq-show dlq-replay build reindex reindex-back reindex-retire audit generate check check-faults test recovery model prove fidelity check-fidelity check-prover fuzz-api fuzz-go bench-checkout bench-catalogue bench-search search-quality
+.PHONY: help demo up down status logs reset run-job products dlq-list dlq-show dlq-replay build reindex reindex-back reindex-retire audit generate check check-faults test recovery model prove fidelity check-fidelity check-prover fuzz-api fuzz-go bench-checkout bench-catalogue bench-search bench-index search-quality
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -86,6 +86,9 @@ prove: ## attack the platform for DURATION=25m with SEED=..., then count what wa
 fidelity: DURATION ?= 5m
 fidelity: ## change the catalogue for DURATION=5m with SEED=.. while the road to the index breaks, then compare (MUTATE=locks or events: must fail)
 	@local/components/install.sh && go run ./load/fidelity -duration "$(DURATION)" -seed "$(SEED)" -without "$(MUTATE)"
+
+bench-index: ## measure what the road from PostgreSQL to the index carries a second, and the copy to a new generation
+	@local/components/install.sh && go run ./load/fidelity -throughput
 
 fuzz-api: DURATION ?= 60
 fuzz-api: ## fuzz the REST API by openapi.yaml, with each role's token, for DURATION=60 (seconds) with SEED=..., on a platform of its own

@@ -35,6 +35,7 @@ type options struct {
 	without  string
 	rate     float64
 	keep     bool
+	bench    bool
 }
 
 // What can be built out, for the run to find something.
@@ -58,6 +59,7 @@ func main() {
 	flag.StringVar(&o.without, "without", "", "what to build out, `locks` or events: then the run is to find something")
 	flag.Float64Var(&o.rate, "rate", 200, "changes a second in the storm")
 	flag.BoolVar(&o.keep, "keep", false, "leave the platform running afterwards")
+	flag.BoolVar(&o.bench, "throughput", false, "measure what the road carries a second, instead of all else")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	err := run(ctx, o)
@@ -138,6 +140,9 @@ func (w *world) run(ctx context.Context) error {
 	if found, err := w.settle(ctx); err != nil || found.any() {
 		return fmt.Errorf("before anything is disturbed: %w: %+v", errors.Join(err, errUnfaithful), found)
 	}
+	if w.options.bench {
+		return w.throughput(ctx)
+	}
 	quiet := min(quietMost, w.options.duration/4)
 	warm := quiet / 2
 	lags, err := w.quiet(ctx, warm, quiet)
@@ -150,6 +155,9 @@ func (w *world) run(ctx context.Context) error {
 	}
 	found, err := w.settle(ctx)
 	if err != nil {
+		return err
+	}
+	if err := w.shelf.slotFollows(ctx); err != nil {
 		return err
 	}
 	letters, err := w.echo.letters(ctx)

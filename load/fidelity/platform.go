@@ -23,7 +23,7 @@ type platform struct {
 }
 
 func bringUp(ctx context.Context, root string, gate *gate) (*platform, error) {
-	p := &platform{root: root, gate: gate, extra: []string{"PROFILE=" + profile, "ONLY=index", "PIPELINES_ELASTICSEARCH_URL=" + gate.address}}
+	p := &platform{root: root, gate: gate, extra: []string{"PROFILE=" + profile, "ONLY=index", "PIPELINES_ELASTICSEARCH_URL=" + gate.address, "SLOT_KEEPS=" + slotKeeps}}
 	if err := p.readEnvironment(ctx); err != nil {
 		return nil, err
 	}
@@ -82,6 +82,10 @@ func (p *platform) script(ctx context.Context, limit time.Duration, name string,
 
 // kill ends a process of the platform by SIGKILL; its supervisor starts it again.
 func (p *platform) kill(ctx context.Context, name string) error {
+	return p.signal(ctx, name, syscall.SIGKILL)
+}
+
+func (p *platform) signal(ctx context.Context, name string, signal syscall.Signal) error {
 	out, err := p.script(ctx, 10*time.Second, "local/bin/survivors.sh", "list", p.state, name)
 	if err != nil {
 		return err
@@ -91,7 +95,7 @@ func (p *platform) kill(ctx context.Context, name string) error {
 		if err != nil || pid < 2 {
 			return fmt.Errorf("process %q of %s", word, name)
 		}
-		_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended by itself
+		_ = syscall.Kill(pid, signal) // it may have ended by itself
 	}
 	return nil
 }

@@ -429,22 +429,6 @@ func (s *shelf) rename(ctx context.Context, rng *rand.Rand) error {
 	return err
 }
 
-// loseSlot drops Debezium's slot, and with it all of the log that Debezium hasn't read, once nobody holds it.
-func (s *shelf) loseSlot(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	for {
-		_, err := s.pool.Exec(ctx, `select pg_drop_replication_slot('productindex')`)
-		var refused *pgconn.PgError
-		if err == nil || errors.As(err, &refused) && refused.Code == "42704" { // there is none: it wasn't made anew yet
-			return nil
-		}
-		if !wait(ctx, 50*time.Millisecond) {
-			return err
-		}
-	}
-}
-
 // open changes a product in a transaction that stays open for a while, over whatever happens meanwhile.
 func (s *shelf) open(ctx context.Context, number int, lasts time.Duration) error {
 	p := &product{

@@ -30,7 +30,7 @@ type blow struct {
 // kinds of faults, as often as they are named. Elasticsearch takes half a minute to be back.
 var kinds = []string{
 	"kill debezium", "kill debezium", "kill pipeline", "kill pipeline", "kill pipeline", "kill elasticsearch",
-	"refuse with 429", "refuse with 429", "refuse with 503", "redeliver", "redeliver", "redeliver", "poison", "poison", "lose the slot",
+	"refuse with 429", "refuse with 429", "refuse with 503", "redeliver", "redeliver", "redeliver", "poison", "poison", "lose the slot", "outgrow the slot",
 }
 
 // reindexAt is the part of the storm that has passed when the index is built anew.
@@ -114,6 +114,8 @@ func (v *weather) one(ctx context.Context, b blow, rng *rand.Rand) error {
 			return err
 		}
 		return w.shelf.loseSlot(ctx)
+	case "outgrow the slot":
+		return v.outgrowSlot(ctx)
 	case "redeliver":
 		return w.echo.again(ctx, rng, 200)
 	case "poison":

@@ -27,10 +27,10 @@ start() {
 	not_twice
 	account_for postgres "$PWD"
 	[ -d cluster ] || create
-	# wal_level, slots: for Debezium. A slot that nobody reads may not fill the disk: max_slot_wal_keep_size.
+	# wal_level, slots: for Debezium. A slot that nobody reads may not fill the disk: max_slot_wal_keep_size. make fidelity lets it have less.
 	exec "${become[@]}" $bin/postgres -D "$PWD/cluster" \
 		-c listen_addresses=127.0.0.1 -c "port=$(port_of "$DATABASE_URL")" -c unix_socket_directories= \
-		-c wal_level=logical -c max_replication_slots=16 -c max_wal_senders=16 -c max_slot_wal_keep_size=1GB \
+		-c wal_level=logical -c max_replication_slots=16 -c max_wal_senders=16 -c "max_slot_wal_keep_size=${SLOT_KEEPS:-1GB}" \
 		-c max_connections=200 -c shared_buffers=64MB -c max_wal_size=512MB -c timezone=UTC -c log_timezone=UTC
 }
 
