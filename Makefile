@@ -3,7 +3,7 @@ PROFILE ?= demo
 export PROFILE ONLY NAME CHECKS PACKAGES TOPIC ID DATA FENCES WITHOUT
 SEED ?= $(shell date +%s)
 
-.PHONY: help demo up down status logs reset run-job products dlq-list dlq-show dlq-replay build reindex reindex-back reindex-retire audit generate check check-faults test recovery model prove fidelity check-fidelity check-prover fuzz-api fuzz-go bench-checkout bench-catalogue bench-search bench-index search-quality
+.PHONY: help demo up down status logs reset run-job products dlq-list dlq-show dlq-replay build reindex reindex-back reindex-retire audit generate release-contract check check-faults test recovery model prove fidelity check-fidelity check-prover fuzz-api fuzz-go bench-checkout bench-catalogue bench-search bench-index search-quality
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -63,6 +63,10 @@ generate: ## generate code from the contract in api/
 	@go run ./api/protodeps .larder/proto
 	@PATH="$$(tools/build.sh buf protoc):$$PATH" buf generate
 	@go run ./internal/openapi api/openapi.yaml api/operations.yaml
+
+release-contract: ## keep the contract as it is released now, which later changes may not break (decision 0280)
+	@go run ./api/protodeps .larder/proto
+	@PATH="$$(tools/build.sh buf):$$PATH" buf build api --exclude-source-info -o api/released.binpb
 
 check: ## check all that can be checked without running it: format, lint, contract, generated code, import rules
 	@local/bin/check.sh

@@ -35,7 +35,7 @@ import (
 //
 // No row of the outbox is changed or deleted by the relay; the store clears it of old ones.
 type Relay struct {
-	id        string
+	name, id  string
 	log       *slog.Logger
 	store     Store
 	publisher Publisher
@@ -45,6 +45,7 @@ type Relay struct {
 	running  sync.WaitGroup
 	stopping atomic.Bool
 	renewed  time.Time
+	settled  time.Time // every event of the relay's shards from before that is acknowledged, by the last round that saw all of them
 	stats    stats
 }
 
@@ -131,7 +132,7 @@ const (
 // relay.
 func NewRelay(name, id string, store Store, publisher Publisher, options Options) *Relay {
 	return &Relay{
-		id: id, log: slog.Default().With("outbox", name), store: store, publisher: publisher, options: options, busy: map[int64]*shard{},
+		name: name, id: id, log: slog.Default().With("outbox", name), store: store, publisher: publisher, options: options, busy: map[int64]*shard{},
 	}
 }
 
@@ -146,12 +147,18 @@ func (r *Relay) Run(ctx context.Context) error {
 	})()
 	reports := time.NewTicker(r.options.Report)
 	defer reports.Stop()
+	unmeasure, err := r.measure()
+	if err != nil {
+		return err
+	}
+	defer unmeasure()
+	r.settled = time.Now()
 
 	idle := pause{min: r.options.MinPause, max: r.options.MaxPause}
 	failing := pause{min: r.options.MinPause, max: 5 * time.Second}
 	for ctx.Err() == nil {
 		start := time.Now()
-		worked, err := r.round(ctx, publishing)
+		worked, lag, err := r.round(ctx, publishing)
 		wait := &idle
 		switch {
 		case ctx.Err() != nil:
@@ -159,8 +166,12 @@ func (r *Relay) Run(ctx context.Context) error {
 		case err != nil:
 			r.log.WarnContext(ctx, "outbox: a round failed", "error", err)
 			wait = &failing
+			// What it didn't see may be as old as what the last one left, or have been written right behind it.
+			r.stats.lag.Store(int64(time.Since(r.settled)))
 		default:
 			failing.reset()
+			r.settled = start.Add(-lag)
+			r.stats.lag.Store(int64(lag))
 			if worked {
 				idle.reset()
 			}
@@ -176,8 +187,9 @@ func (r *Relay) Run(ctx context.Context) error {
 	return r.leave(ctx)
 }
 
-// round looks once, keeps the relay's share, and starts to publish each shard of its own that has something new and is at rest.
-func (r *Relay) round(ctx, publishing context.Context) (worked bool, err error) {
+// round looks once, keeps the relay's share, and starts to publish each shard of its own that has something new and is at rest. The lag is
+// the age of the oldest event of these shards that isn't acknowledged.
+func (r *Relay) round(ctx, publishing context.Context) (worked bool, lag time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, storeLimit)
 	defer cancel()
 	for id, s := range r.busy {
@@ -189,21 +201,20 @@ func (r *Relay) round(ctx, publishing context.Context) (worked bool, err error) 
 	start := time.Now()
 	view, err := r.store.Look(ctx)
 	if err != nil {
-		return false, fmt.Errorf("look at the shards: %w", err)
+		return false, 0, fmt.Errorf("look at the shards: %w", err)
 	}
 	r.stats.look.Store(int64(time.Since(start)))
 
 	mine, moved, err := r.share(ctx, view)
 	if err != nil {
-		return false, err
+		return false, 0, err
 	}
-	found, err := r.publish(ctx, publishing, mine, view)
-	return found || moved || len(r.busy) > 0, err
+	found, lag, err := r.publish(ctx, publishing, mine, view)
+	return found || moved || len(r.busy) > 0, lag, err
 }
 
 // publish reads the shards that are at rest and starts to publish where there is something.
-func (r *Relay) publish(ctx, publishing context.Context, mine []Lease, view View) (found bool, err error) {
-	lag := time.Duration(0)
+func (r *Relay) publish(ctx, publishing context.Context, mine []Lease, view View) (found bool, lag time.Duration, err error) {
 	if len(mine) > 0 && !view.Held.IsZero() {
 		lag = view.Time.Sub(view.Held)
 	}
@@ -218,7 +229,7 @@ func (r *Relay) publish(ctx, publishing context.Context, mine []Lease, view View
 	}
 	waiting, err := r.store.Waiting(ctx, resting, view.Bound)
 	if err != nil {
-		return false, fmt.Errorf("look for events in the outbox: %w", err)
+		return false, 0, fmt.Errorf("look for events in the outbox: %w", err)
 	}
 	batches := make([]Batch, len(waiting))
 	var group errgroup.Group
@@ -237,11 +248,10 @@ func (r *Relay) publish(ctx, publishing context.Context, mine []Lease, view View
 		lag = max(lag, view.Time.Sub(batches[i].Events[0].Time))
 		r.start(publishing, lease, batches[i], view.Bound)
 	}
-	r.stats.lag.Store(int64(lag))
 	if err != nil {
-		return found, fmt.Errorf("read the outbox: %w", err)
+		return found, lag, fmt.Errorf("read the outbox: %w", err)
 	}
-	return found, nil
+	return found, lag, nil
 }
 
 // leave ends what is being published and gives the shards back. Without it they'd be taken over when the lease has run out.
@@ -254,46 +264,4 @@ func (r *Relay) leave(ctx context.Context) error {
 	}
 	r.report(ctx)
 	return nil
-}
-
-// stats are numbers for people.
-type stats struct {
-	published, again atomic.Int64
-	lag, look        atomic.Int64 // nanoseconds
-	shards, relays   atomic.Int64
-	reported         atomic.Int64 // published, when that was last logged
-}
-
-// Status is what a relay is doing.
-type Status struct {
-	Relay string `json:"relay"`
-	// Published events since the start; Retries are failed attempts to publish.
-	Published int64 `json:"published"`
-	Retries   int64 `json:"retries"`
-	// LagMillis is the age of the oldest event of the relay's shards that isn't acknowledged, at its last look; 0 if there is none.
-	LagMillis int64 `json:"lag_ms"`
-	// LookMillis is what the last look took.
-	LookMillis int64 `json:"look_ms"`
-	Shards     int64 `json:"shards"`
-	Relays     int64 `json:"relays"`
-}
-
-// Status may be called at any time.
-func (r *Relay) Status() Status {
-	s := &r.stats
-	return Status{
-		Relay: r.id, Published: s.published.Load(), Retries: s.again.Load(), Shards: s.shards.Load(), Relays: s.relays.Load(),
-		LagMillis: time.Duration(s.lag.Load()).Milliseconds(), LookMillis: time.Duration(s.look.Load()).Milliseconds(),
-	}
-}
-
-// report logs a relay's numbers if there was anything to do since the last time.
-func (r *Relay) report(ctx context.Context) {
-	now := r.Status()
-	fresh := now.Published - r.stats.reported.Swap(now.Published)
-	if fresh == 0 && now.LagMillis == 0 {
-		return
-	}
-	r.log.InfoContext(ctx, "outbox: progress", "published", fresh, "total", now.Published, "retries", now.Retries, "lag_ms", now.LagMillis,
-		"look_ms", now.LookMillis, "shards", now.Shards, "relays", now.Relays)
 }

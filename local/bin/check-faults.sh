@@ -18,12 +18,13 @@ if ! local/bin/check.sh; then
 	exit 1
 fi
 
-# catches CHECK FILE WORDS FAULT: with FAULT, read from standard input, at the end of FILE, CHECK fails and says WORDS.
+# catches CHECK FILE WORDS FAULT [CHANGE]: with what is read from standard input at the end of FILE, or with sed's CHANGE made to it, CHECK
+# fails and says WORDS.
 catches() {
-	local check=$1 file=$2 words=$3 fault=$4 since=${EPOCHREALTIME/./} output
+	local check=$1 file=$2 words=$3 fault=$4 change=${5-} since=${EPOCHREALTIME/./} output
 	planted=$((planted + 1))
 	if [ -e "$file" ]; then cp "$file" "$copy.before"; else rm -f "$copy.before"; fi
-	cat >>"$file"
+	if [ -n "$change" ]; then sed -i "$change" "$file"; else cat >>"$file"; fi
 	if output=$(CHECKS=$check local/bin/check.sh) || [[ $output != *"$words"* ]]; then
 		echo "$output"
 		echo "check-faults: $check LETS PASS $fault: it doesn't say \"$words\""
@@ -58,6 +59,8 @@ catches protos api/type/v1/type.proto planted_message "a message's name against 
 
 message planted_message {}
 PROTO
+catches breaking api/order/v1/events.proto 'changed name from "stock_entry_id" to "ledger_entry_id"' "a renamed field of an event" \
+	's/string stock_entry_id = 4/string ledger_entry_id = 4/'
 catches generated api/type/v1/type.proto "type.pb.go differ" "generated code that is older than its proto" <<'PROTO'
 
 message Planted {}

@@ -53,6 +53,13 @@ contract() { go run ./api/protodeps .larder/proto && tools=$(tools/build.sh buf 
 
 protos() { contract && buf lint; }
 
+# breaking: against the contract of the last release, nothing is gone, renamed, or of another kind (decision 0280).
+breaking() {
+	contract && buf breaking api --against api/released.binpb && return
+	echo "this breaks who was built for the last release: add a field, a message or a package beside what is there"
+	return 1
+}
+
 # generated: the code beside the protos is what they give today, and none is left of a proto that is gone.
 generated() {
 	contract && buf generate --output "$work/fresh" && go run ./internal/openapi "$work/fresh/api/openapi.yaml" api/operations.yaml || return
@@ -80,11 +87,11 @@ lint() {
 failed=()
 all=${EPOCHREALTIME/./}
 seconds() { printf '%d.%d' $(((${EPOCHREALTIME/./} - $1) / 1000000)) $(((${EPOCHREALTIME/./} - $1) / 100000 % 10)); }
-for check in ${CHECKS:-gofmt shell rules modules protos generated terraform vet lint}; do
+for check in ${CHECKS:-gofmt shell rules modules protos breaking generated terraform vet lint}; do
 	name=$check since=${EPOCHREALTIME/./}
 	case $check in
 	gofmt | terraform) name=${check}_ ;;
-	shell | rules | modules | protos | generated | vet | lint) ;;
+	shell | rules | modules | protos | breaking | generated | vet | lint) ;;
 	*) echo "check: there is no check \"$check\"" >&2; exit 2 ;;
 	esac
 	if ("$name") >"$work/output" 2>&1 </dev/null; then

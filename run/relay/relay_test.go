@@ -209,12 +209,13 @@ func TestNotReady(t *testing.T) {
 const writeLimit = 3 * time.Minute
 
 // Events that concurrent transactions write all arrive, while relays are killed (or stopped for longer than their lease, so that
-// they come back as ones that were taken for dead) every 2.5 seconds. SEED repeats a run's choices.
-func TestTwentyThousandEventsWithKills(t *testing.T) {
+// they come back as ones that were taken for dead) every 2.5 seconds; and of each order every version comes behind those before it, but
+// for repetitions. SEED repeats a run's choices.
+func TestFiftyThousandEventsWithKills(t *testing.T) {
 	const (
-		events  = 20_000
+		events  = 50_000
 		writers = 6
-		writing = 24 * time.Second
+		writing = 45 * time.Second
 		relays  = 3
 	)
 	seed := seedOf(t)
@@ -240,6 +241,7 @@ func TestTwentyThousandEventsWithKills(t *testing.T) {
 	wrote := time.Since(begin)
 	inbox.Await(t, all, time.Minute)
 	account(t, inbox, all, events, kills, stops, wrote, time.Since(begin))
+	inOrder(t, inbox)
 }
 
 // The same of PostgreSQL's outbox: its transactions are of uneven length and some are rolled back.
@@ -336,17 +338,21 @@ func account(t *testing.T, inbox *outboxtest.Inbox, all []string, events, kills,
 		len(all), wrote.Round(time.Millisecond), took.Round(time.Millisecond), float64(len(all))/took.Seconds(), kills, stops, duplicates, lags(inbox))
 }
 
-// writeShare writes events in transactions of 1 to 12, spread over a time; each transaction is of 1 to 3 subjects.
+// writeShare writes events in transactions of 1 to 12, spread over a time; each transaction is of 1 to 3 orders, which are the writer's
+// own, so that it knows in which order their versions are committed. Events of one transaction are told in the order of their ids.
 func writeShare(ctx context.Context, t *testing.T, rig *outboxtest.Rig, choice *rand.Rand, writer, events int, over time.Duration) (ids []string) {
 	t.Helper()
 	const meanSize = 6.5
 	pace := time.NewTicker(time.Duration(float64(over) / float64(events) * meanSize))
 	defer pace.Stop()
+	versions := map[string]int{}
 	for len(ids) < events {
 		var batch []outbox.Event
-		first, subjects := choice.IntN(5_000), 1+choice.IntN(3)
+		first, orders := choice.IntN(1_000), 1+choice.IntN(3)
 		for i := range 1 + choice.IntN(12) {
-			batch = append(batch, rig.Event(fmt.Sprintf("%d-%x-%d", writer, choice.Uint32(), len(ids)+i), fmt.Sprintf("orders/%d", first+i%subjects)))
+			order := fmt.Sprintf("orders/%d-%d", writer, first+i%orders)
+			versions[order]++
+			batch = append(batch, rig.Event(fmt.Sprintf("%s-%06d", order, versions[order]), order))
 		}
 		if _, err := rig.Write(ctx, batch...); err != nil {
 			t.Errorf("write: %v", err)
@@ -358,6 +364,27 @@ func writeShare(ctx context.Context, t *testing.T, rig *outboxtest.Rig, choice *
 		<-pace.C
 	}
 	return ids
+}
+
+// inOrder sees that of each order the first message of each version was published behind the first one of the version before.
+func inOrder(t *testing.T, inbox *outboxtest.Inbox) {
+	t.Helper()
+	last := map[string]int{}
+	for _, m := range inbox.Messages() {
+		id := m.Attributes["ce-id"]
+		cut := strings.LastIndex(id, "-")
+		version, err := strconv.Atoi(id[cut+1:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch order := id[:cut]; {
+		case version == last[order]+1:
+			last[order] = version
+		case version > last[order]:
+			t.Errorf("version %d of %s was published behind version %d", version, order, last[order])
+		}
+	}
+	t.Logf("%d orders, their versions in order", len(last))
 }
 
 // lags tells how long after its commit each message arrived.
