@@ -63,6 +63,7 @@ generate: ## generate code from the contract in api/
 	@go run ./api/protodeps .larder/proto
 	@PATH="$$(tools/build.sh buf protoc):$$PATH" buf generate
 	@go run ./internal/openapi api/openapi.yaml api/operations.yaml
+	@go run ./internal/clientgen api/operations.yaml api/client/methods.gen.go
 
 check: ## check all that can be checked without running it: format, lint, contract, generated code, import rules
 	@local/bin/check.sh
