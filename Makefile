@@ -63,6 +63,7 @@ generate: ## generate code from the contract in api/
 	@go run ./api/protodeps .larder/proto
 	@PATH="$$(tools/build.sh buf protoc):$$PATH" buf generate
 	@go run ./internal/openapi api/openapi.yaml api/operations.yaml
+	@go run ./internal/clientgen api/operations.yaml api/client/methods.gen.go
 
 release-contract: ## keep the contract as it is released now, which later changes may not break (decision 0280)
 	@go run ./api/protodeps .larder/proto

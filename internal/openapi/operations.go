@@ -41,6 +41,8 @@ type operation struct {
 	IdempotencyKey bool     `yaml:"idempotency_key"`
 	// Bodies are the content types of a body that is a file, in the place of JSON.
 	Bodies []string `yaml:"bodies"`
+	// Streams is the content type that a request may accept in the place of JSON, to be told what is still to come.
+	Streams string `yaml:"streams"`
 	// Example is one of the body.
 	Example any `yaml:"example"`
 }
@@ -108,7 +110,11 @@ func finish(doc *openapi3.T, path string, op *openapi3.Operation, rpc protorefle
 		finishBody(doc, path, op.RequestBody.Value, http, said)
 	}
 	finishCallers(op, access)
-	op.Responses.Value("200").Value.Description = new("Done.")
+	done := op.Responses.Value("200").Value
+	done.Description = new("Done.")
+	if said.Streams != "" {
+		done.Content[said.Streams] = openapi3.NewMediaType().WithSchema(openapi3.NewStringSchema())
+	}
 	reasons, err := refusals(path, op, access, said)
 	if err != nil {
 		return err

@@ -62,9 +62,10 @@ breaking() {
 
 # generated: the code beside the protos is what they give today, and none is left of a proto that is gone.
 generated() {
-	contract && buf generate --output "$work/fresh" && go run ./internal/openapi "$work/fresh/api/openapi.yaml" api/operations.yaml || return
+	contract && buf generate --output "$work/fresh" && go run ./internal/openapi "$work/fresh/api/openapi.yaml" api/operations.yaml &&
+		mkdir -p "$work/fresh/api/client" && go run ./internal/clientgen api/operations.yaml "$work/fresh/api/client/methods.gen.go" || return
 	mkdir "$work/committed"
-	find api \( -name '*.pb.go' -o -name '*.pb.gw.go' -o -name openapi.yaml \) -exec cp --parents -t "$work/committed" {} +
+	find api \( -name '*.pb.go' -o -name '*.pb.gw.go' -o -name '*.gen.go' -o -name openapi.yaml \) -exec cp --parents -t "$work/committed" {} +
 	(cd "$work" && diff -qr committed fresh) && return
 	echo "the generated code is not the contract's: make generate"
 	return 1

@@ -17,6 +17,7 @@ fi
 if [ -z "${UP:-}" ]; then
 	trap 'local/bin/down.sh' EXIT # logs stay, to be read
 	local/bin/down.sh
+	mkdir -p "$state" # there is none before the first run
 	find "$state" -mindepth 1 -maxdepth 1 ! -name bin -exec rm -rf {} + # the data of the run before
 fi
 local/bin/up.sh
