@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -92,7 +93,7 @@ func faults(t *testing.T, at, kustomize string) string {
 				}
 			}
 		}
-		if err := decoder.Decode(&object); err == io.EOF {
+		if err := decoder.Decode(&object); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
 			continue // a list where this test looks for none, in another kind

@@ -41,8 +41,8 @@ func TestLagWhileBlind(t *testing.T) {
 	relay, stop := run(t, eyes, publisher(rig), options())
 	write(t, rig, rig.Event("seen", "orders/1"))
 	inbox.Await(t, []string{"seen"}, limit)
-	clear := func() bool { return relay.Status().LagMillis == 0 && gauge(t, reader) == 0 }
-	if !outboxtest.Poll(limit, clear) {
+	seen := func() bool { return relay.Status().LagMillis == 0 && gauge(t, reader) == 0 }
+	if !outboxtest.Poll(limit, seen) {
 		t.Fatalf("everything is published, and the lag is %d ms, as a metric %g s", relay.Status().LagMillis, gauge(t, reader))
 	}
 
@@ -53,7 +53,7 @@ func TestLagWhileBlind(t *testing.T) {
 	}
 	eyes.is.Store(false)
 	inbox.Await(t, []string{"unseen"}, limit)
-	if !outboxtest.Poll(limit, clear) {
+	if !outboxtest.Poll(limit, seen) {
 		t.Errorf("everything is published, and the lag is %d ms, as a metric %g s", relay.Status().LagMillis, gauge(t, reader))
 	}
 	stop()

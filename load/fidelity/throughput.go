@@ -37,7 +37,7 @@ func (w *world) throughput(ctx context.Context) error {
 		Seconds   float64
 	}
 	told := regexp.MustCompile(`copied: (.*)`).FindStringSubmatch(out)
-	if told == nil || json.Unmarshal([]byte(told[1]), &copied) != nil || copied.Documents < bulk {
+	if len(told) != 2 || json.Unmarshal([]byte(told[1]), &copied) != nil || copied.Documents < bulk {
 		return fmt.Errorf("the copy tells %s", out)
 	}
 	fmt.Printf("fidelity: copied to a new generation: %d documents in %.1f s, %.0f/s\n", copied.Documents, copied.Seconds, float64(copied.Documents)/copied.Seconds)
