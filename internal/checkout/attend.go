@@ -103,10 +103,10 @@ func (s *Service) reap(ctx context.Context, store, id string) error {
 }
 
 // Reconcile looks after payments that are open and past their time (rule 11), which a flushed Redis has no holds of: those of
-// cancelled orders are voided, those without an order abandoned, and orders that could not be paid in their time of grace are cancelled
-// (rule 12). It returns how many it looked at.
+// cancelled orders are voided, those without an order abandoned, refused captures tried again, and orders that could not be paid in their
+// time of grace cancelled (rule 12). It returns how many it looked at.
 func (s *Service) Reconcile(ctx context.Context, limit int) (int, error) {
-	open, err := s.books.ToAttend(ctx, s.now(), limit)
+	open, err := s.books.ToAttend(ctx, s.due(), limit)
 	if err != nil {
 		return 0, fmt.Errorf("list open payments: %w", err)
 	}
@@ -126,8 +126,8 @@ func (s *Service) reconcile(ctx context.Context, id string) error {
 	if standing.Payment == nil || !standing.Payment.State.Open() {
 		return nil // somebody has been here meanwhile
 	}
-	now := s.now()
-	mine, err := s.books.PutOff(ctx, id, now, now.Add(s.again(standing.Payment, now)))
+	due := s.due()
+	mine, err := s.books.PutOff(ctx, id, due, due.Now.Add(s.again(standing.Payment, due.Now)))
 	if err != nil || !mine {
 		return err
 	}
@@ -138,20 +138,36 @@ func (s *Service) reconcile(ctx context.Context, id string) error {
 		}
 		return nil
 	case payment.CaptureFailed:
-		return s.unpaid(ctx, id)
+		return s.capture(ctx, id, due.Now.Sub(standing.Payment.UpdateTime))
 	default:
 		return expired(s.abandon(ctx, id, tombstoneOf(standing)))
 	}
 }
 
-// again is the time until another try to end a payment: as long as it has been VOIDING by now, within bounds, and not the same for all that
-// got stuck together.
+// due is when payments are to be attended to. What is set by others than this room, and the fifth that is drawn by lot, are within it.
+func (s *Service) due() payment.Due {
+	return payment.Due{Now: s.now(), Within: 2*max(s.config.HoldFor, s.config.VoidRetryMax) + time.Minute}
+}
+
+// again is the time until another try to end or capture a payment: as long as it has been VOIDING or CAPTURE_FAILED by now, within bounds,
+// and not the same for all that got stuck together.
 func (s *Service) again(row *payment.Record, now time.Time) time.Duration {
 	wait := s.config.VoidRetry
-	if row.State == payment.Voiding {
+	if row.State == payment.Voiding || row.State == payment.CaptureFailed {
 		wait = min(max(wait, now.Sub(row.UpdateTime)), s.config.VoidRetryMax)
 	}
 	return wait + rand.N(wait/4+1)
+}
+
+// capture asks again for a capture that was refused, until the time of grace is over; then the order is cancelled.
+func (s *Service) capture(ctx context.Context, id string, failedFor time.Duration) error {
+	if failedFor >= s.config.CaptureGrace {
+		return s.unpaid(ctx, id)
+	}
+	if err := s.payments.CaptureAgain(ctx, id); err != nil { // or an operator finds out why
+		slog.ErrorContext(ctx, "an order is unpaid", "order", id, "failed_for", failedFor, "error", err)
+	}
+	return nil
 }
 
 // unpaid cancels an order whose capture was refused for good, and that nobody has had captured again or cancelled in the time of grace

@@ -24,11 +24,8 @@ func (s *shop) stick(n int, since time.Time) {
 		row := payment.Record{
 			OrderID: id, IntentID: "pi_" + id, Amount: s.cart.quote.Totals.Total, Fingerprint: make([]byte, 32), Request: []byte(`{}`),
 		}
-		voiding, err := paymentspanner.UpdateState(id, payment.Initiated, payment.Voiding, since)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		mutations = append(mutations, paymentspanner.InsertInitiated(row, since), voiding)
+		mutations = append(mutations, paymentspanner.InsertInitiated(row, since)[0],
+			spanner.UpdateMap("Payments", map[string]any{"OrderId": id, "State": string(payment.Voiding)}))
 		mutations = append(mutations, orderspanner.InsertAbandoned(id, s.user, s.store, make([]byte, 32), nil)...)
 	}
 	if _, err := s.database.Apply(s.t.Context(), mutations); err != nil {
@@ -127,13 +124,13 @@ func (s *shop) expire(id string) {
 	}
 	store := paymentspanner.NewStore(s.database, orderspanner.OpenAmong)
 	for after := range 2 { // again: the time of grace doesn't begin anew
-		at := s.now.Add(time.Duration(24+after) * time.Hour)
-		if state, err := store.CaptureFailed(s.t.Context(), id, at); err != nil || state != payment.CaptureFailed {
+		at := s.now.Add(time.Duration(1+after) * time.Minute)
+		if state, err := store.CaptureFailed(s.t.Context(), id, payment.System, "expired", at); err != nil || state != payment.CaptureFailed {
 			s.t.Fatal(state, err)
 		}
 	}
 	if standing.Order.State == order.Packed {
-		_, err = s.payments.Capture(s.t.Context(), id)
+		_, err = s.payments.Capture(s.t.Context(), id, payment.System)
 		s.wantRefused(err, fault.PaymentNotCapturable)
 	}
 }
@@ -152,6 +149,7 @@ func TestUnpaidOrderIsCancelled(t *testing.T) {
 			}
 			s.expire(id)
 			s.now = s.now.Add(23 * time.Hour)
+			s.reconcile(1) // which asks for the capture again
 			s.reconcile(0)
 			s.wantStates(id, string(state), payment.CaptureFailed)
 			s.now = s.now.Add(2 * time.Hour)
@@ -177,7 +175,7 @@ func TestCapturedAfterAll(t *testing.T) {
 	id := s.buy("key-1")
 	s.expire(id)
 	store := paymentspanner.NewStore(s.database, orderspanner.OpenAmong)
-	if state, err := store.Captured(t.Context(), id, s.cart.quote.Totals.Total); err != nil || state != payment.Captured {
+	if state, err := store.Captured(t.Context(), id, payment.Operator, "by hand", s.cart.quote.Totals.Total); err != nil || state != payment.Captured {
 		t.Fatal(state, err)
 	}
 	late := checkout.Cancellation{Step: order.Step{To: order.Cancelled, By: order.System}, For: "system", OnlyIf: payment.CaptureFailed}
@@ -187,4 +185,46 @@ func TestCapturedAfterAll(t *testing.T) {
 	s.now = s.now.Add(48 * time.Hour)
 	s.reconcile(0)
 	s.wantStates(id, "CONFIRMED", payment.Captured)
+}
+
+// A process whose clock was wrong puts payments off until a time that is hours away. Nobody waits for it: a time further ahead than anybody
+// sets counts as past.
+func TestPutOffByAWrongClock(t *testing.T) {
+	s := open(t)
+	r := s.request("key-1", "pm_card_threeDSecure2Required")
+	outcome, err := s.Checkout(t.Context(), r)
+	s.want(outcome, err, checkout.RequiresAction)
+	right := s.now
+	s.now = right.Add(2 * time.Hour) // this process's clock alone
+	s.payments.before = func(string) error { return errBroken }
+	s.reconcile(1) // given up, put off, and not voided
+	s.wantStates(r.ID, "ABANDONED", payment.Voiding)
+
+	s.now, s.payments.before = right, nil
+	s.reconcile(1)
+	s.wantStates(r.ID, "ABANDONED", payment.Voided)
+	s.reconcile(0)
+}
+
+// A capture that was refused is tried again, in a time of grace, without anybody asking for it.
+func TestRefusedCaptureIsTriedAgain(t *testing.T) {
+	s := open(t)
+	id := s.buy("key-1")
+	s.pick(id)
+	s.pack(id)
+	store := paymentspanner.NewStore(s.database, orderspanner.OpenAmong)
+	if _, err := store.CaptureFailed(t.Context(), id, payment.System, "refused", s.now.Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	s.reconcile(0)
+	s.now = s.now.Add(2 * time.Minute)
+	s.payments.before = func(string) error { return errBroken }
+	s.reconcile(1) // in vain
+	s.wantStates(id, "PACKED", payment.CaptureFailed)
+	s.payments.before = nil
+	s.reconcile(0)
+	s.now = s.now.Add(10 * time.Minute)
+	s.reconcile(1)
+	s.wantStates(id, "PACKED", payment.Captured)
+	s.reconcile(0)
 }

@@ -178,10 +178,10 @@ type Books interface {
 	// (rule 8). It returns the epoch that the changes were entered under: zero, and nothing is done, while the store's is another than under
 	// (zero: any will do), or it has none. Errors: those of order.Order.Take.
 	Pack(ctx context.Context, id string, packing Packing, under stock.Epoch) (entered, current stock.Epoch, err error)
-	// ToAttend lists checkouts whose payments are open and past their time, those that have waited longest first.
-	ToAttend(ctx context.Context, now time.Time, limit int) ([]string, error)
-	// PutOff moves on the time of an open payment that is past it; false: it isn't, or no more.
-	PutOff(ctx context.Context, id string, now, until time.Time) (bool, error)
+	// ToAttend lists checkouts whose payments are open and due, those that have waited longest first.
+	ToAttend(ctx context.Context, due payment.Due, limit int) ([]string, error)
+	// PutOff moves on the time of an open payment that is due; false: it isn't, or no more.
+	PutOff(ctx context.Context, id string, due payment.Due, until time.Time) (bool, error)
 }
 
 // Stock is the room stock, as far as a checkout needs it.
@@ -207,6 +207,8 @@ type Payments interface {
 	Get(ctx context.Context, intent string) (payment.Intent, error)
 	// Void ends a payment that is VOIDING for good, and records it (rules 7b and 7c). An error also if the provider is still at work.
 	Void(ctx context.Context, id string) error
+	// CaptureAgain asks for a capture that was refused. Errors: PAYMENT_NOT_CAPTURABLE.
+	CaptureAgain(ctx context.Context, id string) error
 }
 
 // Quote is a cart at today's prices.
@@ -238,10 +240,13 @@ type Locks interface {
 type Config struct {
 	// HoldFor is how long a checkout may take before the reaper looks at its hold; shoppers confirm payments in that time.
 	HoldFor time.Duration `env:"HOLD_FOR" envDefault:"10m"`
-	// VoidRetry is the time between tries to cancel a payment at first; it grows with the time that the payment has been VOIDING, up to
-	// VoidRetryMax.
+	// VoidRetry is the time between tries to cancel a payment at first, or to capture one that was refused; it grows with the time that the
+	// payment has been so, up to VoidRetryMax.
 	VoidRetry    time.Duration `env:"VOID_RETRY" envDefault:"15s"`
 	VoidRetryMax time.Duration `env:"VOID_RETRY_MAX" envDefault:"10m"`
+	// CaptureGrace is how long an order whose capture was refused is tried again, and left to the operator, who may have it captured or cancel
+	// it. Then the platform cancels it (rule 12).
+	CaptureGrace time.Duration `env:"CAPTURE_GRACE" envDefault:"24h"`
 }
 
 // Service is the saga. It keeps nothing in memory.

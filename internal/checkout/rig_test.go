@@ -109,6 +109,14 @@ func (p *payments) Void(ctx context.Context, id string) error {
 	return err
 }
 
+func (p *payments) CaptureAgain(ctx context.Context, id string) error {
+	_, err := p.around("capture", func() (payment.Intent, error) {
+		_, err := p.Capture(ctx, id, payment.System)
+		return payment.Intent{}, err
+	})
+	return err
+}
+
 // stocks implements checkout.Stock by the stock room; before is a hook for faults.
 type stocks struct {
 	*stock.Service
@@ -160,7 +168,7 @@ func open(t *testing.T) *shop {
 		now:      time.Now(), offers: offers{},
 	}
 	s.books = checkoutspanner.NewBooks(database, time.Now)
-	s.payments = &payments{Service: payment.NewService(payment.Config{CaptureGrace: 24 * time.Hour}, s.provider,
+	s.payments = &payments{Service: payment.NewService(s.provider,
 		paymentspanner.NewStore(database, orderspanner.OpenAmong), func() time.Time { return s.now })}
 	s.stocks = &stocks{Service: s.stock}
 	s.Service = s.another(s.books, checkoutredis.NewLocks(virtual.Client()))
@@ -174,7 +182,7 @@ func open(t *testing.T) *shop {
 
 // another is one more process of the service.
 func (s *shop) another(books checkout.Books, locks checkout.Locks) *checkout.Service {
-	config := checkout.Config{HoldFor: 10 * time.Minute, VoidRetry: 15 * time.Second, VoidRetryMax: 10 * time.Minute}
+	config := checkout.Config{HoldFor: 10 * time.Minute, VoidRetry: 15 * time.Second, VoidRetryMax: 10 * time.Minute, CaptureGrace: 24 * time.Hour}
 	return checkout.NewService(config, books, s.stocks, s.payments, s.cart, locks, s.offers, func() time.Time { return s.now })
 }
 

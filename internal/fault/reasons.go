@@ -170,6 +170,8 @@ var (
 		"The provider knows no such payment.")
 	PaymentNotCapturable = define("PAYMENT_NOT_CAPTURABLE", codes.FailedPrecondition, http.StatusConflict,
 		"The payment is not authorised, or its authorisation has ended.")
+	PaymentStateConflict = define("PAYMENT_STATE_CONFLICT", codes.FailedPrecondition, http.StatusConflict,
+		"The payment's state doesn't allow the step, or not by this caller. Read the payment again.")
 	WebhookSignatureInvalid = define("WEBHOOK_SIGNATURE_INVALID", codes.InvalidArgument, http.StatusBadRequest,
 		"The webhook's signature is missing, malformed, or not of this body by a secret that is in use. Check the endpoint's signing secret.")
 	WebhookTooOld = define("WEBHOOK_TOO_OLD", codes.InvalidArgument, http.StatusBadRequest,

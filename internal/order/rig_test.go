@@ -131,7 +131,7 @@ func (r *rig) sell(t *testing.T) string {
 	id := uuid.NewString()
 	r.apply(t, paymentspanner.InsertInitiated(payment.Record{
 		OrderID: id, IntentID: "pi_" + id, Amount: totals.Total, Fingerprint: make([]byte, 32), Request: frozen,
-	}, time.Now()))
+	}, time.Now())...)
 	r.apply(t, orderspanner.InsertConfirmed(orderspanner.NewOrder{
 		OrderID: id, UserID: r.user, StoreID: "soho", Epoch: time.Now(), HoldToken: 1, Fingerprint: make([]byte, 32),
 		Lines: bought, Totals: totals, Address: home, Slot: &slot,
@@ -142,11 +142,17 @@ func (r *rig) sell(t *testing.T) string {
 
 func (r *rig) pay(t *testing.T, id string, from, to payment.State) {
 	t.Helper()
-	mutation, err := paymentspanner.UpdateState(id, from, to, time.Time{})
+	step := payment.Step{To: to}
+	for _, way := range payment.Transitions() {
+		if way.From == from && way.To == to {
+			step.By = way.By[0]
+		}
+	}
+	mutations, err := paymentspanner.UpdateState(id, from, step, time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.apply(t, mutation)
+	r.apply(t, mutations...)
 }
 
 func (r *rig) apply(t *testing.T, mutations ...*spanner.Mutation) {

@@ -18,7 +18,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -29,59 +28,8 @@ import (
 	"larder.dev/internal/pricing"
 )
 
-// State is a payment's place in its life.
-type State string
-
-const (
-	Initiated         State = "INITIATED"
-	RequiresAction    State = "REQUIRES_ACTION"
-	Authorized        State = "AUTHORIZED"
-	Captured          State = "CAPTURED"
-	CaptureFailed     State = "CAPTURE_FAILED"
-	Voiding           State = "VOIDING"
-	Voided            State = "VOIDED"
-	PartiallyRefunded State = "PARTIALLY_REFUNDED"
-	Refunded          State = "REFUNDED"
-)
-
-// transitions is the one table of payment states. VOIDING is reached from any state but VOIDED: rule 7b cancels or refunds
-// according to what the provider says, not to what we believe.
-var transitions = map[State][]State{
-	Initiated:         {RequiresAction, Authorized, Voiding},
-	RequiresAction:    {Authorized, Voiding},
-	Authorized:        {Captured, CaptureFailed, Voiding},
-	CaptureFailed:     {Captured, Voiding},
-	Captured:          {PartiallyRefunded, Refunded, Voiding},
-	PartiallyRefunded: {PartiallyRefunded, Refunded, Voiding},
-	Refunded:          {Voiding},
-	Voiding:           {Voided},
-	Voided:            {},
-}
-
-// States lists every state.
-func States() []State {
-	states := make([]State, 0, len(transitions))
-	for state := range transitions {
-		states = append(states, state)
-	}
-	slices.Sort(states)
-	return states
-}
-
-// Allowed tells whether a payment may go from one state to another.
-func Allowed(from, to State) bool { return slices.Contains(transitions[from], to) }
-
-// Open tells whether something is left to do that nobody but the reconciler may be doing.
-func (s State) Open() bool {
-	return s == Initiated || s == RequiresAction || s == CaptureFailed || s == Voiding
-}
-
-// Config has the time that decides when the platform gives up an order that can't be paid.
-type Config struct {
-	// CaptureGrace is how long an order whose capture was refused for good is left to the operator, who may have it captured again or
-	// cancel it. Then the platform cancels it (rule 12).
-	CaptureGrace time.Duration `env:"CAPTURE_GRACE" envDefault:"24h"`
-}
+// captureAgainIn is the time until an order whose capture was refused is looked after: checkout asks again then, for a time of grace.
+const captureAgainIn = time.Minute
 
 // Record is a Payments row.
 type Record struct {
@@ -103,16 +51,16 @@ type Record struct {
 type Store interface {
 	// Read returns an order's payment. Errors: ORDER_NOT_FOUND.
 	Read(ctx context.Context, order string) (Record, error)
-	// Look returns an order's payment with its refunds, oldest first, and the first 100 events that were taken in. Errors: ORDER_NOT_FOUND.
+	// Look returns an order's payment with its refunds and its history, oldest first, and the first 100 events that were taken in. Errors: ORDER_NOT_FOUND.
 	Look(ctx context.Context, order string) (Account, error)
 
 	// Capturable returns the payment if its order is packed and not cancelled and it is AUTHORIZED or CAPTURE_FAILED; else its state alone
 	// says why not. Errors: ORDER_NOT_FOUND.
 	Capturable(ctx context.Context, order string) (record Record, ok bool, err error)
 	// Captured moves AUTHORIZED or CAPTURE_FAILED to CAPTURED and leaves any other state (rule 12). It returns the state afterwards.
-	Captured(ctx context.Context, order string, amount money.Money) (State, error)
+	Captured(ctx context.Context, order string, by Actor, reason string, amount money.Money) (State, error)
 	// CaptureFailed moves AUTHORIZED to CAPTURE_FAILED, which the reconciler attends to from a time on, and leaves any other state.
-	CaptureFailed(ctx context.Context, order string, attendAfter time.Time) (State, error)
+	CaptureFailed(ctx context.Context, order string, by Actor, reason string, attendAfter time.Time) (State, error)
 	// Voided moves VOIDING to VOIDED (rule 7c), with all that was captured and refunded, and leaves any other state. It returns the state
 	// afterwards.
 	Voided(ctx context.Context, order string, captured, refunded money.Money) (State, error)
@@ -120,11 +68,11 @@ type Store interface {
 	// Request records a refund that Account.Request allows, REQUESTED, with the payment that it is of; one that is there is returned as it is.
 	// While it is REQUESTED it is attended to from a time on. Errors: ORDER_NOT_FOUND and those of Account.Request.
 	Request(ctx context.Context, order string, wanted Refund, attendAfter time.Time) (Record, Refund, error)
-	// RefundsToAttend lists orders with refunds that are REQUESTED and past their time, each once, those that have waited longest first. It reads
+	// RefundsToAttend lists orders with refunds that are REQUESTED and due, each once, those that have waited longest first. It reads
 	// an index of such refunds alone.
-	RefundsToAttend(ctx context.Context, now time.Time, limit int) ([]string, error)
-	// PutOffRefunds moves on the time of an order's refunds that are REQUESTED and past it; false: none is.
-	PutOffRefunds(ctx context.Context, order string, now, until time.Time) (bool, error)
+	RefundsToAttend(ctx context.Context, due Due, limit int) ([]string, error)
+	// PutOffRefunds moves on the time of an order's refunds that are REQUESTED and due; false: none is.
+	PutOffRefunds(ctx context.Context, order string, due Due, until time.Time) (bool, error)
 	// Requested returns the payment and its refunds that are REQUESTED. Errors: ORDER_NOT_FOUND.
 	Requested(ctx context.Context, order string) (Record, []Refund, error)
 	// Finish moves a refund from REQUESTED to DONE, with the payment's state and amount and the event OrderRefunded, or to FAILED; one that
@@ -145,15 +93,14 @@ type Store interface {
 
 // Service moves money.
 type Service struct {
-	config   Config
 	provider Provider
 	store    Store
 	now      func() time.Time
 }
 
 // NewService makes one.
-func NewService(config Config, provider Provider, store Store, now func() time.Time) *Service {
-	return &Service{config: config, provider: provider, store: store, now: now}
+func NewService(provider Provider, store Store, now func() time.Time) *Service {
+	return &Service{provider: provider, store: store, now: now}
 }
 
 // Create makes the intent of an order; the order's id is the idempotency key.
@@ -243,8 +190,8 @@ func (r Record) Due() (money.Money, error) {
 // Capture takes the money of a packed order (rule 12): look, capture, record. What is captured is what was picked, never more than was
 // authorised; it is fixed once the order is packed, so that a repeated capture asks for the same. The provider decides between a capture and a cancel
 // that meet; whichever comes second is told so. Repeated, it changes nothing. Refused for good, it leaves CAPTURE_FAILED: it may be asked
-// for again until the order is cancelled. Errors: PAYMENT_NOT_CAPTURABLE.
-func (s *Service) Capture(ctx context.Context, order string) (State, error) {
+// for again until the order is cancelled. by is who asks for it: an operator, or the platform. Errors: PAYMENT_NOT_CAPTURABLE.
+func (s *Service) Capture(ctx context.Context, order string, by Actor) (State, error) {
 	record, ok, err := s.store.Capturable(ctx, order)
 	if err != nil {
 		return "", fmt.Errorf("look at payment of %s: %w", order, err)
@@ -262,37 +209,42 @@ func (s *Service) Capture(ctx context.Context, order string) (State, error) {
 	if chaos.Without(chaos.FrozenTotal) {
 		due.Minor--
 	}
-	intent, err := s.provider.Capture(ctx, record.IntentID, due, "capture-"+order)
+	key := "capture-" + order
+	if record.State == CaptureFailed { // under the key of the refusal, the provider would only repeat it
+		key += "-" + uuid.NewString()
+	}
+	intent, err := s.provider.Capture(ctx, record.IntentID, due, key)
 	if errors.Is(err, ErrNotCapturable) {
-		return s.refusedCapture(ctx, record)
+		return s.refusedCapture(ctx, record, by)
 	}
 	if err != nil {
 		return "", fmt.Errorf("capture payment of %s: %w", order, err)
 	}
 	chaos.At(chaos.PaymentCaptured)
-	state, err := s.store.Captured(ctx, order, intent.Captured)
+	state, err := s.store.Captured(ctx, order, by, "packed", intent.Captured)
 	chaos.At(chaos.PaymentBooked)
 	return state, err
 }
 
 // refusedCapture tells an intent that was captured already, its answer lost, from one that is cancelled or expired.
-func (s *Service) refusedCapture(ctx context.Context, record Record) (State, error) {
+func (s *Service) refusedCapture(ctx context.Context, record Record, by Actor) (State, error) {
 	intent, err := s.provider.Get(ctx, record.IntentID)
 	if err != nil {
 		return "", fmt.Errorf("read intent of %s: %w", record.OrderID, err)
 	}
 	if intent.Status == IntentCaptured {
-		return s.store.Captured(ctx, record.OrderID, intent.Captured)
+		return s.store.Captured(ctx, record.OrderID, by, "the provider had captured it before", intent.Captured)
 	}
-	if err := s.captureFailed(ctx, record.OrderID); err != nil {
+	if err := s.captureFailed(ctx, record.OrderID, by); err != nil {
 		return "", err
 	}
 	return "", fault.PaymentNotCapturable.New("the provider's authorisation has ended")
 }
 
 // captureFailed records that an authorisation has ended before it was captured. The time of grace begins with the first failure.
-func (s *Service) captureFailed(ctx context.Context, order string) error {
-	if _, err := s.store.CaptureFailed(ctx, order, s.now().Add(s.config.CaptureGrace)); err != nil {
+func (s *Service) captureFailed(ctx context.Context, order string, by Actor) error {
+	const reason = "the provider refused to capture: the authorisation has ended"
+	if _, err := s.store.CaptureFailed(ctx, order, by, reason, s.now().Add(captureAgainIn)); err != nil {
 		return fmt.Errorf("record failed capture of %s: %w", order, err)
 	}
 	return nil

@@ -59,6 +59,8 @@ type Account struct {
 	Refunds []Refund
 	// Events that were taken in, in the order in which they came.
 	Events []ReceivedEvent
+	// History has the states that the payment reached, oldest first.
+	History []HistoryEntry
 }
 
 // Frozen is what payment reads of the checkout that was frozen in the row; checkout writes it (rule 10).
@@ -144,8 +146,8 @@ const (
 // AttendRefunds goes on with refunds that were left behind, REQUESTED, of at most limit orders, and returns how many orders it looked at. Each is
 // put off first: one that can't be finished stands behind all others then. Any number may do so at once.
 func (s *Service) AttendRefunds(ctx context.Context, limit int) (int, error) {
-	now := s.now()
-	orders, err := s.store.RefundsToAttend(ctx, now, limit)
+	due := Due{Now: s.now(), Within: 2 * attendRefundIn}
+	orders, err := s.store.RefundsToAttend(ctx, due, limit)
 	if err != nil {
 		return 0, fmt.Errorf("list refunds to finish: %w", err)
 	}
@@ -156,7 +158,7 @@ func (s *Service) AttendRefunds(ctx context.Context, limit int) (int, error) {
 		group.Go(func() error {
 			ctx, cancel := context.WithTimeout(ctx, attendRefundFor)
 			defer cancel()
-			failed[i] = s.attendRefunds(ctx, order, now)
+			failed[i] = s.attendRefunds(ctx, order, due)
 			return nil
 		})
 	}
@@ -164,8 +166,8 @@ func (s *Service) AttendRefunds(ctx context.Context, limit int) (int, error) {
 	return len(orders), errors.Join(failed...)
 }
 
-func (s *Service) attendRefunds(ctx context.Context, order string, now time.Time) error {
-	mine, err := s.store.PutOffRefunds(ctx, order, now, now.Add(attendRefundIn))
+func (s *Service) attendRefunds(ctx context.Context, order string, due Due) error {
+	mine, err := s.store.PutOffRefunds(ctx, order, due, due.Now.Add(attendRefundIn))
 	if err != nil || !mine {
 		return err
 	}

@@ -138,7 +138,7 @@ func open(t *testing.T, hooks http.Handler) *till {
 		provider: &provider{Provider: stripe.New(stripe.Config{APIKey: "sk_test", APIURL: server.URL})},
 		store:    paymentspanner.NewStore(database, orderspanner.OpenAmong),
 	}
-	b.Service = payment.NewService(payment.Config{CaptureGrace: 24 * time.Hour}, b.provider, b.store, func() time.Time { return b.now })
+	b.Service = payment.NewService(b.provider, b.store, func() time.Time { return b.now })
 	return b
 }
 
@@ -166,7 +166,7 @@ func (b *till) initiate() (id, intent string) {
 	}
 	b.apply(paymentspanner.InsertInitiated(payment.Record{
 		OrderID: id, IntentID: made.ID, Amount: gbp(whole), Fingerprint: make([]byte, 32), Request: request,
-	}, b.now))
+	}, b.now)...)
 	return id, made.ID
 }
 
@@ -203,19 +203,26 @@ func (b *till) sell() (id, intent string) {
 func (b *till) take() (id, intent string) {
 	b.t.Helper()
 	id, intent = b.sell()
-	if state, err := b.Capture(b.t.Context(), id); err != nil || state != payment.Captured {
+	if state, err := b.Capture(b.t.Context(), id, payment.System); err != nil || state != payment.Captured {
 		b.t.Fatalf("%s, %v", state, err)
 	}
 	return id, intent
 }
 
+// pay takes a step of the table, as whoever may take it.
 func (b *till) pay(id string, from, to payment.State) {
 	b.t.Helper()
-	mutation, err := paymentspanner.UpdateState(id, from, to, b.now)
+	step := payment.Step{To: to, Reason: "test"}
+	for _, way := range payment.Transitions() {
+		if way.From == from && way.To == to {
+			step.By = way.By[0]
+		}
+	}
+	mutations, err := paymentspanner.UpdateState(id, from, step, b.now)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	b.apply(mutation)
+	b.apply(mutations...)
 }
 
 // cancel calls an order off, as the first half of rule 8 does.

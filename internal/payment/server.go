@@ -8,6 +8,7 @@ import (
 
 	paymentpb "larder.dev/api/payment/v1"
 	"larder.dev/internal/fault"
+	"larder.dev/internal/identity"
 	"larder.dev/internal/money"
 )
 
@@ -45,7 +46,11 @@ func (s *Server) GetIntent(ctx context.Context, r *paymentpb.GetIntentRequest) (
 
 // CapturePayment implements the service.
 func (s *Server) CapturePayment(ctx context.Context, r *paymentpb.CapturePaymentRequest) (*paymentpb.CapturePaymentResponse, error) {
-	state, err := s.service.Capture(ctx, r.GetOrderId())
+	by := System
+	if identity.FromContext(ctx).HasRole(identity.RoleOperator) {
+		by = Operator
+	}
+	state, err := s.service.Capture(ctx, r.GetOrderId(), by)
 	if err != nil {
 		return nil, translate(err)
 	}

@@ -62,6 +62,11 @@ func (a Account) Proto() *paymentpb.Payment {
 	for _, refund := range a.Refunds {
 		p.Refunds = append(p.Refunds, refund.Proto())
 	}
+	for _, e := range a.History {
+		p.History = append(p.History, &paymentpb.PaymentChange{
+			State: e.State.Proto(), Time: timestamppb.New(e.Time), Actor: string(e.Actor), Reason: e.Reason,
+		})
+	}
 	for _, e := range a.Events {
 		p.Events = append(p.Events, &paymentpb.ReceivedEvent{
 			EventId: e.ID, Type: e.Type, CreateTime: timestamppb.New(e.Time), ReceiveTime: timestamppb.New(e.ReceiveTime),

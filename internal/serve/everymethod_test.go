@@ -139,7 +139,7 @@ var admitted = map[string]string{
 	"payment.PaymentService/CreateIntent":       "checkout",
 	"payment.PaymentService/ConfirmIntent":      "checkout",
 	"payment.PaymentService/GetIntent":          "checkout",
-	"payment.PaymentService/CapturePayment":     "operator capturepayment",
+	"payment.PaymentService/CapturePayment":     "operator capturepayment checkout",
 	"payment.PaymentService/VoidPayment":        "checkout voidpayment",
 	"payment.PaymentService/RefundPayment":      "order",
 	"payment.PaymentService/FinishRefunds":      "reconcilepayments",

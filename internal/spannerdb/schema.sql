@@ -157,6 +157,17 @@ CREATE TABLE Payments (
 
 CREATE NULL_FILTERED INDEX PaymentsToAttend ON Payments (Shard, AttendAfter);
 
+-- Room payment. Each state that a payment reached: no transaction moves one twice, so its time tells its place.
+CREATE TABLE PaymentHistory (
+  OrderId STRING(36) NOT NULL,
+  Time TIMESTAMP NOT NULL OPTIONS (allow_commit_timestamp = true),
+  State STRING(24) NOT NULL,
+  -- shopper, operator, system, provider
+  Actor STRING(16) NOT NULL,
+  Reason STRING(200) NOT NULL,
+) PRIMARY KEY (OrderId, Time),
+  INTERLEAVE IN PARENT Payments ON DELETE CASCADE;
+
 -- Room payment. Money to be given back: recorded before the provider is asked, under the id that is its idempotency key there.
 CREATE TABLE Refunds (
   OrderId STRING(36) NOT NULL,

@@ -19,7 +19,6 @@ import (
 
 type config struct {
 	serve.Config
-	Payment  payment.Config
 	Stripe   stripe.Config
 	Database string `env:"SPANNER_DATABASE,required"`
 	// ReturnURL is where shoppers come back to from the provider's pages; the order's id is appended.
@@ -37,7 +36,7 @@ func main() {
 		app.Ready("spanner", spannerdb.Ping(database))
 
 		store := paymentspanner.NewStore(database, orderspanner.OpenAmong)
-		service := payment.NewService(config.Payment, stripe.New(config.Stripe), store, chaos.Now)
+		service := payment.NewService(stripe.New(config.Stripe), store, chaos.Now)
 		return app.Register(ctx, &paymentpb.PaymentService_ServiceDesc, payment.NewServer(service, config.ReturnURL),
 			func(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
 				return paymentpb.RegisterPaymentServiceHandlerClient(ctx, mux, paymentpb.NewPaymentServiceClient(conn))

@@ -204,7 +204,7 @@ func (x PaymentFinding_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use PaymentFinding_Kind.Descriptor instead.
 func (PaymentFinding_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{18, 0}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{19, 0}
 }
 
 type FinishRefundsRequest struct {
@@ -890,7 +890,9 @@ type Payment struct {
 	Refunded   *v1.Money              `protobuf:"bytes,6,opt,name=refunded,proto3" json:"refunded,omitempty"`
 	Refunds    []*Refund              `protobuf:"bytes,7,rep,name=refunds,proto3" json:"refunds,omitempty"`
 	// Oldest first, by the time they came; at most 100.
-	Events        []*ReceivedEvent `protobuf:"bytes,8,rep,name=events,proto3" json:"events,omitempty"`
+	Events []*ReceivedEvent `protobuf:"bytes,8,rep,name=events,proto3" json:"events,omitempty"`
+	// The states that the payment reached, oldest first.
+	History       []*PaymentChange `protobuf:"bytes,9,rep,name=history,proto3" json:"history,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -981,6 +983,83 @@ func (x *Payment) GetEvents() []*ReceivedEvent {
 	return nil
 }
 
+func (x *Payment) GetHistory() []*PaymentChange {
+	if x != nil {
+		return x.History
+	}
+	return nil
+}
+
+// One step of a payment's life.
+type PaymentChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	State v11.OrderPayment_State `protobuf:"varint,1,opt,name=state,proto3,enum=larder.order.v1.OrderPayment_State" json:"state,omitempty"`
+	Time  *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=time,proto3" json:"time,omitempty"`
+	// "shopper", "operator", "system", or "provider": what it told without being asked.
+	Actor         string `protobuf:"bytes,3,opt,name=actor,proto3" json:"actor,omitempty"`
+	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PaymentChange) Reset() {
+	*x = PaymentChange{}
+	mi := &file_payment_v1_payment_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PaymentChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PaymentChange) ProtoMessage() {}
+
+func (x *PaymentChange) ProtoReflect() protoreflect.Message {
+	mi := &file_payment_v1_payment_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PaymentChange.ProtoReflect.Descriptor instead.
+func (*PaymentChange) Descriptor() ([]byte, []int) {
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *PaymentChange) GetState() v11.OrderPayment_State {
+	if x != nil {
+		return x.State
+	}
+	return v11.OrderPayment_State(0)
+}
+
+func (x *PaymentChange) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *PaymentChange) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+func (x *PaymentChange) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // An event of the provider's that was taken in.
 type ReceivedEvent struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
@@ -995,7 +1074,7 @@ type ReceivedEvent struct {
 
 func (x *ReceivedEvent) Reset() {
 	*x = ReceivedEvent{}
-	mi := &file_payment_v1_payment_proto_msgTypes[13]
+	mi := &file_payment_v1_payment_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1007,7 +1086,7 @@ func (x *ReceivedEvent) String() string {
 func (*ReceivedEvent) ProtoMessage() {}
 
 func (x *ReceivedEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[13]
+	mi := &file_payment_v1_payment_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1020,7 +1099,7 @@ func (x *ReceivedEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReceivedEvent.ProtoReflect.Descriptor instead.
 func (*ReceivedEvent) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{13}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ReceivedEvent) GetEventId() string {
@@ -1060,7 +1139,7 @@ type ApplyProviderEventRequest struct {
 
 func (x *ApplyProviderEventRequest) Reset() {
 	*x = ApplyProviderEventRequest{}
-	mi := &file_payment_v1_payment_proto_msgTypes[14]
+	mi := &file_payment_v1_payment_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1072,7 +1151,7 @@ func (x *ApplyProviderEventRequest) String() string {
 func (*ApplyProviderEventRequest) ProtoMessage() {}
 
 func (x *ApplyProviderEventRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[14]
+	mi := &file_payment_v1_payment_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1085,7 +1164,7 @@ func (x *ApplyProviderEventRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyProviderEventRequest.ProtoReflect.Descriptor instead.
 func (*ApplyProviderEventRequest) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{14}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ApplyProviderEventRequest) GetEvent() *ProviderEvent {
@@ -1107,7 +1186,7 @@ type ApplyProviderEventResponse struct {
 
 func (x *ApplyProviderEventResponse) Reset() {
 	*x = ApplyProviderEventResponse{}
-	mi := &file_payment_v1_payment_proto_msgTypes[15]
+	mi := &file_payment_v1_payment_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1119,7 +1198,7 @@ func (x *ApplyProviderEventResponse) String() string {
 func (*ApplyProviderEventResponse) ProtoMessage() {}
 
 func (x *ApplyProviderEventResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[15]
+	mi := &file_payment_v1_payment_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1132,7 +1211,7 @@ func (x *ApplyProviderEventResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyProviderEventResponse.ProtoReflect.Descriptor instead.
 func (*ApplyProviderEventResponse) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{15}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ApplyProviderEventResponse) GetApplied() bool {
@@ -1164,7 +1243,7 @@ type AuditPaymentsRequest struct {
 
 func (x *AuditPaymentsRequest) Reset() {
 	*x = AuditPaymentsRequest{}
-	mi := &file_payment_v1_payment_proto_msgTypes[16]
+	mi := &file_payment_v1_payment_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1176,7 +1255,7 @@ func (x *AuditPaymentsRequest) String() string {
 func (*AuditPaymentsRequest) ProtoMessage() {}
 
 func (x *AuditPaymentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[16]
+	mi := &file_payment_v1_payment_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1189,7 +1268,7 @@ func (x *AuditPaymentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditPaymentsRequest.ProtoReflect.Descriptor instead.
 func (*AuditPaymentsRequest) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{16}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *AuditPaymentsRequest) GetSettledSeconds() int32 {
@@ -1232,7 +1311,7 @@ type AuditPaymentsResponse struct {
 
 func (x *AuditPaymentsResponse) Reset() {
 	*x = AuditPaymentsResponse{}
-	mi := &file_payment_v1_payment_proto_msgTypes[17]
+	mi := &file_payment_v1_payment_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1244,7 +1323,7 @@ func (x *AuditPaymentsResponse) String() string {
 func (*AuditPaymentsResponse) ProtoMessage() {}
 
 func (x *AuditPaymentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[17]
+	mi := &file_payment_v1_payment_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1257,7 +1336,7 @@ func (x *AuditPaymentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditPaymentsResponse.ProtoReflect.Descriptor instead.
 func (*AuditPaymentsResponse) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{17}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *AuditPaymentsResponse) GetChecked() int32 {
@@ -1294,7 +1373,7 @@ type PaymentFinding struct {
 
 func (x *PaymentFinding) Reset() {
 	*x = PaymentFinding{}
-	mi := &file_payment_v1_payment_proto_msgTypes[18]
+	mi := &file_payment_v1_payment_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1306,7 +1385,7 @@ func (x *PaymentFinding) String() string {
 func (*PaymentFinding) ProtoMessage() {}
 
 func (x *PaymentFinding) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[18]
+	mi := &file_payment_v1_payment_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1319,7 +1398,7 @@ func (x *PaymentFinding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentFinding.ProtoReflect.Descriptor instead.
 func (*PaymentFinding) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{18}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *PaymentFinding) GetKind() PaymentFinding_Kind {
@@ -1359,7 +1438,7 @@ type CapturePaymentResponse struct {
 
 func (x *CapturePaymentResponse) Reset() {
 	*x = CapturePaymentResponse{}
-	mi := &file_payment_v1_payment_proto_msgTypes[19]
+	mi := &file_payment_v1_payment_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1371,7 +1450,7 @@ func (x *CapturePaymentResponse) String() string {
 func (*CapturePaymentResponse) ProtoMessage() {}
 
 func (x *CapturePaymentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[19]
+	mi := &file_payment_v1_payment_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1384,7 +1463,7 @@ func (x *CapturePaymentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CapturePaymentResponse.ProtoReflect.Descriptor instead.
 func (*CapturePaymentResponse) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{19}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *CapturePaymentResponse) GetState() v11.OrderPayment_State {
@@ -1461,7 +1540,7 @@ const file_payment_v1_payment_proto_rawDesc = "" +
 	"\n" +
 	"\x06FAILED\x10\x03\"8\n" +
 	"\x11GetPaymentRequest\x12#\n" +
-	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"\x88\x03\n" +
+	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"\xc4\x03\n" +
 	"\aPayment\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x12\x1b\n" +
 	"\tintent_id\x18\x02 \x01(\tR\bintentId\x129\n" +
@@ -1472,7 +1551,13 @@ const file_payment_v1_payment_proto_rawDesc = "" +
 	"\bcaptured\x18\x05 \x01(\v2\x15.larder.type.v1.MoneyR\bcaptured\x121\n" +
 	"\brefunded\x18\x06 \x01(\v2\x15.larder.type.v1.MoneyR\brefunded\x123\n" +
 	"\arefunds\x18\a \x03(\v2\x19.larder.payment.v1.RefundR\arefunds\x128\n" +
-	"\x06events\x18\b \x03(\v2 .larder.payment.v1.ReceivedEventR\x06events\"\xba\x01\n" +
+	"\x06events\x18\b \x03(\v2 .larder.payment.v1.ReceivedEventR\x06events\x12:\n" +
+	"\ahistory\x18\t \x03(\v2 .larder.payment.v1.PaymentChangeR\ahistory\"\xa8\x01\n" +
+	"\rPaymentChange\x129\n" +
+	"\x05state\x18\x01 \x01(\x0e2#.larder.order.v1.OrderPayment.StateR\x05state\x12.\n" +
+	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x14\n" +
+	"\x05actor\x18\x03 \x01(\tR\x05actor\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"\xba\x01\n" +
 	"\rReceivedEvent\x12\x19\n" +
 	"\bevent_id\x18\x01 \x01(\tR\aeventId\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12;\n" +
@@ -1507,16 +1592,16 @@ const file_payment_v1_payment_proto_rawDesc = "" +
 	"\x0eAMOUNT_DIFFERS\x10\x03\x12\v\n" +
 	"\aDOUBLED\x10\x04\"S\n" +
 	"\x16CapturePaymentResponse\x129\n" +
-	"\x05state\x18\x01 \x01(\x0e2#.larder.order.v1.OrderPayment.StateR\x05state2\xb8\t\n" +
+	"\x05state\x18\x01 \x01(\x0e2#.larder.order.v1.OrderPayment.StateR\x05state2\xc3\t\n" +
 	"\x0ePaymentService\x12a\n" +
 	"\fCreateIntent\x12&.larder.payment.v1.CreateIntentRequest\x1a\x19.larder.payment.v1.Intent\"\x0e\xaa\xd4\x18\n" +
 	"\x12\bcheckout\x12c\n" +
 	"\rConfirmIntent\x12'.larder.payment.v1.ConfirmIntentRequest\x1a\x19.larder.payment.v1.Intent\"\x0e\xaa\xd4\x18\n" +
 	"\x12\bcheckout\x12[\n" +
 	"\tGetIntent\x12#.larder.payment.v1.GetIntentRequest\x1a\x19.larder.payment.v1.Intent\"\x0e\xaa\xd4\x18\n" +
-	"\x12\bcheckout\x12~\n" +
-	"\x0eCapturePayment\x12(.larder.payment.v1.CapturePaymentRequest\x1a).larder.payment.v1.CapturePaymentResponse\"\x17\xaa\xd4\x18\x13\n" +
-	"\x01\x04\x12\x0ecapturepayment\x12y\n" +
+	"\x12\bcheckout\x12\x88\x01\n" +
+	"\x0eCapturePayment\x12(.larder.payment.v1.CapturePaymentRequest\x1a).larder.payment.v1.CapturePaymentResponse\"!\xaa\xd4\x18\x1d\n" +
+	"\x01\x04\x12\x0ecapturepayment\x12\bcheckout\x12y\n" +
 	"\vVoidPayment\x12%.larder.payment.v1.VoidPaymentRequest\x1a&.larder.payment.v1.VoidPaymentResponse\"\x1b\xaa\xd4\x18\x17\x12\bcheckout\x12\vvoidpayment\x12`\n" +
 	"\rRefundPayment\x12'.larder.payment.v1.RefundPaymentRequest\x1a\x19.larder.payment.v1.Refund\"\v\xaa\xd4\x18\a\x12\x05order\x12{\n" +
 	"\rFinishRefunds\x12'.larder.payment.v1.FinishRefundsRequest\x1a(.larder.payment.v1.FinishRefundsResponse\"\x17\xaa\xd4\x18\x13\x12\x11reconcilepayments\x12|\n" +
@@ -1540,7 +1625,7 @@ func file_payment_v1_payment_proto_rawDescGZIP() []byte {
 }
 
 var file_payment_v1_payment_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_payment_v1_payment_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_payment_v1_payment_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_payment_v1_payment_proto_goTypes = []any{
 	(Intent_Status)(0),                 // 0: larder.payment.v1.Intent.Status
 	(Refund_State)(0),                  // 1: larder.payment.v1.Refund.State
@@ -1558,67 +1643,71 @@ var file_payment_v1_payment_proto_goTypes = []any{
 	(*Refund)(nil),                     // 13: larder.payment.v1.Refund
 	(*GetPaymentRequest)(nil),          // 14: larder.payment.v1.GetPaymentRequest
 	(*Payment)(nil),                    // 15: larder.payment.v1.Payment
-	(*ReceivedEvent)(nil),              // 16: larder.payment.v1.ReceivedEvent
-	(*ApplyProviderEventRequest)(nil),  // 17: larder.payment.v1.ApplyProviderEventRequest
-	(*ApplyProviderEventResponse)(nil), // 18: larder.payment.v1.ApplyProviderEventResponse
-	(*AuditPaymentsRequest)(nil),       // 19: larder.payment.v1.AuditPaymentsRequest
-	(*AuditPaymentsResponse)(nil),      // 20: larder.payment.v1.AuditPaymentsResponse
-	(*PaymentFinding)(nil),             // 21: larder.payment.v1.PaymentFinding
-	(*CapturePaymentResponse)(nil),     // 22: larder.payment.v1.CapturePaymentResponse
-	(*v1.Money)(nil),                   // 23: larder.type.v1.Money
-	(v11.OrderPayment_State)(0),        // 24: larder.order.v1.OrderPayment.State
-	(*v11.RefundLine)(nil),             // 25: larder.order.v1.RefundLine
-	(*timestamppb.Timestamp)(nil),      // 26: google.protobuf.Timestamp
-	(*ProviderEvent)(nil),              // 27: larder.payment.v1.ProviderEvent
+	(*PaymentChange)(nil),              // 16: larder.payment.v1.PaymentChange
+	(*ReceivedEvent)(nil),              // 17: larder.payment.v1.ReceivedEvent
+	(*ApplyProviderEventRequest)(nil),  // 18: larder.payment.v1.ApplyProviderEventRequest
+	(*ApplyProviderEventResponse)(nil), // 19: larder.payment.v1.ApplyProviderEventResponse
+	(*AuditPaymentsRequest)(nil),       // 20: larder.payment.v1.AuditPaymentsRequest
+	(*AuditPaymentsResponse)(nil),      // 21: larder.payment.v1.AuditPaymentsResponse
+	(*PaymentFinding)(nil),             // 22: larder.payment.v1.PaymentFinding
+	(*CapturePaymentResponse)(nil),     // 23: larder.payment.v1.CapturePaymentResponse
+	(*v1.Money)(nil),                   // 24: larder.type.v1.Money
+	(v11.OrderPayment_State)(0),        // 25: larder.order.v1.OrderPayment.State
+	(*v11.RefundLine)(nil),             // 26: larder.order.v1.RefundLine
+	(*timestamppb.Timestamp)(nil),      // 27: google.protobuf.Timestamp
+	(*ProviderEvent)(nil),              // 28: larder.payment.v1.ProviderEvent
 }
 var file_payment_v1_payment_proto_depIdxs = []int32{
 	0,  // 0: larder.payment.v1.Intent.status:type_name -> larder.payment.v1.Intent.Status
-	23, // 1: larder.payment.v1.Intent.amount:type_name -> larder.type.v1.Money
-	23, // 2: larder.payment.v1.Intent.refunded:type_name -> larder.type.v1.Money
-	23, // 3: larder.payment.v1.CreateIntentRequest.amount:type_name -> larder.type.v1.Money
-	24, // 4: larder.payment.v1.VoidPaymentResponse.state:type_name -> larder.order.v1.OrderPayment.State
-	25, // 5: larder.payment.v1.RefundPaymentRequest.lines:type_name -> larder.order.v1.RefundLine
+	24, // 1: larder.payment.v1.Intent.amount:type_name -> larder.type.v1.Money
+	24, // 2: larder.payment.v1.Intent.refunded:type_name -> larder.type.v1.Money
+	24, // 3: larder.payment.v1.CreateIntentRequest.amount:type_name -> larder.type.v1.Money
+	25, // 4: larder.payment.v1.VoidPaymentResponse.state:type_name -> larder.order.v1.OrderPayment.State
+	26, // 5: larder.payment.v1.RefundPaymentRequest.lines:type_name -> larder.order.v1.RefundLine
 	1,  // 6: larder.payment.v1.Refund.state:type_name -> larder.payment.v1.Refund.State
-	23, // 7: larder.payment.v1.Refund.amount:type_name -> larder.type.v1.Money
-	25, // 8: larder.payment.v1.Refund.lines:type_name -> larder.order.v1.RefundLine
-	26, // 9: larder.payment.v1.Refund.create_time:type_name -> google.protobuf.Timestamp
-	24, // 10: larder.payment.v1.Payment.state:type_name -> larder.order.v1.OrderPayment.State
-	23, // 11: larder.payment.v1.Payment.authorized:type_name -> larder.type.v1.Money
-	23, // 12: larder.payment.v1.Payment.captured:type_name -> larder.type.v1.Money
-	23, // 13: larder.payment.v1.Payment.refunded:type_name -> larder.type.v1.Money
+	24, // 7: larder.payment.v1.Refund.amount:type_name -> larder.type.v1.Money
+	26, // 8: larder.payment.v1.Refund.lines:type_name -> larder.order.v1.RefundLine
+	27, // 9: larder.payment.v1.Refund.create_time:type_name -> google.protobuf.Timestamp
+	25, // 10: larder.payment.v1.Payment.state:type_name -> larder.order.v1.OrderPayment.State
+	24, // 11: larder.payment.v1.Payment.authorized:type_name -> larder.type.v1.Money
+	24, // 12: larder.payment.v1.Payment.captured:type_name -> larder.type.v1.Money
+	24, // 13: larder.payment.v1.Payment.refunded:type_name -> larder.type.v1.Money
 	13, // 14: larder.payment.v1.Payment.refunds:type_name -> larder.payment.v1.Refund
-	16, // 15: larder.payment.v1.Payment.events:type_name -> larder.payment.v1.ReceivedEvent
-	26, // 16: larder.payment.v1.ReceivedEvent.create_time:type_name -> google.protobuf.Timestamp
-	26, // 17: larder.payment.v1.ReceivedEvent.receive_time:type_name -> google.protobuf.Timestamp
-	27, // 18: larder.payment.v1.ApplyProviderEventRequest.event:type_name -> larder.payment.v1.ProviderEvent
-	21, // 19: larder.payment.v1.AuditPaymentsResponse.findings:type_name -> larder.payment.v1.PaymentFinding
-	2,  // 20: larder.payment.v1.PaymentFinding.kind:type_name -> larder.payment.v1.PaymentFinding.Kind
-	24, // 21: larder.payment.v1.CapturePaymentResponse.state:type_name -> larder.order.v1.OrderPayment.State
-	6,  // 22: larder.payment.v1.PaymentService.CreateIntent:input_type -> larder.payment.v1.CreateIntentRequest
-	7,  // 23: larder.payment.v1.PaymentService.ConfirmIntent:input_type -> larder.payment.v1.ConfirmIntentRequest
-	8,  // 24: larder.payment.v1.PaymentService.GetIntent:input_type -> larder.payment.v1.GetIntentRequest
-	9,  // 25: larder.payment.v1.PaymentService.CapturePayment:input_type -> larder.payment.v1.CapturePaymentRequest
-	10, // 26: larder.payment.v1.PaymentService.VoidPayment:input_type -> larder.payment.v1.VoidPaymentRequest
-	12, // 27: larder.payment.v1.PaymentService.RefundPayment:input_type -> larder.payment.v1.RefundPaymentRequest
-	3,  // 28: larder.payment.v1.PaymentService.FinishRefunds:input_type -> larder.payment.v1.FinishRefundsRequest
-	14, // 29: larder.payment.v1.PaymentService.GetPayment:input_type -> larder.payment.v1.GetPaymentRequest
-	17, // 30: larder.payment.v1.PaymentService.ApplyProviderEvent:input_type -> larder.payment.v1.ApplyProviderEventRequest
-	19, // 31: larder.payment.v1.PaymentService.AuditPayments:input_type -> larder.payment.v1.AuditPaymentsRequest
-	5,  // 32: larder.payment.v1.PaymentService.CreateIntent:output_type -> larder.payment.v1.Intent
-	5,  // 33: larder.payment.v1.PaymentService.ConfirmIntent:output_type -> larder.payment.v1.Intent
-	5,  // 34: larder.payment.v1.PaymentService.GetIntent:output_type -> larder.payment.v1.Intent
-	22, // 35: larder.payment.v1.PaymentService.CapturePayment:output_type -> larder.payment.v1.CapturePaymentResponse
-	11, // 36: larder.payment.v1.PaymentService.VoidPayment:output_type -> larder.payment.v1.VoidPaymentResponse
-	13, // 37: larder.payment.v1.PaymentService.RefundPayment:output_type -> larder.payment.v1.Refund
-	4,  // 38: larder.payment.v1.PaymentService.FinishRefunds:output_type -> larder.payment.v1.FinishRefundsResponse
-	15, // 39: larder.payment.v1.PaymentService.GetPayment:output_type -> larder.payment.v1.Payment
-	18, // 40: larder.payment.v1.PaymentService.ApplyProviderEvent:output_type -> larder.payment.v1.ApplyProviderEventResponse
-	20, // 41: larder.payment.v1.PaymentService.AuditPayments:output_type -> larder.payment.v1.AuditPaymentsResponse
-	32, // [32:42] is the sub-list for method output_type
-	22, // [22:32] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	17, // 15: larder.payment.v1.Payment.events:type_name -> larder.payment.v1.ReceivedEvent
+	16, // 16: larder.payment.v1.Payment.history:type_name -> larder.payment.v1.PaymentChange
+	25, // 17: larder.payment.v1.PaymentChange.state:type_name -> larder.order.v1.OrderPayment.State
+	27, // 18: larder.payment.v1.PaymentChange.time:type_name -> google.protobuf.Timestamp
+	27, // 19: larder.payment.v1.ReceivedEvent.create_time:type_name -> google.protobuf.Timestamp
+	27, // 20: larder.payment.v1.ReceivedEvent.receive_time:type_name -> google.protobuf.Timestamp
+	28, // 21: larder.payment.v1.ApplyProviderEventRequest.event:type_name -> larder.payment.v1.ProviderEvent
+	22, // 22: larder.payment.v1.AuditPaymentsResponse.findings:type_name -> larder.payment.v1.PaymentFinding
+	2,  // 23: larder.payment.v1.PaymentFinding.kind:type_name -> larder.payment.v1.PaymentFinding.Kind
+	25, // 24: larder.payment.v1.CapturePaymentResponse.state:type_name -> larder.order.v1.OrderPayment.State
+	6,  // 25: larder.payment.v1.PaymentService.CreateIntent:input_type -> larder.payment.v1.CreateIntentRequest
+	7,  // 26: larder.payment.v1.PaymentService.ConfirmIntent:input_type -> larder.payment.v1.ConfirmIntentRequest
+	8,  // 27: larder.payment.v1.PaymentService.GetIntent:input_type -> larder.payment.v1.GetIntentRequest
+	9,  // 28: larder.payment.v1.PaymentService.CapturePayment:input_type -> larder.payment.v1.CapturePaymentRequest
+	10, // 29: larder.payment.v1.PaymentService.VoidPayment:input_type -> larder.payment.v1.VoidPaymentRequest
+	12, // 30: larder.payment.v1.PaymentService.RefundPayment:input_type -> larder.payment.v1.RefundPaymentRequest
+	3,  // 31: larder.payment.v1.PaymentService.FinishRefunds:input_type -> larder.payment.v1.FinishRefundsRequest
+	14, // 32: larder.payment.v1.PaymentService.GetPayment:input_type -> larder.payment.v1.GetPaymentRequest
+	18, // 33: larder.payment.v1.PaymentService.ApplyProviderEvent:input_type -> larder.payment.v1.ApplyProviderEventRequest
+	20, // 34: larder.payment.v1.PaymentService.AuditPayments:input_type -> larder.payment.v1.AuditPaymentsRequest
+	5,  // 35: larder.payment.v1.PaymentService.CreateIntent:output_type -> larder.payment.v1.Intent
+	5,  // 36: larder.payment.v1.PaymentService.ConfirmIntent:output_type -> larder.payment.v1.Intent
+	5,  // 37: larder.payment.v1.PaymentService.GetIntent:output_type -> larder.payment.v1.Intent
+	23, // 38: larder.payment.v1.PaymentService.CapturePayment:output_type -> larder.payment.v1.CapturePaymentResponse
+	11, // 39: larder.payment.v1.PaymentService.VoidPayment:output_type -> larder.payment.v1.VoidPaymentResponse
+	13, // 40: larder.payment.v1.PaymentService.RefundPayment:output_type -> larder.payment.v1.Refund
+	4,  // 41: larder.payment.v1.PaymentService.FinishRefunds:output_type -> larder.payment.v1.FinishRefundsResponse
+	15, // 42: larder.payment.v1.PaymentService.GetPayment:output_type -> larder.payment.v1.Payment
+	19, // 43: larder.payment.v1.PaymentService.ApplyProviderEvent:output_type -> larder.payment.v1.ApplyProviderEventResponse
+	21, // 44: larder.payment.v1.PaymentService.AuditPayments:output_type -> larder.payment.v1.AuditPaymentsResponse
+	35, // [35:45] is the sub-list for method output_type
+	25, // [25:35] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_payment_v1_payment_proto_init() }
@@ -1633,7 +1722,7 @@ func file_payment_v1_payment_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_payment_v1_payment_proto_rawDesc), len(file_payment_v1_payment_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   20,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

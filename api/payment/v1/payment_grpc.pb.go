@@ -43,7 +43,7 @@ type PaymentServiceClient interface {
 	// Asks the provider to authorise. A decline is an answer (FAILED), not an error.
 	ConfirmIntent(ctx context.Context, in *ConfirmIntentRequest, opts ...grpc.CallOption) (*Intent, error)
 	GetIntent(ctx context.Context, in *GetIntentRequest, opts ...grpc.CallOption) (*Intent, error)
-	// Takes the money of an authorised order (rule 12).
+	// Takes the money of an authorised order (rule 12). checkout asks again for what was refused.
 	CapturePayment(ctx context.Context, in *CapturePaymentRequest, opts ...grpc.CallOption) (*CapturePaymentResponse, error)
 	// Ends the payment of an order that is cancelled or abandoned, VOIDING: cancelled at the provider, or refunded in full where it was
 	// captured (rules 7b and 7c). In any other state it does nothing. PAYMENT_PROCESSING: ask again later.
@@ -179,7 +179,7 @@ type PaymentServiceServer interface {
 	// Asks the provider to authorise. A decline is an answer (FAILED), not an error.
 	ConfirmIntent(context.Context, *ConfirmIntentRequest) (*Intent, error)
 	GetIntent(context.Context, *GetIntentRequest) (*Intent, error)
-	// Takes the money of an authorised order (rule 12).
+	// Takes the money of an authorised order (rule 12). checkout asks again for what was refused.
 	CapturePayment(context.Context, *CapturePaymentRequest) (*CapturePaymentResponse, error)
 	// Ends the payment of an order that is cancelled or abandoned, VOIDING: cancelled at the provider, or refunded in full where it was
 	// captured (rules 7b and 7c). In any other state it does nothing. PAYMENT_PROCESSING: ask again later.

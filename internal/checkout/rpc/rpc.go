@@ -120,6 +120,14 @@ func (p Payments) Void(ctx context.Context, id string) error {
 	return nil
 }
 
+// CaptureAgain implements checkout.Payments.
+func (p Payments) CaptureAgain(ctx context.Context, id string) error {
+	if _, err := p.Client.CapturePayment(ctx, &paymentpb.CapturePaymentRequest{OrderId: id}); err != nil {
+		return fmt.Errorf("ask the payment service: %w", fault.FromRPC(err))
+	}
+	return nil
+}
+
 func intent(p *paymentpb.Intent, err error) (payment.Intent, error) {
 	if err != nil {
 		return payment.Intent{}, fmt.Errorf("ask the payment service: %w", err)

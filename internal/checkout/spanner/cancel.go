@@ -46,11 +46,13 @@ func (b *Books) Cancel(ctx context.Context, id string, cancellation checkout.Can
 		switch was := payment.State(sold.Payment.State); was {
 		case payment.Voiding, payment.Voided:
 		default:
-			voiding, err := paymentspanner.UpdateState(id, was, payment.Voiding, attendAfter)
+			voiding, err := paymentspanner.UpdateState(id, was, payment.Step{
+				To: payment.Voiding, By: payment.Actor(cancellation.By), Reason: cancellation.Reason, // both tables have the same names of actors
+			}, attendAfter)
 			if err != nil {
 				return err
 			}
-			mutations = append(mutations, voiding)
+			mutations = append(mutations, voiding...)
 			cancelled.Payment.State = order.PaymentState(payment.Voiding)
 		}
 		lines, err := heldLines(ctx, txn, sold)

@@ -101,7 +101,7 @@ func (b *Books) Initiate(ctx context.Context, id string, frozen checkout.Frozen,
 	row := payment.Record{
 		OrderID: id, State: payment.Initiated, IntentID: intent, Amount: frozen.Totals.Most(), Fingerprint: fingerprint, Request: request,
 	}
-	_, err = b.client.Apply(ctx, []*spanner.Mutation{paymentspanner.InsertInitiated(row, attendAfter)}, spanner.ApplyAtLeastOnce())
+	_, err = b.client.Apply(ctx, paymentspanner.InsertInitiated(row, attendAfter), spanner.ApplyAtLeastOnce())
 	switch {
 	case spanner.ErrCode(err) == codes.AlreadyExists:
 		return b.Look(ctx, id)
@@ -119,7 +119,7 @@ func (b *Books) AwaitAction(ctx context.Context, id string, attendAfter time.Tim
 		if err != nil || row == nil || row.State != payment.Initiated {
 			return err
 		}
-		return move(txn, row, payment.RequiresAction, attendAfter)
+		return move(txn, row, payment.Step{To: payment.RequiresAction, By: payment.Shopper}, attendAfter)
 	})
 	return err
 }
@@ -138,14 +138,14 @@ func (b *Books) Commit(ctx context.Context, id string, frozen checkout.Frozen, f
 	if err != nil {
 		return checkout.Standing{}, 0, err
 	}
-	authorized, err := paymentspanner.UpdateState(id, payment.Initiated, payment.Authorized, time.Time{})
+	authorized, err := paymentspanner.UpdateState(id, payment.Initiated, payment.Step{To: payment.Authorized, By: payment.Shopper}, time.Time{})
 	if err != nil {
 		return checkout.Standing{}, 0, err
 	}
 	mutations := append(orderspanner.InsertConfirmed(orderspanner.NewOrder{
 		OrderID: id, UserID: frozen.UserID, StoreID: frozen.StoreID, Epoch: hold.Epoch.Time(), HoldToken: hold.Token,
 		Fingerprint: fingerprint, Lines: frozen.Lines, Totals: frozen.Totals, Address: frozen.Address, Slot: frozen.Slot,
-	}), authorized)
+	}), authorized...)
 	if !chaos.Without(chaos.Outbox) {
 		mutations = append(mutations, outboxspanner.Insert(told))
 	}
@@ -225,25 +225,25 @@ func voiding(txn *spanner.ReadWriteTransaction, row *payment.Record, attendAfter
 	if row == nil || row.State == payment.Voided || row.State == payment.Voiding {
 		return nil
 	}
-	return move(txn, row, payment.Voiding, attendAfter)
+	return move(txn, row, payment.Step{To: payment.Voiding, By: payment.System, Reason: "the checkout was given up"}, attendAfter)
 }
 
 // ToAttend implements checkout.Books.
-func (b *Books) ToAttend(ctx context.Context, now time.Time, limit int) ([]string, error) {
-	return paymentspanner.ToAttend(ctx, b.client, now, limit)
+func (b *Books) ToAttend(ctx context.Context, due payment.Due, limit int) ([]string, error) {
+	return paymentspanner.ToAttend(ctx, b.client, due, limit)
 }
 
 // PutOff implements checkout.Books.
-func (b *Books) PutOff(ctx context.Context, id string, now, until time.Time) (bool, error) {
-	return paymentspanner.PutOff(ctx, b.client, id, now, until)
+func (b *Books) PutOff(ctx context.Context, id string, due payment.Due, until time.Time) (bool, error) {
+	return paymentspanner.PutOff(ctx, b.client, id, due, until)
 }
 
 // move writes a payment's step, and shows it in the row that was read.
-func move(txn *spanner.ReadWriteTransaction, row *payment.Record, to payment.State, attendAfter time.Time) error {
-	mutation, err := paymentspanner.UpdateState(row.OrderID, row.State, to, attendAfter)
+func move(txn *spanner.ReadWriteTransaction, row *payment.Record, step payment.Step, attendAfter time.Time) error {
+	mutations, err := paymentspanner.UpdateState(row.OrderID, row.State, step, attendAfter)
 	if err != nil {
 		return err
 	}
-	row.State = to
-	return txn.BufferWrite([]*spanner.Mutation{mutation})
+	row.State = step.To
+	return txn.BufferWrite(mutations)
 }

@@ -53,7 +53,7 @@ func newOrder(t *testing.T, user string) orderspanner.NewOrder {
 	}
 }
 
-func initiated(o orderspanner.NewOrder) *spanner.Mutation {
+func initiated(o orderspanner.NewOrder) []*spanner.Mutation {
 	return paymentspanner.InsertInitiated(payment.Record{
 		OrderID: o.OrderID, IntentID: "pi_" + o.OrderID, Amount: o.Totals.Total, Fingerprint: o.Fingerprint, Request: json.RawMessage(`{}`),
 	}, time.Now())
@@ -96,12 +96,13 @@ func TestOrderRoundTrip(t *testing.T) {
 	if _, err := store.Get(ctx, o.OrderID); !fault.Is(err, fault.OrderNotFound) {
 		t.Errorf("before the commit: %v", err)
 	}
-	authorized, err := paymentspanner.UpdateState(o.OrderID, payment.Initiated, payment.Authorized, time.Time{})
+	authorized, err := paymentspanner.UpdateState(o.OrderID, payment.Initiated,
+		payment.Step{To: payment.Authorized, By: payment.Shopper}, time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	apply(t, client, initiated(o))
-	created := apply(t, client, append(orderspanner.InsertConfirmed(o), authorized)...)
+	apply(t, client, initiated(o)...)
+	created := apply(t, client, append(orderspanner.InsertConfirmed(o), authorized...)...)
 
 	got, err := store.Get(ctx, o.OrderID)
 	if err != nil {

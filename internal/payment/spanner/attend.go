@@ -13,8 +13,8 @@ import (
 )
 
 // ToAttend lists payments that are open and past their time, those that have waited longest first, at most limit.
-func ToAttend(ctx context.Context, client *spanner.Client, now time.Time, limit int) ([]string, error) {
-	all, err := due(ctx, client, "Payments", "PaymentsToAttend", now, limit)
+func ToAttend(ctx context.Context, client *spanner.Client, at payment.Due, limit int) ([]string, error) {
+	all, err := due(ctx, client, "Payments", "PaymentsToAttend", at, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list payments to attend to: %w", err)
 	}
@@ -31,13 +31,13 @@ type waiting struct {
 	since time.Time
 }
 
-// due reads what an index by shard and time has up to now, at most limit of each shard, those that have waited longest first.
-func due(ctx context.Context, client *spanner.Client, table, index string, now time.Time, limit int) ([]waiting, error) {
+// due reads what is due of an index by shard and time, at most limit of each shard, those that have waited longest first.
+func due(ctx context.Context, client *spanner.Client, table, index string, at payment.Due, limit int) ([]waiting, error) {
 	var found [Shards][]waiting // a slice a shard, each by time
 	group, reading := errgroup.WithContext(ctx)
 	for shard := range int64(Shards) {
 		group.Go(func() (err error) {
-			found[shard], err = dueIn(reading, client, table, index, shard, now, limit)
+			found[shard], err = dueIn(reading, client, table, index, shard, at, limit)
 			return err
 		})
 	}
@@ -49,9 +49,12 @@ func due(ctx context.Context, client *spanner.Client, table, index string, now t
 	return all, nil
 }
 
-// dueIn reads a shard of an index by time.
-func dueIn(ctx context.Context, client *spanner.Client, table, index string, shard int64, now time.Time, limit int) (due []waiting, err error) {
-	rows := spanner.KeyRange{Start: spanner.Key{shard}, End: spanner.Key{shard, now}, Kind: spanner.ClosedClosed}
+// dueIn reads a shard of an index by time: what is past, then what is further ahead than anybody sets.
+func dueIn(ctx context.Context, client *spanner.Client, table, index string, shard int64, at payment.Due, limit int) (due []waiting, err error) {
+	rows := spanner.KeySets(
+		spanner.KeyRange{Start: spanner.Key{shard}, End: spanner.Key{shard, at.Now}, Kind: spanner.ClosedClosed},
+		spanner.KeyRange{Start: spanner.Key{shard, at.Now.Add(at.Within)}, End: spanner.Key{shard}, Kind: spanner.OpenClosed},
+	)
 	options := &spanner.ReadOptions{Index: index, Limit: limit}
 	err = client.Single().ReadWithOptions(ctx, table, rows, []string{"OrderId", "AttendAfter"}, options).Do(func(row *spanner.Row) error {
 		var payment waiting
@@ -62,8 +65,8 @@ func dueIn(ctx context.Context, client *spanner.Client, table, index string, sha
 	return due, err
 }
 
-// PutOff moves the time on at which an open payment is attended to, if it is past; false: it isn't, or no more.
-func PutOff(ctx context.Context, client *spanner.Client, order string, now, until time.Time) (bool, error) {
+// PutOff moves the time on at which an open payment is attended to, if it is due; false: it isn't, or no more.
+func PutOff(ctx context.Context, client *spanner.Client, order string, at payment.Due, until time.Time) (bool, error) {
 	var moved bool
 	_, err := client.ReadWriteTransaction(ctx, func(ctx context.Context, txn *spanner.ReadWriteTransaction) error {
 		moved = false
@@ -76,7 +79,7 @@ func PutOff(ctx context.Context, client *spanner.Client, order string, now, unti
 		if err := row.Columns((*string)(&state), &after); err != nil {
 			return err
 		}
-		if !state.Open() || !after.Valid || after.Time.After(now) {
+		if !state.Open() || !after.Valid || !at.Past(after.Time) {
 			return nil
 		}
 		moved = true

@@ -11,8 +11,8 @@ import (
 )
 
 // RefundsToAttend implements payment.Store by the index RefundsToAttend, which has only refunds that are REQUESTED.
-func (s *Store) RefundsToAttend(ctx context.Context, now time.Time, limit int) ([]string, error) {
-	all, err := due(ctx, s.client, "Refunds", "RefundsToAttend", now, limit)
+func (s *Store) RefundsToAttend(ctx context.Context, at payment.Due, limit int) ([]string, error) {
+	all, err := due(ctx, s.client, "Refunds", "RefundsToAttend", at, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list refunds to attend to: %w", err)
 	}
@@ -28,7 +28,7 @@ func (s *Store) RefundsToAttend(ctx context.Context, now time.Time, limit int) (
 }
 
 // PutOffRefunds implements payment.Store.
-func (s *Store) PutOffRefunds(ctx context.Context, order string, now, until time.Time) (bool, error) {
+func (s *Store) PutOffRefunds(ctx context.Context, order string, at payment.Due, until time.Time) (bool, error) {
 	var moved bool
 	_, err := s.client.ReadWriteTransaction(ctx, func(ctx context.Context, txn *spanner.ReadWriteTransaction) error {
 		moved = false
@@ -40,7 +40,7 @@ func (s *Store) PutOffRefunds(ctx context.Context, order string, now, until time
 			if err := row.Columns(&id, (*string)(&state), &after); err != nil {
 				return err
 			}
-			if state == payment.RefundRequested && after.Valid && !after.Time.After(now) {
+			if state == payment.RefundRequested && after.Valid && at.Past(after.Time) {
 				moved = true
 				mutations = append(mutations, spanner.Update("Refunds", []string{"OrderId", "RefundId", "AttendAfter"}, []any{order, id, until}))
 			}

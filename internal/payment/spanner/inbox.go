@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"larder.dev/internal/payment"
+	"larder.dev/internal/spannerdb"
 )
 
 // maxEvents is how many events of a payment are shown.
@@ -38,7 +39,23 @@ func (s *Store) Look(ctx context.Context, order string) (payment.Account, error)
 		return cmp.Or(a.ReceiveTime.Compare(b.ReceiveTime), cmp.Compare(a.ID, b.ID))
 	})
 	found.Events = found.Events[:min(len(found.Events), maxEvents)]
-	return found, nil
+	found.History, err = readHistory(ctx, txn, order)
+	return found, err
+}
+
+// readHistory returns the states that a payment reached, oldest first. They are few: only refunds repeat one.
+func readHistory(ctx context.Context, txn spannerdb.Reader, order string) (history []payment.HistoryEntry, err error) {
+	columns := []string{"State", "Time", "Actor", "Reason"}
+	err = txn.Read(ctx, "PaymentHistory", prefixes([]string{order}), columns).Do(func(row *spanner.Row) error {
+		var e payment.HistoryEntry
+		err := row.Columns((*string)(&e.State), &e.Time, (*string)(&e.Actor), &e.Reason)
+		history = append(history, e)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read history of the payment of %s: %w", order, err)
+	}
+	return history, nil
 }
 
 // Received implements payment.Store. The two rows are read at once, each by itself: what an event sets off may happen twice.

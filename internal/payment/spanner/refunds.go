@@ -154,7 +154,8 @@ func (s *Store) Finish(ctx context.Context, order, id string, outcome payment.Re
 			}
 			mutations = append(mutations, outboxspanner.Insert(told))
 			if found.State != payment.Voided {
-				more, err := addRefunded(found.Record, money.Of(found.Refunded.Minor+refund.Amount.Minor, found.Refunded.Currency))
+				by := payment.Step{By: payment.Operator, Reason: refund.Reason}
+				more, err := addRefunded(found.Record, by, money.Of(found.Refunded.Minor+refund.Amount.Minor, found.Refunded.Currency))
 				if err != nil {
 					return err
 				}
@@ -177,7 +178,7 @@ func (s *Store) Refunded(ctx context.Context, order string, refunded money.Money
 		if !captured || refunded.Minor <= found.Refunded.Minor || len(requested(found.Refunds)) > 0 {
 			return nil
 		}
-		mutations, err := addRefunded(found.Record, refunded)
+		mutations, err := addRefunded(found.Record, payment.Step{By: payment.Provides, Reason: "refunded at the provider"}, refunded)
 		if err != nil {
 			return err
 		}
@@ -186,19 +187,20 @@ func (s *Store) Refunded(ctx context.Context, order string, refunded money.Money
 	return err
 }
 
-// addRefunded writes what was refunded in all. A payment that is VOIDING stays so.
-func addRefunded(record payment.Record, refunded money.Money) ([]*spanner.Mutation, error) {
+// addRefunded writes what was refunded in all; by tells who did it and why. A payment that is VOIDING stays so.
+func addRefunded(record payment.Record, by payment.Step, refunded money.Money) ([]*spanner.Mutation, error) {
 	amount := spanner.UpdateMap("Payments", map[string]any{
 		"OrderId": record.OrderID, "Refunded": refunded.Minor, "UpdateTime": spanner.CommitTimestamp,
 	})
 	if record.State == payment.Voiding {
 		return []*spanner.Mutation{amount}, nil
 	}
-	state, err := UpdateState(record.OrderID, record.State, record.AfterRefund(refunded), time.Time{})
+	by.To = record.AfterRefund(refunded)
+	state, err := UpdateState(record.OrderID, record.State, by, time.Time{})
 	if err != nil {
 		return nil, err
 	}
-	return []*spanner.Mutation{amount, state}, nil
+	return append(state, amount), nil
 }
 
 // refundEvent tells of a refund that is done. The order's id and the first 18 characters of the refund's, 64 bits of it, make the event's.

@@ -20,6 +20,9 @@ import (
 	"larder.dev/internal/spannerdb"
 )
 
+// maxReason is how many characters of a reason the history keeps.
+const maxReason = 200
+
 // Shards is how many parts PaymentsToAttend has.
 const Shards = 8
 
@@ -63,26 +66,39 @@ func SetReceipt(order string, receipt pricing.Receipt) *spanner.Mutation {
 }
 
 // InsertInitiated freezes a checkout before any money moves (rule 10). The reconciler attends to it from a time on.
-func InsertInitiated(r payment.Record, attendAfter time.Time) *spanner.Mutation {
-	return spanner.InsertMap("Payments", map[string]any{
+func InsertInitiated(r payment.Record, attendAfter time.Time) []*spanner.Mutation {
+	row := spanner.InsertMap("Payments", map[string]any{
 		"OrderId": r.OrderID, "State": string(payment.Initiated), "IntentId": r.IntentID,
 		"Amount": r.Amount.Minor, "Captured": int64(0), "Refunded": int64(0), "Currency": r.Amount.Currency,
 		"Fingerprint": r.Fingerprint, "Request": spanner.NullJSON{Value: json.RawMessage(r.Request), Valid: true},
 		"CreateTime": spanner.CommitTimestamp, "UpdateTime": spanner.CommitTimestamp,
 		"AttendAfter": spanner.NullTime{Time: attendAfter, Valid: true}, "Shard": shard(r.OrderID),
 	})
+	return []*spanner.Mutation{row, reached(r.OrderID, payment.Step{To: payment.Initiated, By: payment.Shopper})}
 }
 
-// UpdateState moves a payment on. An open state is attended to from the given time on; else the payment leaves the reconciler's list.
-// It is a fault of ours, and an error, if the table of states doesn't allow the step.
-func UpdateState(order string, from, to payment.State, attendAfter time.Time) (*spanner.Mutation, error) {
-	if !payment.Allowed(from, to) {
-		return nil, fmt.Errorf("payment of %s: no way from %s to %s", order, from, to)
+// UpdateState moves a payment on, and notes it in its history. An open state is attended to from the given time on; else the payment leaves
+// the reconciler's list. A transaction takes one step of a payment. Errors: PAYMENT_STATE_CONFLICT.
+func UpdateState(order string, from payment.State, step payment.Step, attendAfter time.Time) ([]*spanner.Mutation, error) {
+	if err := payment.Next(from, step); err != nil {
+		return nil, fmt.Errorf("payment of %s: %w", order, err)
 	}
-	return spanner.UpdateMap("Payments", map[string]any{
-		"OrderId": order, "State": string(to), "UpdateTime": spanner.CommitTimestamp,
-		"AttendAfter": spanner.NullTime{Time: attendAfter, Valid: to.Open()},
-	}), nil
+	return []*spanner.Mutation{
+		spanner.UpdateMap("Payments", map[string]any{
+			"OrderId": order, "State": string(step.To), "UpdateTime": spanner.CommitTimestamp,
+			"AttendAfter": spanner.NullTime{Time: attendAfter, Valid: step.To.Open()},
+		}),
+		reached(order, step),
+	}, nil
+}
+
+// reached is a row of a payment's history.
+func reached(order string, step payment.Step) *spanner.Mutation {
+	reason := []rune(step.Reason)
+	return spanner.InsertMap("PaymentHistory", map[string]any{
+		"OrderId": order, "Time": spanner.CommitTimestamp, "State": string(step.To), "Actor": string(step.By),
+		"Reason": string(reason[:min(len(reason), maxReason)]),
+	})
 }
 
 func shard(order string) int64 {
@@ -146,14 +162,16 @@ func (s *Store) Capturable(ctx context.Context, order string) (record payment.Re
 }
 
 // Captured implements payment.Store.
-func (s *Store) Captured(ctx context.Context, order string, amount money.Money) (payment.State, error) {
+func (s *Store) Captured(ctx context.Context, order string, by payment.Actor, reason string, amount money.Money) (payment.State, error) {
 	from := []payment.State{payment.Authorized, payment.CaptureFailed}
-	return s.move(ctx, order, from, payment.Captured, time.Time{}, map[string]any{"Captured": amount.Minor})
+	step := payment.Step{To: payment.Captured, By: by, Reason: reason}
+	return s.move(ctx, order, from, step, time.Time{}, map[string]any{"Captured": amount.Minor})
 }
 
 // CaptureFailed implements payment.Store.
-func (s *Store) CaptureFailed(ctx context.Context, order string, attendAfter time.Time) (payment.State, error) {
-	return s.move(ctx, order, []payment.State{payment.Authorized}, payment.CaptureFailed, attendAfter, nil)
+func (s *Store) CaptureFailed(ctx context.Context, order string, by payment.Actor, reason string, attendAfter time.Time) (payment.State, error) {
+	step := payment.Step{To: payment.CaptureFailed, By: by, Reason: reason}
+	return s.move(ctx, order, []payment.State{payment.Authorized}, step, attendAfter, nil)
 }
 
 // ForgetPerson takes the person out of a payment that was voided, or whose order has ended.
@@ -170,11 +188,15 @@ func ForgetPerson(record payment.Record) (*spanner.Mutation, error) {
 // Voided implements payment.Store.
 func (s *Store) Voided(ctx context.Context, order string, captured, refunded money.Money) (payment.State, error) {
 	amounts := map[string]any{"Captured": captured.Minor, "Refunded": refunded.Minor}
-	return s.move(ctx, order, []payment.State{payment.Voiding}, payment.Voided, time.Time{}, amounts)
+	step := payment.Step{To: payment.Voided, By: payment.System, Reason: "cancelled at the provider"}
+	if captured.Minor > 0 {
+		step.Reason = "given back in full"
+	}
+	return s.move(ctx, order, []payment.State{payment.Voiding}, step, time.Time{}, amounts)
 }
 
 // move goes to a state from some, which allow it, and leaves any other (rules 7c and 12).
-func (s *Store) move(ctx context.Context, order string, from []payment.State, to payment.State, attendAfter time.Time, amounts map[string]any) (payment.State, error) {
+func (s *Store) move(ctx context.Context, order string, from []payment.State, step payment.Step, attendAfter time.Time, amounts map[string]any) (payment.State, error) {
 	var state payment.State
 	_, err := s.client.ReadWriteTransaction(ctx, func(ctx context.Context, txn *spanner.ReadWriteTransaction) error {
 		record, err := mustRead(ctx, txn, order)
@@ -184,18 +206,17 @@ func (s *Store) move(ctx context.Context, order string, from []payment.State, to
 		if state = record.State; !slices.Contains(from, state) {
 			return nil
 		}
-		mutation, err := UpdateState(order, state, to, attendAfter)
+		mutations, err := UpdateState(order, state, step, attendAfter)
 		if err != nil {
 			return err
 		}
-		state = to
-		mutations := []*spanner.Mutation{mutation}
+		state = step.To
 		if amounts != nil {
 			change := map[string]any{"OrderId": order}
 			maps.Copy(change, amounts)
 			mutations = append(mutations, spanner.UpdateMap("Payments", change))
 		}
-		if to == payment.Voided { // also of checkouts that never became orders, which nobody finds by their shopper
+		if state == payment.Voided { // also of checkouts that never became orders, which nobody finds by their shopper
 			forget, err := ForgetPerson(record)
 			if err != nil {
 				return err
@@ -205,7 +226,7 @@ func (s *Store) move(ctx context.Context, order string, from []payment.State, to
 		return txn.BufferWrite(mutations)
 	})
 	if err != nil {
-		return "", fmt.Errorf("move payment of %s to %s: %w", order, to, err)
+		return "", fmt.Errorf("move payment of %s to %s: %w", order, step.To, err)
 	}
 	return state, nil
 }
