@@ -17,12 +17,14 @@ import (
 
 var passed = regexp.MustCompile(`(?m)^demo: [1-9][0-9]* steps passed in [0-9.]+ s$`)
 
-// TestDemo walks through the first order, as make demo does.
+// TestDemo walks through the first order, as make demo does. Nothing that the platform has logged of it, and of the tests before it, may
+// be a secret or tell of a person.
 func TestDemo(t *testing.T) {
 	out, err := demo(t)
 	if err != nil || !passed.MatchString(out) {
 		t.Errorf("%v\n%s", err, out)
 	}
+	t.Run("logs", func(t *testing.T) { checkLogs(t, filepath.Join(setting(t, "LARDER_STATE"), "log")) })
 }
 
 // TestDemoWithoutPlatform wants a clear line and an exit that says so where nothing listens.

@@ -6,7 +6,7 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit
 
-packages=${PACKAGES:-./...}
+read -ra packages <<<"${PACKAGES:-./...}"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -79,11 +79,11 @@ rules() { go test -count=1 .; }
 # terraform: the configuration, by the real terraform without a cloud.
 terraform_() { go run ./terraform/check; }
 
-vet() { go vet "$packages"; }
+vet() { go vet "${packages[@]}"; }
 
 lint() {
 	local tools
-	tools=$(tools/build.sh golangci-lint) && "$tools/golangci-lint" run "$packages"
+	tools=$(tools/build.sh golangci-lint) && "$tools/golangci-lint" run "${packages[@]}"
 }
 
 # In seconds, from what is at once to what takes longest.
