@@ -59,10 +59,12 @@ products: ## load N further, generated products (SEED=1): make products N=5000
 build: ## build the programs
 	@local/bin/build.sh
 
-generate: ## generate code from the contract in api/
+generate: ## generate code and docs/events/ from the contract in api/
 	@go run ./api/protodeps .larder/proto
 	@PATH="$$(tools/build.sh buf protoc):$$PATH" buf generate
 	@go run ./internal/openapi api/openapi.yaml api/operations.yaml
+	@PATH="$$(tools/build.sh buf):$$PATH" buf build api -o .larder/contract.binpb
+	@go run ./internal/eventdocs/generate .larder/contract.binpb api docs/events
 
 release-contract: ## keep the contract as it is released now, which later changes may not break (decision 0280)
 	@go run ./api/protodeps .larder/proto

@@ -167,12 +167,19 @@ var table = []takes{
 	},
 }
 
-// begin starts a row's function behind its topic. Services answer what makes a good event go all the way.
+// begin starts a row's function behind its topic.
 func (c takes) begin(t *testing.T) *rig {
 	t.Helper()
-	r := newRig(t)
-	r.start(c.function)
+	r := running(t, c.function)
 	r.push(c.topic)
+	return r
+}
+
+// running starts a function, with services that answer what makes a good event go all the way.
+func running(t *testing.T, function string) *rig {
+	t.Helper()
+	r := newRig(t)
+	r.start(function)
 	r.services.answers("ApplyProviderEvent", func(context.Context, proto.Message) (proto.Message, error) {
 		return &paymentpb.ApplyProviderEventResponse{ResumeCheckout: true}, nil
 	})

@@ -60,13 +60,15 @@ breaking() {
 	return 1
 }
 
-# generated: the code beside the protos is what they give today, and none is left of a proto that is gone.
+# generated: the code beside the protos and the pages of docs/events are what they give today, and none is left of what is gone.
 generated() {
 	contract && buf generate --output "$work/fresh" && go run ./internal/openapi "$work/fresh/api/openapi.yaml" api/operations.yaml || return
+	buf build api -o "$work/contract.binpb" && go run ./internal/eventdocs/generate "$work/contract.binpb" api "$work/fresh/docs/events" || return
 	mkdir "$work/committed"
 	find api \( -name '*.pb.go' -o -name '*.pb.gw.go' -o -name openapi.yaml \) -exec cp --parents -t "$work/committed" {} +
+	cp --parents -rt "$work/committed" docs/events
 	(cd "$work" && diff -qr committed fresh) && return
-	echo "the generated code is not the contract's: make generate"
+	echo "the generated code or docs/events is not the contract's: make generate"
 	return 1
 }
 
