@@ -159,8 +159,16 @@ func (r *rig) subscribe(s *pubsubpb.Subscription) {
 	})
 }
 
-// push makes a topic whose messages are pushed to the function, signed as Google signs, and collects its dead letters.
+// push makes a topic whose messages are pushed to the function, and collects its dead letters.
 func (r *rig) push(topic string) {
+	r.t.Helper()
+	r.topic(event.DeadLetters(topic))
+	r.collect(event.DeadLetters(topic))
+	r.deliver(topic)
+}
+
+// deliver makes a topic whose messages are pushed to the function, signed as Google signs.
+func (r *rig) deliver(topic string) {
 	t := r.t
 	t.Helper()
 	signer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
@@ -179,8 +187,6 @@ func (r *rig) push(topic string) {
 	}))
 	t.Cleanup(signer.Close)
 	r.topic(topic)
-	r.topic(event.DeadLetters(topic))
-	r.collect(event.DeadLetters(topic))
 	r.subscribe(&pubsubpb.Subscription{
 		Name: "function-" + topic, Topic: topic, AckDeadlineSeconds: 10,
 		PushConfig: &pubsubpb.PushConfig{PushEndpoint: signer.URL},
@@ -190,10 +196,16 @@ func (r *rig) push(topic string) {
 	})
 }
 
+// keep makes a subscription of a topic that nobody reads, with the topic's name.
+func (r *rig) keep(topic string) {
+	r.t.Helper()
+	r.subscribe(&pubsubpb.Subscription{Name: topic, Topic: topic, AckDeadlineSeconds: 60})
+}
+
 // collect receives what is published to a topic.
 func (r *rig) collect(topic string) {
 	r.t.Helper()
-	r.subscribe(&pubsubpb.Subscription{Name: topic, Topic: topic, AckDeadlineSeconds: 60})
+	r.keep(topic)
 	ctx, stop := context.WithCancel(r.t.Context())
 	var receiving sync.WaitGroup
 	receiving.Go(func() {

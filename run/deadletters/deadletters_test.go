@@ -222,6 +222,46 @@ func TestReplayAsItCame(t *testing.T) {
 	}
 }
 
+// Every topic that is there locally and in the cloud (local/pubsub.json) has dead letters, which are listed, shown and replayed. Who
+// puts them aside is tested there: functions/deadletters_test.go, pipelines/productindex.
+func TestEveryTopic(t *testing.T) {
+	text, err := os.ReadFile("../../local/pubsub.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said struct{ Topics []string }
+	if err := json.Unmarshal(text, &said); err != nil || len(said.Topics) == 0 {
+		t.Fatalf("topics %v, %v", said.Topics, err)
+	}
+	r := open(t)
+	ids := map[string]string{}
+	for _, topic := range said.Topics {
+		if !slices.Contains(deadletter.Topics, topic) {
+			t.Fatalf("%s has no dead letters: deadletter.Topics lacks it", topic)
+		}
+		ids[topic] = r.put(topic, "poison of "+topic, with(own, aside))
+	}
+	listed := r.must("list")
+	for topic, id := range ids {
+		if !strings.Contains(listed, topic) || !strings.Contains(listed, id) {
+			t.Errorf("the list lacks %s %s:\n%s", topic, id, listed)
+		}
+		shown := r.must("show", "-topic", topic, id)
+		for _, want := range []string{"INVALID_EVENT", "AdjustStock", "poison of " + topic} {
+			if !strings.Contains(shown, want) {
+				t.Errorf("show of %s lacks %q:\n%s", topic, want, shown)
+			}
+		}
+		r.must("replay", "-topic", topic, id)
+		if got := r.take(topic); string(got.GetData()) != "poison of "+topic || !maps.Equal(got.GetAttributes(), own) {
+			t.Errorf("%s was replayed as %v", topic, got)
+		}
+	}
+	if left := r.must("list"); left != "no dead letters\n" {
+		t.Errorf("left is:\n%s", left)
+	}
+}
+
 // More than a pull holds: all are listed once, a limit is kept, one at the end is found, and all are still there.
 func TestMany(t *testing.T) {
 	r := open(t)
