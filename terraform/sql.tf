@@ -54,6 +54,11 @@ resource "google_sql_database_instance" "larder" {
       name  = "max_connections"
       value = tostring(var.sql.max_connections)
     }
+    # The detail of a refused row would have the row's values in the log, mail addresses too.
+    database_flags {
+      name  = "log_error_verbosity"
+      value = "terse"
+    }
     # A slot whose reader is gone must not fill the disk: beyond this it is given up, and Debezium tells the table anew.
     database_flags {
       name  = "max_slot_wal_keep_size"

@@ -28,10 +28,11 @@ start() {
 	account_for postgres "$PWD"
 	[ -d cluster ] || create
 	# wal_level, slots: for Debezium. A slot that nobody reads may not fill the disk: max_slot_wal_keep_size. make fidelity lets it have less.
+	# log_error_verbosity: the detail of a refused row has the row's values in it, mail addresses too.
 	exec "${become[@]}" $bin/postgres -D "$PWD/cluster" \
 		-c listen_addresses=127.0.0.1 -c "port=$(port_of "$DATABASE_URL")" -c unix_socket_directories= \
 		-c wal_level=logical -c max_replication_slots=16 -c max_wal_senders=16 -c "max_slot_wal_keep_size=${SLOT_KEEPS:-1GB}" \
-		-c max_connections=200 -c shared_buffers=64MB -c max_wal_size=512MB -c timezone=UTC -c log_timezone=UTC
+		-c log_error_verbosity=terse -c max_connections=200 -c shared_buffers=64MB -c max_wal_size=512MB -c timezone=UTC -c log_timezone=UTC
 }
 
 ready() { $bin/pg_isready -q -t 2 -d "$DATABASE_URL"; }

@@ -21,6 +21,7 @@ var planFaults = []fault{
 	{"terraform/sql.tf", "ipv4_enabled    = false", "ipv4_enabled    = true", "has a public address"},
 	{"terraform/sql.tf", "deletion_protection_enabled = var.deletion_protection", "deletion_protection_enabled = false", "google_sql_database_instance.larder can be deleted"},
 	{"terraform/sql.tf", "point_in_time_recovery_enabled = true", "point_in_time_recovery_enabled = false", "no point-in-time recovery"},
+	{"terraform/sql.tf", `value = "terse"`, `value = "default"`, "log_error_verbosity isn't terse"},
 	{"terraform/sql.tf", `"cloudsql.logical_decoding"`, `"cloudsql.enable_pgaudit"`, "cloudsql.logical_decoding isn't on"},
 	{"terraform/spanner.tf", "enable_drop_protection   = var.deletion_protection", "enable_drop_protection   = false", "can be dropped"},
 	{"terraform/redis.tf", `var.high_availability ? "STANDARD_HA" : "BASIC"`, `"BASIC"`, "has no standby"},

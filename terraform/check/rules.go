@@ -87,9 +87,11 @@ func keepPostgres(p planned, report func(string, ...any)) {
 		for i := range r.list("settings.0.database_flags") {
 			flags[r.text(fmt.Sprintf("settings.0.database_flags.%d.name", i))] = r.text(fmt.Sprintf("settings.0.database_flags.%d.value", i))
 		}
-		for _, flag := range []string{"cloudsql.logical_decoding", "cloudsql.iam_authentication"} {
-			if flags[flag] != "on" {
-				report("%s: %s isn't on", r.Address, flag)
+		for _, flag := range []struct{ name, is string }{
+			{"cloudsql.logical_decoding", "on"}, {"cloudsql.iam_authentication", "on"}, {"log_error_verbosity", "terse"},
+		} {
+			if flags[flag.name] != flag.is {
+				report("%s: %s isn't %s", r.Address, flag.name, flag.is)
 			}
 		}
 	}
