@@ -98,7 +98,7 @@ func sales(ctx context.Context, stock stockpb.StockServiceClient, store string, 
 	sold := map[string]int64{}
 	for _, sales := range answer.GetSales() {
 		if !strings.HasPrefix(sales.GetProductId(), "slot:") { // places in vans are counted as stock is
-			sold[sales.GetProductId()] = max(0, sales.GetQuantity()) // more may have been cancelled than sold in the time
+			sold[sales.GetProductId()] = sales.GetQuantity()
 		}
 	}
 	return sold, err
@@ -113,7 +113,8 @@ func popularity(sold map[string]int64) []*productpb.Popularity {
 	}
 	var all []*productpb.Popularity
 	for _, product := range slices.Sorted(maps.Keys(sold)) {
-		share := math.Log1p(float64(sold[product])) / math.Log1p(float64(max(1, top)))
+		quantity := max(0, sold[product]) // more may have been cancelled than sold in the time
+		share := math.Log1p(float64(quantity)) / math.Log1p(float64(max(1, top)))
 		all = append(all, &productpb.Popularity{ProductId: product, Popularity: int32(math.Round(best * share))})
 	}
 	return all
