@@ -18,20 +18,7 @@ import (
 	"strings"
 	"text/template"
 
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/reflect/protoregistry"
-	"google.golang.org/protobuf/types/descriptorpb"
-
-	accesspb "larder.dev/api/access/v1"
-	_ "larder.dev/api/cart/v1" // the contracts, for their access rules
-	_ "larder.dev/api/checkout/v1"
-	_ "larder.dev/api/order/v1"
-	_ "larder.dev/api/payment/v1"
-	_ "larder.dev/api/product/v1"
-	_ "larder.dev/api/search/v1"
-	_ "larder.dev/api/stock/v1"
-	_ "larder.dev/api/user/v1"
+	"larder.dev/internal/contract"
 )
 
 //go:embed *.tmpl
@@ -184,34 +171,25 @@ func addGateway(services map[string]*service, routes []route) {
 // addCallers lets services call the methods whose access rules name them, and everybody who verifies people get the keys of their tokens.
 func addCallers(services map[string]*service) {
 	paths := map[string]map[string][]string{} // by service and caller
-	protoregistry.GlobalFiles.RangeFiles(func(file protoreflect.FileDescriptor) bool {
-		// Stock is a room of checkout's.
-		room := strings.Replace(strings.Split(string(file.Package())+"..", ".")[1], "stock", "checkout", 1)
-		for i := range file.Services().Len() {
-			methods := file.Services().Get(i).Methods()
-			for j := range methods.Len() {
-				options, _ := methods.Get(j).Options().(*descriptorpb.MethodOptions)
-				access, ok := proto.GetExtension(options, accesspb.E_Rule).(*accesspb.Rule)
-				if !ok || services[room] == nil {
-					continue
-				}
-				path := fmt.Sprintf("/%s/%s", file.Services().Get(i).FullName(), methods.Get(j).Name())
-				if safe(string(methods.Get(j).Name())) && !methods.Get(j).IsStreamingServer() {
-					services[room].Safe = append(services[room].Safe, path)
-				}
-				for _, caller := range access.GetServices() {
-					if services[caller] == nil {
-						continue
-					}
-					if paths[room] == nil {
-						paths[room] = map[string][]string{}
-					}
-					paths[room][caller] = append(paths[room][caller], path)
-				}
-			}
+	for _, method := range contract.Methods() {
+		server := services[method.Server]
+		if server == nil {
+			continue
 		}
-		return true
-	})
+		path := fmt.Sprintf("/%s/%s", method.Parent().FullName(), method.Name())
+		if safe(string(method.Name())) && !method.IsStreamingServer() {
+			server.Safe = append(server.Safe, path)
+		}
+		for _, caller := range method.Rule.GetServices() {
+			if services[caller] == nil {
+				continue
+			}
+			if paths[method.Server] == nil {
+				paths[method.Server] = map[string][]string{}
+			}
+			paths[method.Server][caller] = append(paths[method.Server][caller], path)
+		}
+	}
 	for name, s := range services {
 		slices.Sort(s.Safe)
 		callers := paths[name]

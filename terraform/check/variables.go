@@ -11,20 +11,7 @@ import (
 	"strconv"
 	"strings"
 
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/reflect/protoregistry"
-	"google.golang.org/protobuf/types/descriptorpb"
-
-	accesspb "larder.dev/api/access/v1"
-	_ "larder.dev/api/cart/v1" // the contracts, for their access rules
-	_ "larder.dev/api/checkout/v1"
-	_ "larder.dev/api/order/v1"
-	_ "larder.dev/api/payment/v1"
-	_ "larder.dev/api/product/v1"
-	_ "larder.dev/api/search/v1"
-	_ "larder.dev/api/stock/v1"
-	_ "larder.dev/api/user/v1"
+	"larder.dev/internal/contract"
 )
 
 // folder is where a program's configuration is.
@@ -167,27 +154,15 @@ func keepCallers(p planned, report func(string, ...any)) {
 		given[r.text("name")] = r.environment()
 	}
 	rules := 0
-	protoregistry.GlobalFiles.RangeFiles(func(file protoreflect.FileDescriptor) bool {
-		// Stock is a room of checkout's.
-		room := strings.Replace(strings.Split(string(file.Package())+"..", ".")[1], "stock", "checkout", 1)
-		for i := range file.Services().Len() {
-			methods := file.Services().Get(i).Methods()
-			for j := range methods.Len() {
-				options, _ := methods.Get(j).Options().(*descriptorpb.MethodOptions)
-				rule, ok := proto.GetExtension(options, accesspb.E_Rule).(*accesspb.Rule)
-				if !ok {
-					continue
-				}
-				for _, caller := range rule.GetServices() {
-					rules++
-					if _, ok := given[caller][strings.ToUpper(room)+"_ADDR"]; !ok {
-						report("%s may be called by %s, which doesn't get %s_ADDR", methods.Get(j).FullName(), caller, strings.ToUpper(room))
-					}
-				}
+	for _, method := range contract.Methods() {
+		address := strings.ToUpper(method.Server) + "_ADDR"
+		for _, caller := range method.Rule.GetServices() {
+			rules++
+			if _, ok := given[caller][address]; !ok {
+				report("%s may be called by %s, which doesn't get %s", method.FullName(), caller, address)
 			}
 		}
-		return true
-	})
+	}
 	if rules == 0 {
 		report("no access rule names a caller")
 	}
