@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -19,7 +18,8 @@ type gate struct {
 	server  *http.Server
 	target  atomic.Pointer[url.URL]
 	status  atomic.Int32 // that bulk requests are refused with, 0: they aren't
-	drops   atomic.Bool  // says that all was written, now and then, and writes nothing: an event gets lost
+	drops   atomic.Bool  // says of every fifth bulk request that it was written, and writes nothing: events get lost
+	bulks   atomic.Int64
 }
 
 func openGate(ctx context.Context) (*gate, error) {
@@ -43,7 +43,7 @@ func openGate(ctx context.Context) (*gate, error) {
 			_, _ = w.Write([]byte(`{"error":{"type":"refused","reason":"as asked for"}}`))
 			return
 		}
-		if bulk && g.drops.Load() && rand.IntN(20) == 0 {
+		if bulk && g.drops.Load() && g.bulks.Add(1)%5 == 0 {
 			r.URL.Path = "/fidelity-nowhere/_bulk"
 			r.URL.RawQuery = strings.ReplaceAll(r.URL.RawQuery, "require_alias=true", "require_alias=false")
 		}
