@@ -69,9 +69,9 @@ func (f *decodeFn) ProcessElement(ctx context.Context, m cdc.Message, emit func(
 	}
 }
 
-// A bulk request has at most so many documents or bytes.
+// So many documents or bytes are written at a time.
 const (
-	maxDocuments = 500
+	maxDocuments = 1000
 	maxBytes     = 4 << 20
 )
 

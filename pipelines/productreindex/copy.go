@@ -9,7 +9,6 @@ import (
 	"github.com/apache/beam/sdks/v2/go/pkg/beam"
 	"github.com/apache/beam/sdks/v2/go/pkg/beam/register"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"golang.org/x/sync/errgroup"
 
 	"larder.dev/internal/pgdb"
 	"larder.dev/internal/product/postgres"
@@ -22,14 +21,13 @@ func init() {
 	for _, t := range []reflect.Type{reflect.TypeFor[idRange](), reflect.TypeFor[copyFn]()} {
 		beam.RegisterType(t)
 	}
-	register.DoFn2x1[context.Context, idRange, error](&copyFn{})
+	register.DoFn3x1[context.Context, idRange, func(int64), error](&copyFn{})
+	register.Function2x0(count)
+	register.Emitter1[int64]()
 }
 
-const (
-	rangeSize = 2000 // documents of a range, read at once: 2 to 4 MiB
-	bulkSize  = 500  // documents of a bulk request
-	writers   = 4    // bulk requests at once
-)
+// rangeSize is how many documents a range has, which are read at once: 2 to 4 MiB.
+const rangeSize = 2000
 
 // idRange is a range of product ids, behind one and up to another; empty: to the last.
 type idRange struct{ After, Until string }
@@ -54,7 +52,13 @@ func ranges(ctx context.Context, catalogue *postgres.Store) ([]idRange, error) {
 func copyAll(s beam.Scope, all []idRange, to target) {
 	// The reshuffle lets a runner with several workers give each of them ranges of its own.
 	spread := beam.Reshuffle(s, beam.CreateList(s, all))
-	beam.ParDo0(s.Scope("Copy"), &copyFn{Target: to}, spread)
+	copied := beam.ParDo(s.Scope("Copy"), &copyFn{Target: to}, spread)
+	// Prism spins on a stage that nothing leaves, and takes half a core from what writes.
+	beam.ParDo0(s.Scope("Count"), count, beam.Reshuffle(s, copied))
+}
+
+func count(ctx context.Context, n int64) {
+	beam.NewCounter("productreindex", "copied").Inc(ctx, n)
 }
 
 // openCatalogue connects to the database of a URL, or of the secret that holds the URL.
@@ -91,7 +95,7 @@ func (f *copyFn) Setup(ctx context.Context) error {
 
 // ProcessElement returns when the range is written. A document that Elasticsearch will never take is an error: the generation would
 // lack it.
-func (f *copyFn) ProcessElement(ctx context.Context, r idRange) error {
+func (f *copyFn) ProcessElement(ctx context.Context, r idRange, copied func(int64)) error {
 	// Connected to anew for each range: nobody tells a function on prism when it is needed no more.
 	pool, err := openCatalogue(ctx, f.Target.DatabaseURL)
 	if err != nil {
@@ -106,24 +110,17 @@ func (f *copyFn) ProcessElement(ctx context.Context, r idRange) error {
 	if err != nil {
 		return err
 	}
-	group, writing := errgroup.WithContext(ctx)
-	group.SetLimit(writers)
-	for len(kept) > 0 {
-		part := kept[:min(bulkSize, len(kept))]
-		kept = kept[len(part):]
-		group.Go(func() error { return f.write(writing, part) })
-	}
-	return group.Wait()
-}
-
-func (f *copyFn) write(ctx context.Context, part []postgres.Kept) error {
-	documents := make([]bulk.Document, len(part))
-	for i, k := range part {
+	documents := make([]bulk.Document, len(kept))
+	for i, k := range kept {
 		documents[i] = bulk.Document{ID: k.ProductID, Version: k.Revision, Body: k.Document}
 	}
 	result, err := f.writer.Write(ctx, documents)
 	for _, r := range result.Refused {
-		err = errors.Join(err, fmt.Errorf("%s will never take %s: %s", f.Target.Index, part[r.At].ProductID, r.Detail))
+		err = errors.Join(err, fmt.Errorf("%s will never take %s: %s", f.Target.Index, kept[r.At].ProductID, r.Detail))
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	copied(int64(len(kept)))
+	return nil
 }

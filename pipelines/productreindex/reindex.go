@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -156,8 +157,8 @@ type copied struct {
 	Seconds   float64 `json:"seconds"`
 }
 
-// copy runs the batch pipeline, on the runner that --runner names.
-func (r *reindex) copy(ctx context.Context, number int) (*copied, error) {
+// copy runs the batch pipeline, on the runner that --runner names. Meanwhile the generation isn't refreshed, unless search reads it.
+func (r *reindex) copy(ctx context.Context, number int) (_ *copied, err error) {
 	if process.OnDataflow() {
 		if err := errors.Join(secret.Check("DATABASE_URL", r.config.DatabaseURL), secret.Check("ELASTICSEARCH_URL", r.config.Elasticsearch)); err != nil {
 			return nil, err
@@ -166,6 +167,16 @@ func (r *reindex) copy(ctx context.Context, number int) (*copied, error) {
 	all, err := ranges(ctx, r.catalogue)
 	if err != nil {
 		return nil, err
+	}
+	found, err := index.Generations(ctx, r.es, r.config.Alias)
+	if err != nil {
+		return nil, err
+	}
+	if slices.ContainsFunc(found, func(g index.Generation) bool { return g.Number == number && !g.Live }) {
+		if err := index.Rest(ctx, r.es, r.index(number), true); err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, r.wake(context.WithoutCancel(ctx), number)) }()
 	}
 	p, s := beam.NewPipelineWithRoot()
 	copyAll(s, all, target{DatabaseURL: r.config.DatabaseURL, Elasticsearch: r.config.Elasticsearch, Index: r.index(number)})
@@ -180,6 +191,13 @@ func (r *reindex) copy(ctx context.Context, number int) (*copied, error) {
 	// Counted where they are and not where they are written: under load prism loses what its workers counted.
 	c.Documents, err = index.Count(ctx, r.es, r.index(number))
 	return c, err
+}
+
+// wake lets a generation be refreshed again.
+func (r *reindex) wake(ctx context.Context, number int) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	return index.Rest(ctx, r.es, r.index(number), false)
 }
 
 // audited is what audit prints.
@@ -251,6 +269,9 @@ var _ product.Index = indexed{}
 // switchTo lets search read a generation that holds what the catalogue holds, as of a few seconds before: what the audit finds
 // to be on its way reaches both generations alike.
 func (r *reindex) switchTo(ctx context.Context, number int) (*audited, error) {
+	if err := r.wake(ctx, number); err != nil { // a copy that was killed didn't
+		return nil, err
+	}
 	a, err := r.audit(ctx, number)
 	if err != nil {
 		return a, err

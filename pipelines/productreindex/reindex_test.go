@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"strings"
 	"testing"
 
 	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
@@ -121,6 +123,19 @@ func (r *rig) write(number int, id string, revision int64, document string) {
 	}
 }
 
+// refreshed wants a generation's index to be refreshed at an interval.
+func (r *rig) refreshed(number int, interval string) {
+	r.t.Helper()
+	res, err := r.es.Indices.GetSettings(r.es.Indices.GetSettings.WithIndex(r.index(number)))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if text, err := io.ReadAll(res.Body); err != nil || !strings.Contains(string(text), `"refresh_interval":"`+interval+`"`) {
+		r.t.Errorf("settings of generation %d are %s, %v, want the refresh interval %s", number, text, err, interval)
+	}
+}
+
 func TestANewGeneration(t *testing.T) {
 	r := newRig(t)
 	r.began(1)
@@ -141,10 +156,17 @@ func TestANewGeneration(t *testing.T) {
 	}
 	r.write(2, "p-7", 2, document)
 	r.copied(2, 2500)
+	r.refreshed(2, "200ms")
+	// A copy that is killed leaves the generation at rest; none becomes live so.
+	if err := index.Rest(t.Context(), r.es, r.index(2), true); err != nil {
+		t.Fatal(err)
+	}
+	r.refreshed(2, "-1")
 	a, err := r.switchTo(t.Context(), 2)
 	if err != nil || a.Checked != 2500 {
 		t.Fatalf("switched after %+v, %v", a, err)
 	}
+	r.refreshed(2, "200ms")
 	r.live(2)
 	if _, err := r.begin(t.Context()); !errors.Is(err, errTooMany) {
 		t.Errorf("began a third one while there are two: %v", err)

@@ -143,4 +143,32 @@ func Refresh(ctx context.Context, es *elasticsearch.Client, index string) error 
 	return nil
 }
 
+// Rest stops an index's regular refreshes, or lets them go on as the definition says. Without them a copy costs a third less. Only for an
+// index that nobody searches.
+func Rest(ctx context.Context, es *elasticsearch.Client, index string, rest bool) error {
+	interval := "-1"
+	if !rest {
+		var defined struct {
+			Settings struct {
+				Index struct {
+					RefreshInterval string `json:"refresh_interval"`
+				}
+			}
+		}
+		if err := json.Unmarshal(definition, &defined); err != nil {
+			return fmt.Errorf("definition of the index: %w", err)
+		}
+		interval = defined.Settings.Index.RefreshInterval
+	}
+	body, err := json.Marshal(map[string]any{"index": map[string]any{"refresh_interval": interval}})
+	if err != nil {
+		return err
+	}
+	_, err = call(es.Indices.PutSettings(bytes.NewReader(body), es.Indices.PutSettings.WithContext(ctx), es.Indices.PutSettings.WithIndex(index)))
+	if err != nil {
+		return fmt.Errorf("set the refresh interval of %s: %w", index, err)
+	}
+	return nil
+}
+
 func generationOf(alias string, number int) string { return alias + "-" + strconv.Itoa(number) }

@@ -21,11 +21,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/elastic/go-elasticsearch/v8"
 	"github.com/elastic/go-elasticsearch/v8/esapi"
+	"golang.org/x/sync/errgroup"
 
 	"larder.dev/internal/search/index"
 	"larder.dev/pipelines/internal/process"
@@ -73,7 +75,7 @@ func Connect(ctx context.Context, setting string) (*elasticsearch.Client, error)
 		return nil, err
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConnsPerHost = 4
+	transport.MaxIdleConnsPerHost = requests
 	return elasticsearch.NewClient(elasticsearch.Config{Addresses: []string{url}, DisableRetry: true, Transport: transport})
 }
 
@@ -82,16 +84,34 @@ func NewWriter(es *elasticsearch.Client, name string) *Writer {
 	return &Writer{es: es, alias: index.WriteAlias(name)}
 }
 
+// A bulk request has at most so many documents, and so many are under way at once. Elasticsearch carries out each by one thread.
+const (
+	requestDocuments = 250
+	requests         = 4
+)
+
 // Write returns when each document is written, superseded by a newer one, or refused for good; or when ctx ends or
-// the index is gone, with an error, and then any of them may be missing.
+// the index is gone, with an error, and then any of them may be missing. The order of documents doesn't matter, also of one product.
 func (w *Writer) Write(ctx context.Context, docs []Document) (Result, error) {
-	var r Result
-	pending := make([]int, len(docs))
+	places := make([]int, len(docs))
 	for i := range docs {
-		pending[i] = i
+		places[i] = i
 	}
-	err := w.write(ctx, docs, pending, &r)
-	return r, err
+	parts := slices.Collect(slices.Chunk(places, requestDocuments))
+	results := make([]Result, len(parts))
+	group, writing := errgroup.WithContext(ctx)
+	group.SetLimit(requests)
+	for i, part := range parts {
+		group.Go(func() error { return w.write(writing, docs, part, &results[i]) })
+	}
+	err := group.Wait()
+	var all Result
+	for _, r := range results {
+		all.Written += r.Written
+		all.Superseded += r.Superseded
+		all.Refused = append(all.Refused, r.Refused...)
+	}
+	return all, err
 }
 
 func (w *Writer) write(ctx context.Context, docs []Document, pending []int, r *Result) error {

@@ -92,6 +92,27 @@ func TestHigherVersionWins(t *testing.T) {
 	}
 }
 
+// Many documents are written by several requests at once, and each one's end is told of its own place.
+func TestManyDocuments(t *testing.T) {
+	w, name := fresh(t, "")
+	docs := make([]Document, 2*requestDocuments+100)
+	for i := range docs {
+		docs[i] = doc(fmt.Sprint("p", i), 1)
+	}
+	const refused = 2*requestDocuments + 7
+	docs[refused].Body = []byte(`{"price":"dear"}`)
+	docs[1].ID, docs[1].Version = "p599", 9 // beside the request that has version 1 of it
+	r, err := w.Write(t.Context(), docs)
+	if err != nil || r.Written+r.Superseded != len(docs)-1 || r.Written < len(docs)-2 || len(r.Refused) != 1 || r.Refused[0].At != refused {
+		t.Errorf("result = %d written, %d superseded, %+v refused, %v", r.Written, r.Superseded, r.Refused, err)
+	}
+	for id, want := range map[string]int64{"p0": 1, "p250": 1, "p599": 9} {
+		if version, _ := stored(t, name, id); version != want {
+			t.Errorf("%s: version %d, want %d", id, version, want)
+		}
+	}
+}
+
 func TestRefusedItemsDontHoldUpOthers(t *testing.T) {
 	w, name := fresh(t, "")
 	docs := []Document{

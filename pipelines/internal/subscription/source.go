@@ -23,7 +23,7 @@ func init() {
 
 // Bounds of a bundle: so many messages or bytes, or so long after the first one.
 const (
-	bundleMessages = 500
+	bundleMessages = 1000
 	bundleBytes    = 4 << 20
 	bundleWait     = 10 * time.Millisecond
 	// idle is how long the source waits for a first message before it hands an empty bundle back. A message ends
