@@ -116,6 +116,7 @@ bench-checkout: up ## measure what a checkout costs: reserve against a naive scr
 bench-catalogue: up ## measure an import of 100,000 products, and what carts and checkout ask of the catalogue
 	@eval "$$(local/env.sh $(PROFILE))" && go test -tags bench -count=1 -v -timeout 20m -run TestBenchCatalogue ./internal/product
 
+bench-search: export ES_JAVA_OPTS ?= -Xms1g -Xmx1g # both compilers, as in production; a platform that is up already keeps what it has
 bench-search: up ## measure search against the same bodies sent to Elasticsearch, on an index of 50,000 products
 	@eval "$$(local/env.sh $(PROFILE))" && go test -tags bench -count=1 -v -timeout 30m ./load/searchbench
 
