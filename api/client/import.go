@@ -23,6 +23,9 @@ func (c *Client) ImportProducts(ctx context.Context, key, contentType string, fi
 	}
 	response, err := c.openWith(ctx, message, token, file)
 	if err != nil {
+		if ReasonOf(err) == "TOKEN_EXPIRED" {
+			c.expire(token) // the next call comes with a new one
+		}
 		return nil, err
 	}
 	defer func() { _ = response.Body.Close() }()

@@ -5,7 +5,6 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
 	"go/format"
 	"maps"
@@ -14,20 +13,10 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
-	"google.golang.org/genproto/googleapis/api/annotations"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
 
-	_ "larder.dev/api/cart/v1"
-	_ "larder.dev/api/checkout/v1"
-	_ "larder.dev/api/order/v1"
-	_ "larder.dev/api/payment/v1"
-	_ "larder.dev/api/product/v1"
-	_ "larder.dev/api/search/v1"
-	_ "larder.dev/api/stock/v1"
-	_ "larder.dev/api/user/v1"
+	"larder.dev/internal/contract"
 )
 
 func main() {
@@ -68,8 +57,8 @@ func Methods(operations []byte) ([]byte, error) {
 	}
 	var body bytes.Buffer
 	imports, names := map[string]string{}, map[string]bool{}
-	for _, method := range methods() {
-		about := said[string(method.Parent().Name())+"_"+string(method.Name())]
+	for _, method := range contract.Public() {
+		about := said[method.Operation()]
 		if len(about.Bodies) > 0 { // its body is a file: package client has it by hand
 			continue
 		}
@@ -90,8 +79,9 @@ func Methods(operations []byte) ([]byte, error) {
 		if about.IdempotencyKey {
 			call = "callWithKey"
 		}
-		fmt.Fprintf(&body, "\n// %s is %s.\nfunc (c *Client) %s(ctx context.Context, request *%s, options ...Option) (*%s, error) {\n\treturn %s(ctx, c, %q, request, new(%s), options)\n}\n",
-			name, route(method), name, in, out, call, method.FullName(), out)
+		verb, path := method.Route()
+		fmt.Fprintf(&body, "\n// %s is %s %s.\nfunc (c *Client) %s(ctx context.Context, request *%s, options ...Option) (*%s, error) {\n\treturn %s(ctx, c, %q, request, new(%s), options)\n}\n",
+			name, verb, path, name, in, out, call, method.FullName(), out)
 	}
 
 	var file bytes.Buffer
@@ -102,29 +92,6 @@ func Methods(operations []byte) ([]byte, error) {
 	file.WriteString(")\n")
 	file.Write(body.Bytes())
 	return format.Source(file.Bytes())
-}
-
-// methods are those with a path on REST, by service and in the order of its proto.
-func methods() []protoreflect.MethodDescriptor {
-	var found []protoreflect.MethodDescriptor
-	protoregistry.GlobalFiles.RangeFiles(func(file protoreflect.FileDescriptor) bool {
-		if !strings.HasPrefix(string(file.Package()), "larder.") {
-			return true
-		}
-		for i := range file.Services().Len() {
-			service := file.Services().Get(i)
-			for j := range service.Methods().Len() {
-				if proto.HasExtension(service.Methods().Get(j).Options(), annotations.E_Http) {
-					found = append(found, service.Methods().Get(j))
-				}
-			}
-		}
-		return true
-	})
-	slices.SortStableFunc(found, func(a, b protoreflect.MethodDescriptor) int {
-		return cmp.Or(cmp.Compare(a.Parent().FullName(), b.Parent().FullName()), cmp.Compare(a.Index(), b.Index()))
-	})
-	return found
 }
 
 // goName is a message's name in Go; its package goes into imports.
@@ -139,16 +106,4 @@ func goName(imports map[string]string, message protoreflect.MessageDescriptor) (
 	}
 	imports[path] = name
 	return name + "." + string(message.Name()), nil
-}
-
-func route(method protoreflect.MethodDescriptor) string {
-	rule, _ := proto.GetExtension(method.Options(), annotations.E_Http).(*annotations.HttpRule)
-	for verb, path := range map[string]string{
-		"GET": rule.GetGet(), "POST": rule.GetPost(), "PUT": rule.GetPut(), "PATCH": rule.GetPatch(), "DELETE": rule.GetDelete(),
-	} {
-		if path != "" {
-			return verb + " " + path
-		}
-	}
-	return "without a path"
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -33,7 +34,7 @@ type Error struct {
 
 // New makes an error of this reason. The message is told to the caller: it holds nothing internal.
 func (r Reason) New(format string, args ...any) *Error {
-	return &Error{reason: r, message: fmt.Sprintf(format, args...)}
+	return &Error{reason: r, message: text(fmt.Sprintf(format, args...))}
 }
 
 // Invalid is INVALID_ARGUMENT for one field, named as in JSON ("lines[2].quantity").
@@ -43,7 +44,7 @@ func Invalid(field, format string, args ...any) *Error {
 
 // WithViolation names a field and what is wrong with it.
 func (e *Error) WithViolation(field, description string) *Error {
-	e.violations = append(e.violations, &errdetails.BadRequest_FieldViolation{Field: field, Description: description})
+	e.violations = append(e.violations, &errdetails.BadRequest_FieldViolation{Field: text(field), Description: text(description)})
 	return e
 }
 
@@ -52,9 +53,13 @@ func (e *Error) WithMetadata(key, value string) *Error {
 	if e.metadata == nil {
 		e.metadata = map[string]string{}
 	}
-	e.metadata[key] = value
+	e.metadata[text(key)] = text(value)
 	return e
 }
+
+// text is UTF-8, as all text of protobuf has to be. What a caller has sent may be quoted in a refusal, and need not be: without this the
+// refusal couldn't be told, and would blame us.
+func text(said string) string { return strings.ToValidUTF8(said, "\uFFFD") }
 
 // WithDetail adds a typed detail of the contract.
 func (e *Error) WithDetail(detail proto.Message) *Error {
@@ -85,14 +90,14 @@ func (e *Error) Message() string { return e.message }
 
 // Error is for logs.
 func (e *Error) Error() string {
-	text := e.reason.Name + ": " + e.message
+	line := e.reason.Name + ": " + e.message
 	for _, v := range e.violations {
-		text += fmt.Sprintf("; %s: %s", v.GetField(), v.GetDescription())
+		line += fmt.Sprintf("; %s: %s", v.GetField(), v.GetDescription())
 	}
 	if e.cause != nil {
-		text += ": " + e.cause.Error()
+		line += ": " + e.cause.Error()
 	}
-	return text
+	return line
 }
 
 // Unwrap returns the cause.

@@ -27,20 +27,22 @@ func FuzzCodedErrors(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(uint(0), "", "", "", "", int64(-1), foreign)
+	f.Add(uint(29), "no \xff", "\xc7", "\xb5", "\xc3(", int64(0), []byte{}) // no UTF-8, as a caller may send it and is quoted
 	f.Fuzz(func(t *testing.T, n uint, message, key, value, field string, retryMS int64, foreign []byte) {
 		reason := fault.All()[names[n%uint(len(names))]]
 		sent := reason.New("%s", message).WithMetadata(key, value).WithViolation(field, value).
 			WithRetryAfter(time.Duration(retryMS%1_000_000) * time.Millisecond).WithCause(errors.New("secret cause"))
 		st := sent.Status()
-		if utf8.ValidString(message + key + value + field) {
-			if st.Code() != reason.Code || !fault.Is(st.Err(), reason) && !reason.Internal {
-				t.Fatalf("%s became %v", reason.Name, st)
-			}
+		if st.Code() != reason.Code || !fault.Is(st.Err(), reason) && !reason.Internal {
+			t.Fatalf("%s became %v", reason.Name, st)
+		}
+		if utf8.ValidString(message) && st.Message() != message {
+			t.Fatalf("%q became %q", message, st.Message())
 		}
 		fallback := errors.New("fallback")
 		back := fault.FromStatus(st, fallback)
 		var coded *fault.Error
-		if !reason.Internal && errors.As(back, &coded) && (coded.Message() != message || len(coded.Violations()) != 1 || coded.Unwrap() != nil) {
+		if !reason.Internal && errors.As(back, &coded) && (coded.Message() != sent.Message() || len(coded.Violations()) != 1 || coded.Unwrap() != nil) {
 			t.Fatalf("%v came back as %v", sent, back)
 		}
 

@@ -64,7 +64,7 @@ func Complete(generated, operations []byte) ([]byte, error) {
 	if err := yaml.Unmarshal(operations, &said); err != nil {
 		return nil, fmt.Errorf("read the operations: %w", err)
 	}
-	rpcs, messages := contract()
+	methods, messages := described()
 
 	onePathEach(doc)
 	doc.Info.Description = about
@@ -79,11 +79,11 @@ func Complete(generated, operations []byte) ([]byte, error) {
 	}
 	for path, item := range doc.Paths.Map() {
 		for verb, op := range item.Operations() {
-			rpc, ok := rpcs[op.OperationID]
+			method, ok := methods[op.OperationID]
 			if !ok {
-				return nil, fmt.Errorf("%s %s: no method %s in the protos", verb, path, op.OperationID)
+				return nil, fmt.Errorf("%s %s: no method %s with a path in the protos", verb, path, op.OperationID)
 			}
-			if err := finish(doc, path, op, rpc, said[op.OperationID]); err != nil {
+			if err := finish(doc, path, op, method, said[op.OperationID]); err != nil {
 				return nil, fmt.Errorf("%s: %w", op.OperationID, err)
 			}
 			delete(said, op.OperationID)

@@ -1,26 +1,16 @@
 package main
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"google.golang.org/genproto/googleapis/api/annotations"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/reflect/protoregistry"
 
 	accesspb "larder.dev/api/access/v1"
-	_ "larder.dev/api/cart/v1"
-	_ "larder.dev/api/checkout/v1"
-	_ "larder.dev/api/order/v1"
-	_ "larder.dev/api/payment/v1"
-	_ "larder.dev/api/product/v1"
-	_ "larder.dev/api/search/v1"
-	_ "larder.dev/api/stock/v1"
-	_ "larder.dev/api/user/v1"
+	"larder.dev/internal/contract"
 )
 
 // accessToken is the one security scheme's name.
@@ -47,28 +37,16 @@ type operation struct {
 	Example any `yaml:"example"`
 }
 
-// contract is every method of the protos by operation id, and by the name of its schema every message that a method with a path takes or
-// gives. Another message may have the same name.
-func contract() (map[string]protoreflect.MethodDescriptor, map[string]protoreflect.MessageDescriptor) {
-	rpcs, messages := map[string]protoreflect.MethodDescriptor{}, map[string]protoreflect.MessageDescriptor{}
-	protoregistry.GlobalFiles.RangeFiles(func(file protoreflect.FileDescriptor) bool {
-		if !strings.HasPrefix(string(file.Package()), "larder.") {
-			return true
-		}
-		for i := range file.Services().Len() {
-			service := file.Services().Get(i)
-			for j := range service.Methods().Len() {
-				method := service.Methods().Get(j)
-				rpcs[string(service.Name())+"_"+string(method.Name())] = method
-				if proto.HasExtension(method.Options(), annotations.E_Http) {
-					collect(messages, method.Input())
-					collect(messages, method.Output())
-				}
-			}
-		}
-		return true
-	})
-	return rpcs, messages
+// described is every method with a path by operation id, and by the name of its schema every message that one takes or gives. Another
+// message may have the same name.
+func described() (map[string]contract.Method, map[string]protoreflect.MessageDescriptor) {
+	methods, messages := map[string]contract.Method{}, map[string]protoreflect.MessageDescriptor{}
+	for _, method := range contract.Public() {
+		methods[method.Operation()] = method
+		collect(messages, method.Input())
+		collect(messages, method.Output())
+	}
+	return methods, messages
 }
 
 // collect adds a message and all that its fields have.
@@ -91,15 +69,9 @@ func collect(into map[string]protoreflect.MessageDescriptor, message protoreflec
 var template = regexp.MustCompile(`\{(?:[a-z_]+\.)*([a-z_]+)\}`)
 
 // finish completes one operation.
-func finish(doc *openapi3.T, path string, op *openapi3.Operation, rpc protoreflect.MethodDescriptor, said operation) error {
-	http, ok := proto.GetExtension(rpc.Options(), annotations.E_Http).(*annotations.HttpRule)
-	if !ok || http == nil {
-		return fmt.Errorf("the method has no path")
-	}
-	access, _ := proto.GetExtension(rpc.Options(), accesspb.E_Rule).(*accesspb.Rule)
-
+func finish(doc *openapi3.T, path string, op *openapi3.Operation, method contract.Method, said operation) error {
 	for _, p := range op.Parameters {
-		limitParameter(p.Value, rpc.Input(), http.GetBody())
+		limitParameter(p.Value, method.Input(), method.HTTP.GetBody())
 	}
 	if said.IdempotencyKey {
 		op.AddParameter(openapi3.NewHeaderParameter("Idempotency-Key").WithRequired(true).
@@ -107,15 +79,15 @@ func finish(doc *openapi3.T, path string, op *openapi3.Operation, rpc protorefle
 			WithSchema(openapi3.NewStringSchema().WithPattern("^[A-Za-z0-9_-]{8,100}$")))
 	}
 	if op.RequestBody != nil {
-		finishBody(doc, path, op.RequestBody.Value, http, said)
+		finishBody(doc, path, op.RequestBody.Value, method.HTTP, said)
 	}
-	finishCallers(op, access)
+	finishCallers(op, method.Rule)
 	done := op.Responses.Value("200").Value
 	done.Description = new("Done.")
 	if said.Streams != "" {
 		done.Content[said.Streams] = openapi3.NewMediaType().WithSchema(openapi3.NewStringSchema())
 	}
-	reasons, err := refusals(path, op, access, said)
+	reasons, err := refusals(path, op, method.Rule, said)
 	if err != nil {
 		return err
 	}
