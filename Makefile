@@ -3,7 +3,7 @@ PROFILE ?= demo
 export PROFILE ONLY NAME CHECKS PACKAGES TOPIC ID DATA FENCES WITHOUT
 SEED ?= $(shell date +%s)
 
-.PHONY: help demo up down status logs reset run-job products dlq-list dlq-show dlq-replay build reindex reindex-back reindex-retire audit generate release-contract check check-faults test recovery model prove fidelity check-fidelity check-prover fuzz-api fuzz-go bench-checkout bench-catalogue bench-search bench-index search-quality
+.PHONY: help demo up down status logs reset run-job products dlq dlq-list dlq-show dlq-replay build reindex reindex-back reindex-retire audit generate release-contract check check-faults test recovery model prove fidelity check-fidelity check-prover fuzz-api fuzz-go bench-checkout bench-catalogue bench-search bench-index search-quality
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -31,6 +31,9 @@ reset: ## stop, and delete data, logs and programs
 
 run-job: ## run a scheduled function now and print its report: make run-job NAME=ReconcileStock
 	@local/bin/job.sh
+
+dlq: ## look at dead letters, by one command for the three below: make dlq DO=list, DO=show or DO=replay
+	@local/bin/deadletters.sh "$(or $(DO),list)"
 
 dlq-list: ## list what could never be taken in, of all topics or of TOPIC=order-events
 	@local/bin/deadletters.sh list

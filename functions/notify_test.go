@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"flag"
 	"io"
 	"math/big"
 	"mime"
@@ -16,6 +17,9 @@ import (
 	"net"
 	"net/http"
 	"net/mail"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -216,6 +220,31 @@ func notifying(t *testing.T, configure func(*smtp.Server)) (*rig, *mailServer, *
 	return r, server, noticed
 }
 
+// updateMails writes the mails anew: go test ./functions -run TestMails -update-mails. Look at the difference before you commit it.
+var updateMails = flag.Bool("update-mails", false, "write testdata/mails anew")
+
+// golden compares a mail's part with the file of its name, to the letter.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", "mails", notInNames.ReplaceAllString(strings.ToLower(name), "-"))
+	got = strings.ReplaceAll(got, "\r\n", "\n")
+	if *updateMails {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o750), os.WriteFile(file, []byte(got), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatalf("%v: go test ./functions -run TestMails -update-mails writes it", err)
+	}
+	if got != string(want) {
+		t.Errorf("%s is not the mail:\n%s", file, got)
+	}
+}
+
+var notInNames = regexp.MustCompile(`[^a-z0-9.]+`)
+
 // Each kind of event leads to one mail, in text and HTML, however often it comes.
 func TestMails(t *testing.T) {
 	r, server, _ := notifying(t, nil)
@@ -311,6 +340,8 @@ func TestMails(t *testing.T) {
 					t.Errorf("the HTML has no %q:\n%s", html, got.html)
 				}
 			}
+			golden(t, c.subject+".txt", got.text)
+			golden(t, c.subject+".html", got.html)
 			if strings.Contains(got.html, "<b>") || strings.Contains(got.text+got.html, "%!") || strings.Contains(got.text+got.html, "<nil>") {
 				t.Errorf("a mail that isn't well written:\n%s\n%s", got.text, got.html)
 			}

@@ -94,10 +94,11 @@ func TestSchedules(t *testing.T) {
 					&paymentpb.AuditPaymentsResponse{Checked: 5, Findings: []*paymentpb.PaymentFinding{
 						{Kind: paymentpb.PaymentFinding_ORPHANED, OrderId: orderID, IntentId: "pi_1", Detail: "958 GBP are held"},
 						{Kind: paymentpb.PaymentFinding_DOUBLED, OrderId: orderID, IntentId: "pi_2"},
+						{Kind: paymentpb.PaymentFinding_AMOUNT_DIFFERS, OrderId: orderID, IntentId: "pi_3", Mended: true},
 					}}),
 			},
 			calls:  []string{"ReconcileCheckouts", "ReconcileCheckouts", "FinishRefunds", "FinishRefunds", "AuditPayments", "AuditPayments 2"},
-			report: `{"checked":105,"findings":2,"reconciled":101,"refunds":102}`,
+			report: `{"checked":105,"findings":2,"mended":1,"reconciled":101,"refunds":102}`,
 			logged: []string{`"kind":"ORPHANED","order":"` + orderID + `","intent":"pi_1","detail":"958 GBP are held"`, `"kind":"DOUBLED"`},
 		},
 		{

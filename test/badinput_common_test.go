@@ -95,6 +95,7 @@ func (w *world) calls() map[string]call {
 		"OrderService.RefundOrder":   {"operator", "POST /v1/orders/" + w.shopper.order + ":refund", `{"reason":"spoilt"}`},
 
 		"PaymentService.GetPayment":    {"operator", "GET /v1/orders/" + w.shopper.order + "/payment", ""},
+		"PaymentService.ListPayments":  {"operator", "GET /v1/payments?state=CAPTURE_FAILED", ""},
 		"PaymentService.AuditPayments": {"operator", "POST /v1/payments:audit", `{}`},
 	}
 }

@@ -101,6 +101,11 @@ func (c *Client) GetPayment(ctx context.Context, request *paymentpb.GetPaymentRe
 	return call(ctx, c, "larder.payment.v1.PaymentService.GetPayment", request, new(paymentpb.Payment), options)
 }
 
+// ListPayments is GET /v1/payments.
+func (c *Client) ListPayments(ctx context.Context, request *paymentpb.ListPaymentsRequest, options ...Option) (*paymentpb.ListPaymentsResponse, error) {
+	return call(ctx, c, "larder.payment.v1.PaymentService.ListPayments", request, new(paymentpb.ListPaymentsResponse), options)
+}
+
 // AuditPayments is POST /v1/payments:audit.
 func (c *Client) AuditPayments(ctx context.Context, request *paymentpb.AuditPaymentsRequest, options ...Option) (*paymentpb.AuditPaymentsResponse, error) {
 	return call(ctx, c, "larder.payment.v1.PaymentService.AuditPayments", request, new(paymentpb.AuditPaymentsResponse), options)

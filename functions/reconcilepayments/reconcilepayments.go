@@ -1,5 +1,6 @@
 // Package reconcilepayments is the function ReconcilePayments: payments that are open and past their time are looked after (rule 11), and refunds
-// whose asker has died are gone on with; then our books are compared with the provider's own list. What differs is logged as an error: somebody has to look at it.
+// whose asker has died are gone on with; then our books are compared with the provider's own list, and what can be mended safely is. What differs
+// still is logged as an error: somebody has to look at it.
 package reconcilepayments
 
 import (
@@ -32,6 +33,7 @@ type report struct {
 	Reconciled int `json:"reconciled"`
 	Refunds    int `json:"refunds"`
 	Checked    int `json:"checked"`
+	Mended     int `json:"mended"`
 	Findings   int `json:"findings"`
 }
 
@@ -86,16 +88,22 @@ func refund(ctx context.Context, payments paymentpb.PaymentServiceClient, report
 }
 
 func audit(ctx context.Context, payments paymentpb.PaymentServiceClient, report *report) error {
-	request := &paymentpb.AuditPaymentsRequest{}
+	request := &paymentpb.AuditPaymentsRequest{Mend: true}
 	for {
 		answer, err := payments.AuditPayments(ctx, request)
 		if err != nil {
 			return fmt.Errorf("audit payments: %w", err)
 		}
 		report.Checked += int(answer.GetChecked())
-		report.Findings += len(answer.GetFindings())
 		for _, finding := range answer.GetFindings() {
-			slog.ErrorContext(ctx, "payment differs from the provider's", "kind", finding.GetKind().String(), "order", finding.GetOrderId(),
+			level, message := slog.LevelError, "payment differs from the provider's"
+			if finding.GetMended() {
+				report.Mended++
+				level, message = slog.LevelWarn, "payment differed from the provider's, and was mended"
+			} else {
+				report.Findings++
+			}
+			slog.Log(ctx, level, message, "kind", finding.GetKind().String(), "order", finding.GetOrderId(),
 				"intent", finding.GetIntentId(), "detail", finding.GetDetail())
 		}
 		if request.PageToken = answer.GetNextPageToken(); request.GetPageToken() == "" {

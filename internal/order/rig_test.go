@@ -46,6 +46,7 @@ type rig struct {
 	user     string
 	shopper  string // access tokens
 	operator string
+	leaves   func() error // ends the last stream that was opened, from its client's side
 }
 
 // watchMax is how many streams the service has at once.

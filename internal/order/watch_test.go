@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 // change is a server-sent event of a stream.
@@ -35,6 +36,7 @@ func (r *rig) watch(t *testing.T, token, id, seen string) (status int, changes <
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = response.Body.Close() })
+	r.leaves = response.Body.Close
 	came := make(chan change, 16)
 	go func() {
 		defer close(came)
@@ -97,7 +99,7 @@ func TestWatch(t *testing.T) {
 	}
 }
 
-// Nobody watches another's order, and only so many watch at once; whoever leaves makes room.
+// Nobody watches another's order, and only so many watch at once; whoever goes away makes room.
 func TestWatchIsRefused(t *testing.T) {
 	r := open(t)
 	id := r.sell(t)
@@ -118,7 +120,45 @@ func TestWatchIsRefused(t *testing.T) {
 			t.Fatal(status)
 		}
 	}
+	leaves := r.leaves
 	if status, _ := r.watch(t, r.shopper, id, ""); status != http.StatusTooManyRequests && status != http.StatusServiceUnavailable {
 		t.Errorf("one too many: %d", status)
+	}
+	if err := leaves(); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(10 * time.Second); ; {
+		if status, _ := r.watch(t, r.shopper, id, ""); status == http.StatusOK {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("somebody has gone away, and nobody can come")
+		}
+	}
+}
+
+// While nothing changes, a comment now and then keeps the connection open.
+func TestWatchHeartbeat(t *testing.T) {
+	r := open(t)
+	id := r.sell(t)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.url+"/v1/orders/"+id+":watch", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+r.shopper)
+	request.Header.Set("Accept", "text/event-stream")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	beats := 0
+	for lines := bufio.NewScanner(response.Body); beats < 3 && lines.Scan(); {
+		if lines.Text() == ": " {
+			beats++
+		}
+	}
+	if beats < 3 {
+		t.Errorf("the stream ended after %d heartbeats", beats)
 	}
 }

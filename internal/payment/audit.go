@@ -4,11 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
-
-	"larder.dev/internal/fault"
 )
 
 // Kind of a finding.
@@ -24,6 +23,8 @@ const (
 	AmountDiffers Kind = "AMOUNT_DIFFERS"
 	// Doubled: another intent than the order's own holds money for it.
 	Doubled Kind = "DOUBLED"
+	// Expiring: the authorisation of an order that isn't captured yet ends within a day.
+	Expiring Kind = "EXPIRING"
 )
 
 // Finding is a place where the provider's list and our books don't agree.
@@ -32,6 +33,8 @@ type Finding struct {
 	OrderID, IntentID string
 	// Detail is for people.
 	Detail string
+	// Mended: it was put right, and agrees now.
+	Mended bool
 }
 
 // Position is what our books say of an order's money.
@@ -48,6 +51,12 @@ type Position struct {
 // behind is ended after HOLD_FOR, 10 minutes, and its payment is voided from then on; whoever asked for a refund has tried again.
 const underWay = 15 * time.Minute
 
+// An authorisation lasts a week (https://docs.stripe.com/payments/place-a-hold-on-a-payment-method), and is reported a day before its end.
+const (
+	authorisationLasts = 7 * 24 * time.Hour
+	expiryNotice       = 24 * time.Hour
+)
+
 // AuditPage asks for a page of the audit.
 type AuditPage struct {
 	// Back is how old the oldest intents are, Settled how old the youngest: what is younger may be under way.
@@ -56,38 +65,188 @@ type AuditPage struct {
 	Size int
 	// Token is of the page before; empty for the first.
 	Token string
+	// Mend puts right what can be (mend.go); else the audit changes nothing.
+	Mend bool
 }
 
-// Audit compares a page of the provider's own list, newest first, with our books, and changes nothing. Intents that aren't of orders of
-// ours are left out. What it finds, it looks at again: list and books are read one after the other, and money moves in between. It returns
-// how many intents were compared, and the token of the next page, empty behind the last. Errors: INVALID_PAGE_TOKEN.
+// auditToken is what a token of a page of the audit holds.
+type auditToken struct {
+	// Listed is the provider's own token.
+	Listed string `json:"l,omitempty"`
+	// Before is the time of our books down to which the pages before have compared them.
+	Before time.Time `json:"b"`
+	// Behind is a place among the authorisations that are about to expire, which come behind the provider's list; nil: in that list.
+	Behind *Place `json:"p,omitempty"`
+}
+
+// Audit compares a page of the provider's own list, newest first, with our books, and what our books have as authorised in the time of that
+// page with the list. Behind the list come the authorisations that are about to expire. Intents that aren't of orders of ours are left out. What
+// it finds, it looks at again: list and books are read one after the other, and money moves in between. It returns how many intents were
+// compared, and the token of the next page, empty behind the last. Errors: INVALID_PAGE_TOKEN.
 func (s *Service) Audit(ctx context.Context, page AuditPage) (checked int, findings []Finding, next string, err error) {
 	now := s.now()
-	listed, next, err := s.provider.List(ctx, now.Add(-page.Back), page.Token, page.Size)
-	if errors.Is(err, ErrNotFound) && page.Token != "" { // a token is the provider's own place in its list
-		return 0, nil, "", fault.InvalidPageToken.New("the page token is not of this list").
-			WithViolation("page_token", "not a token of this list").WithCause(err)
+	at := auditToken{Before: now.Add(-page.Settled)}
+	if err := decodeToken(page.Token, &at); err != nil {
+		return 0, nil, "", err
 	}
-	if err != nil {
-		return 0, nil, "", fmt.Errorf("list the provider's intents: %w", err)
-	}
-	var settled []Intent
-	for _, intent := range listed {
-		if intent.Order != "" && now.Sub(intent.Created) >= page.Settled {
-			settled = append(settled, intent)
+	if at.Behind == nil {
+		checked, findings, at, err = s.auditListed(ctx, page, at, now)
+		if err != nil {
+			return 0, nil, "", err
+		}
+		if at.Behind == nil {
+			return checked, findings, encodeToken(at), nil
 		}
 	}
-	suspects, _, err := s.compare(ctx, settled, now)
+	expiring, found, behind, err := s.auditExpiring(ctx, page, *at.Behind, now)
 	if err != nil {
 		return 0, nil, "", err
 	}
+	if behind != nil {
+		next = encodeToken(auditToken{Before: at.Before, Behind: behind})
+	}
+	return checked + expiring, append(findings, found...), next, nil
+}
+
+// auditListed audits a page of the provider's list, and the same time of our books.
+func (s *Service) auditListed(ctx context.Context, page AuditPage, at auditToken, now time.Time) (int, []Finding, auditToken, error) {
+	oldest := now.Add(-page.Back)
+	listed, more, err := s.provider.List(ctx, oldest, at.Listed, page.Size)
+	if errors.Is(err, ErrNotFound) && at.Listed != "" { // a token is the provider's own place in its list
+		return 0, nil, at, badToken(err)
+	}
+	if err != nil {
+		return 0, nil, at, fmt.Errorf("list the provider's intents: %w", err)
+	}
+	from := oldest
+	if more != "" {
+		from = listed[len(listed)-1].Created
+	}
+	unlisted, findings, err := s.unlisted(ctx, Span{State: Authorized, Behind: Place{CreateTime: from}, Before: at.Before, Limit: 2 * page.Size}, listed)
+	if err != nil {
+		return 0, nil, at, err
+	}
+	checked := unlisted
+	for _, intent := range listed {
+		if intent.Order != "" && now.Sub(intent.Created) >= page.Settled {
+			checked = append(checked, intent)
+		}
+	}
+	suspects, _, err := s.compare(ctx, checked, now)
+	if err != nil {
+		return 0, nil, at, err
+	}
 	if err := s.reread(ctx, suspects); err != nil {
-		return 0, nil, "", err
+		return 0, nil, at, err
 	}
-	if _, findings, err = s.compare(ctx, suspects, now); err != nil {
-		return 0, nil, "", err
+	suspects, found, err := s.compare(ctx, suspects, now)
+	if err == nil && page.Mend {
+		err = s.mendAll(ctx, suspects, found, now)
 	}
-	return len(settled), findings, next, nil
+	if err != nil {
+		return 0, nil, at, err
+	}
+	next := auditToken{Listed: more, Before: earlier(at.Before, from)}
+	if more == "" {
+		next.Behind = &Place{}
+	}
+	return len(checked) + len(findings), append(findings, found...), next, nil
+}
+
+// unlisted looks for payments that our books have as authorised and the provider's page hasn't. Their times are a little behind their
+// intents', so those at the ends of the page are in the page before, or in the next one: the provider is asked for each. There are few of
+// them, unless the provider has lost its list; then the first ones are enough to tell. One that it doesn't know is a finding.
+func (s *Service) unlisted(ctx context.Context, span Span, listed []Intent) (found []Intent, findings []Finding, err error) {
+	payments, err := s.store.Unsettled(ctx, span)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read our books: %w", err)
+	}
+	known := make(map[string]bool, len(listed))
+	for _, intent := range listed {
+		known[intent.ID] = true
+	}
+	payments = slices.DeleteFunc(payments, func(r Record) bool { return known[r.IntentID] })
+	return s.ask(ctx, payments)
+}
+
+// ask reads the intents of payments that are authorised by our books. One that the provider doesn't know is a finding: an intent never goes
+// away.
+func (s *Service) ask(ctx context.Context, payments []Record) (found []Intent, findings []Finding, err error) {
+	intents := make([]*Intent, len(payments))
+	group, reading := errgroup.WithContext(ctx)
+	group.SetLimit(reads)
+	for i, payment := range payments {
+		group.Go(func() error {
+			intent, err := s.provider.Get(reading, payment.IntentID)
+			if errors.Is(err, ErrNotFound) {
+				return nil
+			}
+			if err != nil {
+				return fmt.Errorf("read intent %s: %w", payment.IntentID, err)
+			}
+			intent.Order = payment.OrderID // as our books have it, which name the intent
+			intents[i] = &intent
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, nil, err
+	}
+	for i, payment := range payments {
+		if intents[i] != nil {
+			found = append(found, *intents[i])
+			continue
+		}
+		findings = append(findings, Finding{
+			Kind: Unauthorized, OrderID: payment.OrderID, IntentID: payment.IntentID,
+			Detail: fmt.Sprintf("our books have %s as AUTHORIZED; the provider knows no such intent", payment.Amount),
+		})
+	}
+	return found, findings, nil
+}
+
+// auditExpiring audits a page of the authorisations that are about to expire, oldest first; behind is nil behind the last.
+func (s *Service) auditExpiring(ctx context.Context, page AuditPage, from Place, now time.Time) (checked int, findings []Finding, behind *Place, err error) {
+	span := Span{State: Authorized, Behind: from, Before: now.Add(expiryNotice - authorisationLasts), Limit: page.Size}
+	payments, err := s.store.Unsettled(ctx, span)
+	if err != nil {
+		return 0, nil, nil, fmt.Errorf("read our books: %w", err)
+	}
+	intents, findings, err := s.ask(ctx, payments)
+	if err != nil {
+		return 0, nil, nil, err
+	}
+	// Those that don't agree in another way are told as that.
+	suspects, found, err := s.compare(ctx, intents, now)
+	if err != nil {
+		return 0, nil, nil, err
+	}
+	for _, intent := range intents {
+		if intent.Status == IntentAuthorized && !slices.ContainsFunc(suspects, func(i Intent) bool { return i.ID == intent.ID }) {
+			suspects = append(suspects, intent)
+			found = append(found, Finding{
+				Kind: Expiring, OrderID: intent.Order, IntentID: intent.ID,
+				Detail: fmt.Sprintf("authorised on %s and not captured yet; the provider has %s", intent.Created.Format(time.RFC3339), amounts(intent)),
+			})
+		}
+	}
+	if page.Mend {
+		if err := s.mendAll(ctx, suspects, found, now); err != nil {
+			return 0, nil, nil, err
+		}
+	}
+	if len(payments) == page.Size {
+		last := payments[len(payments)-1].place()
+		behind = &last
+	}
+	return len(payments), append(findings, found...), behind, nil
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 // compare returns the intents that don't agree with our books, and why.
@@ -112,16 +271,20 @@ func (s *Service) compare(ctx context.Context, intents []Intent, now time.Time) 
 	return suspects, findings, nil
 }
 
+// reads is how many intents are read at once.
+const reads = 8
+
 // reread brings intents up to now, in place.
 func (s *Service) reread(ctx context.Context, intents []Intent) error {
 	group, reading := errgroup.WithContext(ctx)
-	group.SetLimit(8)
+	group.SetLimit(reads)
 	for i := range intents {
 		group.Go(func() error {
 			intent, err := s.provider.Get(reading, intents[i].ID)
 			if err != nil {
 				return fmt.Errorf("read intent %s again: %w", intents[i].ID, err)
 			}
+			intent.Order = intents[i].Order
 			intents[i] = intent
 			return nil
 		})

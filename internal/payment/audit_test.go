@@ -11,6 +11,7 @@ import (
 
 	"larder.dev/internal/fault"
 	"larder.dev/internal/payment"
+	paymentspanner "larder.dev/internal/payment/spanner"
 )
 
 var days = payment.AuditPage{Back: 48 * time.Hour, Size: 100}
@@ -35,7 +36,7 @@ func (b *till) audit(id string) []payment.Kind {
 }
 
 // doubled authorises a second intent for an order.
-func (b *till) doubled(id string) {
+func (b *till) doubled(id string) (intent string) {
 	b.t.Helper()
 	other, err := b.provider.Create(b.t.Context(), payment.CreateRequest{Order: id, Key: uuid.NewString(), Amount: gbp(whole)})
 	if err != nil {
@@ -44,6 +45,18 @@ func (b *till) doubled(id string) {
 	if _, err := b.provider.Confirm(b.t.Context(), other.ID, visa, "", uuid.NewString()); err != nil {
 		b.t.Fatal(err)
 	}
+	return other.ID
+}
+
+// lost makes an order whose intent the provider has no more.
+func (b *till) lost() (id, intent string) {
+	b.t.Helper()
+	id, intent = uuid.NewString(), "pi_lost_"+uuid.NewString()
+	b.apply(paymentspanner.InsertInitiated(payment.Record{
+		OrderID: id, IntentID: intent, Amount: gbp(whole), Fingerprint: make([]byte, 32), Request: []byte(`{}`),
+	}, b.now)...)
+	b.commit(id)
+	return id, intent
 }
 
 // Whatever can happen to an order that is right is no finding, now or later.
@@ -182,6 +195,10 @@ func TestAuditFinds(t *testing.T) {
 			b.apply(spanner.Delete("Payments", spanner.Key{id}))
 			return id
 		}, []payment.Kind{payment.AmountDiffers}, false},
+		{"an order whose intent the provider doesn't know", func() string {
+			id, _ := b.lost()
+			return id
+		}, []payment.Kind{payment.Unauthorized}, false},
 		{"two intents of one order", func() string {
 			id, _ := b.sell()
 			b.doubled(id)

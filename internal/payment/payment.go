@@ -87,6 +87,10 @@ type Store interface {
 	// TakeIn records an event; false: it was there.
 	TakeIn(ctx context.Context, e Event) (bool, error)
 
+	// Unsettled returns a span's payments, without fingerprint, request and receipt, oldest first and by order among equals. It reads an
+	// index of unsettled payments alone.
+	Unsettled(ctx context.Context, span Span) ([]Record, error)
+
 	// Positions returns what the audit needs to know of orders, by order; one that neither Payments nor Orders has is left out.
 	Positions(ctx context.Context, orders []string) (map[string]Position, error)
 }

@@ -100,6 +100,19 @@ func (s *Server) GetPayment(ctx context.Context, r *paymentpb.GetPaymentRequest)
 	return account.Proto(), nil
 }
 
+// ListPayments implements the service.
+func (s *Server) ListPayments(ctx context.Context, r *paymentpb.ListPaymentsRequest) (*paymentpb.ListPaymentsResponse, error) {
+	payments, next, err := s.service.List(ctx, State(r.GetState().String()), int(r.GetPageSize()), r.GetPageToken())
+	if err != nil {
+		return nil, err
+	}
+	page := &paymentpb.ListPaymentsResponse{NextPageToken: next}
+	for _, record := range payments {
+		page.Payments = append(page.Payments, record.Proto())
+	}
+	return page, nil
+}
+
 // ApplyProviderEvent implements the service.
 func (s *Server) ApplyProviderEvent(ctx context.Context, r *paymentpb.ApplyProviderEventRequest) (*paymentpb.ApplyProviderEventResponse, error) {
 	e := r.GetEvent()
@@ -117,7 +130,7 @@ func (s *Server) AuditPayments(ctx context.Context, r *paymentpb.AuditPaymentsRe
 	checked, findings, next, err := s.service.Audit(ctx, AuditPage{
 		Back:    time.Duration(cmp.Or(r.GetHours(), 48)) * time.Hour,
 		Settled: time.Duration(cmp.Or(r.GetSettledSeconds(), 60)) * time.Second,
-		Size:    int(cmp.Or(r.GetPageSize(), 100)), Token: r.GetPageToken(),
+		Size:    int(cmp.Or(r.GetPageSize(), 100)), Token: r.GetPageToken(), Mend: r.GetMend(),
 	})
 	if err != nil {
 		return nil, translate(err)
@@ -126,7 +139,7 @@ func (s *Server) AuditPayments(ctx context.Context, r *paymentpb.AuditPaymentsRe
 	for _, finding := range findings {
 		answer.Findings = append(answer.Findings, &paymentpb.PaymentFinding{
 			Kind:    paymentpb.PaymentFinding_Kind(paymentpb.PaymentFinding_Kind_value[string(finding.Kind)]),
-			OrderId: finding.OrderID, IntentId: finding.IntentID, Detail: finding.Detail,
+			OrderId: finding.OrderID, IntentId: finding.IntentID, Detail: finding.Detail, Mended: finding.Mended,
 		})
 	}
 	return answer, nil

@@ -50,15 +50,21 @@ func (r Refund) Proto() *paymentpb.Refund {
 }
 
 // Proto is the wire's form. What was asked for is shown as authorised once it may have been.
-func (a Account) Proto() *paymentpb.Payment {
-	authorized := a.Amount
-	if a.State == Initiated || a.State == RequiresAction {
+func (r Record) Proto() *paymentpb.Payment {
+	authorized := r.Amount
+	if r.State == Initiated || r.State == RequiresAction {
 		authorized.Minor = 0
 	}
-	p := &paymentpb.Payment{
-		OrderId: a.OrderID, IntentId: a.IntentID, State: a.State.Proto(),
-		Authorized: authorized.Proto(), Captured: a.Captured.Proto(), Refunded: a.Refunded.Proto(),
+	return &paymentpb.Payment{
+		OrderId: r.OrderID, IntentId: r.IntentID, State: r.State.Proto(),
+		Authorized: authorized.Proto(), Captured: r.Captured.Proto(), Refunded: r.Refunded.Proto(),
+		CreateTime: timestamppb.New(r.CreateTime), UpdateTime: timestamppb.New(r.UpdateTime),
 	}
+}
+
+// Proto is the wire's form.
+func (a Account) Proto() *paymentpb.Payment {
+	p := a.Record.Proto()
 	for _, refund := range a.Refunds {
 		p.Refunds = append(p.Refunds, refund.Proto())
 	}

@@ -137,6 +137,7 @@ var admitted = map[string]string{
 	"payment.PaymentService/FinishRefunds":      "reconcilepayments",
 	"payment.PaymentService/GetPayment":         "operator",
 	"payment.PaymentService/ApplyProviderEvent": "applypaymentevent",
+	"payment.PaymentService/ListPayments":       "operator",
 	"payment.PaymentService/AuditPayments":      "operator reconcilepayments",
 }
 

@@ -149,13 +149,18 @@ CREATE TABLE Payments (
   UpdateTime TIMESTAMP NOT NULL OPTIONS (allow_commit_timestamp = true),
   -- While something is left to do: when the reconciler looks at it; else NULL.
   AttendAfter TIMESTAMP,
-  -- Spreads PaymentsToAttend, whose next column grows with time.
+  -- Spreads the two indexes below, whose keys grow with time.
   Shard INT64 NOT NULL,
   -- What was picked (pricing.Receipt) as JSON: its total is to be captured. NULL: not packed yet.
   Receipt JSON,
+  -- The state while money is still to move, else NULL: what operators list and the audit goes through.
+  Unsettled STRING(24) AS (IF(State IN ('INITIATED', 'REQUIRES_ACTION', 'AUTHORIZED', 'CAPTURE_FAILED', 'VOIDING'), State, NULL)) STORED,
 ) PRIMARY KEY (OrderId);
 
 CREATE NULL_FILTERED INDEX PaymentsToAttend ON Payments (Shard, AttendAfter);
+
+-- Few rows, however many payments there ever were: a payment leaves it once its money is taken or let go.
+CREATE NULL_FILTERED INDEX PaymentsUnsettled ON Payments (Shard, Unsettled, CreateTime, OrderId);
 
 -- Room payment. Each state that a payment reached: no transaction moves one twice, so its time tells its place.
 CREATE TABLE PaymentHistory (

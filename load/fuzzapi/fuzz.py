@@ -285,6 +285,7 @@ class Fuzz:
         self.ask("OrderService_WatchOrder", "shopper", of[1], query={"after_version": "1"})
         self.ask("OrderService_WatchOrder", "shopper", of[1], headers={"Accept": "text/event-stream"})  # ends, for the order has
         self.ask("OrderService_RefundOrder", "operator", of[1], key=True, body={"lines": [line], "reason": "fuzz"})
+        self.ask("PaymentService_ListPayments", "operator", query={"state": "AUTHORIZED", "page_size": 2})
         self.ask("PaymentService_AuditPayments", "operator", body={"page_size": 5})
         self.pool["order_id"] += orders
         self.pool["checkout_id"] += orders

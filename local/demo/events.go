@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -197,6 +198,72 @@ func webhooks(ctx context.Context, d *demo) (string, error) {
 		return err
 	})
 	return fmt.Sprintf("WEBHOOK_SIGNATURE_INVALID; WEBHOOK_TOO_OLD; taken in once, after %d ms, the payment as it was", lag.Milliseconds()), err
+}
+
+// lostWebhook gives money back at the provider's own desk while its webhooks don't arrive. ReconcilePayments would find it within minutes;
+// here the operator asks for the same.
+func lostWebhook(ctx context.Context, d *demo) (string, error) {
+	const goodwill = 50
+	s, err := d.newShopper(ctx, "goodwill")
+	if err != nil {
+		return "", err
+	}
+	order, err := d.buy(ctx, s, map[string]int{d.goods: 1})
+	if err != nil {
+		return "", err
+	}
+	id := order.text("order_id")
+	if err := d.pickAndPack(ctx, id); err != nil {
+		return "", err
+	}
+	payment, _, err := d.payment(ctx, id, "CAPTURED", "payment_intent.succeeded")
+	if err != nil {
+		return "", err
+	}
+	if err := d.control(ctx, http.MethodPost, "/_control/webhooks", map[string]any{"lose": 1}); err != nil {
+		return "", err
+	}
+	defer func() {
+		_ = d.control(context.WithoutCancel(ctx), http.MethodPost, "/_control/webhooks", map[string]any{})
+	}() // what it tells until then is lost
+	_, err = d.atProvider(ctx, "/v1/refunds", url.Values{"payment_intent": {payment.text("intent_id")}, "amount": {strconv.Itoa(goodwill)}})
+	if err != nil {
+		return "", err
+	}
+	if unaware, _, err := d.payment(ctx, id, "CAPTURED"); err != nil || countEvents(unaware, "type", "charge.refunded") > 0 {
+		return "", errors.Join(fmt.Errorf("the webhook was to be lost: %s", unaware), err)
+	}
+	if err := d.mend(ctx); err != nil {
+		return "", err
+	}
+	mended, _, err := d.payment(ctx, id, "PARTIALLY_REFUNDED")
+	if err != nil || mended.minor("refunded") != goodwill || len(mended.list("events")) != len(payment.list("events")) {
+		return "", errors.Join(errors.New(mended.String()), err)
+	}
+	return fmt.Sprintf("%d of %d pence given back there, of which no webhook told; the audit took it into our books", goodwill, payment.minor("captured")), nil
+}
+
+// mend audits all payments of the last days and lets it mend what it may.
+func (d *demo) mend(ctx context.Context) error {
+	body := map[string]any{"settled_seconds": 1, "mend": true}
+	_, err := eventually(ctx, 20*time.Second, func() error {
+		delete(body, "page_token")
+		for {
+			page, err := d.must(ctx, 200, "POST", "/v1/payments:audit", d.operator, body)
+			if err != nil {
+				return err
+			}
+			for _, finding := range page.list("findings") {
+				if at(finding, "mended") != true {
+					return fmt.Errorf("not mended: %v", finding) // an order that is being bought meanwhile is settled in a moment
+				}
+			}
+			if body["page_token"] = page.text("next_page_token"); body["page_token"] == "" {
+				return nil
+			}
+		}
+	})
+	return err
 }
 
 // sign signs a webhook's time and body as Stripe does.

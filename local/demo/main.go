@@ -61,6 +61,7 @@ var steps = []step{
 	{"an operator picks and packs", "captured asynchronously; the provider's signed webhook came back; CAPTURED", pickAndPack},
 	{"dispatch before CAPTURED, then after", "refused with the reason; DISPATCHED, then delivered", dispatch},
 	{"webhooks with a bad signature, an old time, twice", "refused, refused, one effect", webhooks},
+	{"a webhook that is lost", "what was given back at the provider is in our books once payments are audited", lostWebhook},
 	{"buy the last unit", "search for that store shows it unavailable, for another store not", lastUnit},
 	{"a warehouse message, the same one again", "stock up once; search shows it available", warehouse},
 	{"a malformed message", "in the dead letters with its reason; shown, mended, replayed; applied once", malformed},

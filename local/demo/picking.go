@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -199,16 +201,26 @@ func failedCapture(ctx context.Context, d *demo) (string, error) {
 
 // endAuthorisation cancels an intent at the provider, past the platform, as its expiry would.
 func (d *demo) endAuthorisation(ctx context.Context, intent string) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, d.config.ProviderURL+"/v1/payment_intents/"+intent+"/cancel", nil)
-	if err != nil {
-		return err
-	}
-	request.SetBasicAuth(d.config.ProviderKey, "")
-	a, err := d.send(request)
-	if err == nil && (a.status != http.StatusOK || a.text("status") != "canceled") {
+	a, err := d.atProvider(ctx, "/v1/payment_intents/"+intent+"/cancel", nil)
+	if err == nil && a.text("status") != "canceled" {
 		err = errors.New(a.String())
 	}
 	return err
+}
+
+// atProvider does something at the provider, past the platform, as somebody at its desk may.
+func (d *demo) atProvider(ctx context.Context, path string, form url.Values) (answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, d.config.ProviderURL+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		return answer{}, err
+	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	request.SetBasicAuth(d.config.ProviderKey, "")
+	a, err := d.send(request)
+	if err == nil && a.status != http.StatusOK {
+		err = errors.New(a.String())
+	}
+	return a, err
 }

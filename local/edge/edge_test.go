@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -68,6 +69,7 @@ func TestRoutes(t *testing.T) {
 		"/v1/orders/0b1c:refund":               "order",
 		"/v1/orders/a%2Fb":                     "order",
 		"/v1/orders/0b1c/payment":              "payment",
+		"/v1/payments":                         "payment",
 		"/v1/payments:audit":                   "payment",
 		"/v1/stores/soho/stock/x/entries":      "checkout",
 		"/v1/stores/soho/slots":                "checkout",
@@ -293,6 +295,30 @@ func TestStreams(t *testing.T) {
 		if !lines.Scan() || lines.Text() != "data: "+want || !lines.Scan() {
 			t.Fatalf("got %q, want %s", lines.Text(), want)
 		}
+	}
+}
+
+// A client that goes away ends its stream at the service, too.
+func TestStreamEndsWithItsClient(t *testing.T) {
+	ended := make(chan struct{})
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+		close(ended)
+	}))
+	defer upstream.Close()
+	resp := request(t, "GET", front(t, upstream.URL).URL+"/v1/orders/1:watch", "", http.Header{"Accept": {"text/event-stream"}})
+	select {
+	case <-ended:
+		t.Fatal("it ended by itself")
+	default:
+	}
+	resp.Body.Close()
+	select {
+	case <-ended:
+	case <-time.After(10 * time.Second):
+		t.Error("the service still writes to a client that has gone")
 	}
 }
 

@@ -28,11 +28,14 @@ const (
 // A checkout became an order.
 type OrderConfirmed struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Order *Order                 `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	// As it is with this version.
+	Order *Order `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
 	// The cart that was bought, as it was then.
-	CartId        string `protobuf:"bytes,2,opt,name=cart_id,json=cartId,proto3" json:"cart_id,omitempty"`
-	CartEtag      string `protobuf:"bytes,3,opt,name=cart_etag,json=cartEtag,proto3" json:"cart_etag,omitempty"`
-	Version       int64  `protobuf:"varint,4,opt,name=version,proto3" json:"version,omitempty"`
+	CartId string `protobuf:"bytes,2,opt,name=cart_id,json=cartId,proto3" json:"cart_id,omitempty"`
+	// The cart's etag then: a cart that has another now was changed since.
+	CartEtag string `protobuf:"bytes,3,opt,name=cart_etag,json=cartEtag,proto3" json:"cart_etag,omitempty"`
+	// Its place among the order's events.
+	Version       int64 `protobuf:"varint,4,opt,name=version,proto3" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -97,9 +100,11 @@ func (x *OrderConfirmed) GetVersion() int64 {
 
 // Somebody in the store has begun to pick the order.
 type OrderPicking struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Order         *Order                 `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
-	Version       int64                  `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As it is with this version.
+	Order *Order `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	// Its place among the order's events.
+	Version       int64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -150,9 +155,11 @@ func (x *OrderPicking) GetVersion() int64 {
 
 // The order is packed; the total of its receipt is to be captured.
 type OrderPacked struct {
-	state   protoimpl.MessageState `protogen:"open.v1"`
-	Order   *Order                 `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
-	Version int64                  `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As it is with this version.
+	Order *Order `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	// Its place among the order's events.
+	Version int64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
 	// Where other goods were picked than ordered: the entry in the stock ledger, the epoch that it was entered under, nanoseconds since 1970,
 	// and what it changes, which the virtual stock applies once. Empty: all was picked as ordered.
 	StockEntryId  string          `protobuf:"bytes,3,opt,name=stock_entry_id,json=stockEntryId,proto3" json:"stock_entry_id,omitempty"`
@@ -284,9 +291,11 @@ func (x *StockChanged) GetQuantity() int64 {
 
 // The van has left.
 type OrderDispatched struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Order         *Order                 `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
-	Version       int64                  `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As it is with this version.
+	Order *Order `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	// Its place among the order's events.
+	Version       int64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -335,10 +344,13 @@ func (x *OrderDispatched) GetVersion() int64 {
 	return 0
 }
 
+// The order was handed over.
 type OrderDelivered struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Order         *Order                 `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
-	Version       int64                  `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As it is with this version.
+	Order *Order `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	// Its place among the order's events.
+	Version       int64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -389,10 +401,13 @@ func (x *OrderDelivered) GetVersion() int64 {
 
 // The order was called off. Its payment is to be voided, and its goods are on sale again.
 type OrderCancelled struct {
-	state   protoimpl.MessageState `protogen:"open.v1"`
-	Order   *Order                 `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
-	Version int64                  `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
-	Reason  string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As it is with this version.
+	Order *Order `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	// Its place among the order's events.
+	Version int64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	// What whoever called it off said; may be empty.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	// The entry in the stock ledger that gives the goods back, and the epoch that it was entered under, nanoseconds since 1970: what
 	// the virtual stock applies once.
 	StockEntryId string `protobuf:"bytes,4,opt,name=stock_entry_id,json=stockEntryId,proto3" json:"stock_entry_id,omitempty"`
@@ -531,14 +546,19 @@ func (x *StockTaken) GetQuantity() int64 {
 
 // Money of an order was given back. Doesn't change the order's state or version.
 type OrderRefunded struct {
-	state    protoimpl.MessageState `protogen:"open.v1"`
-	OrderId  string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	UserId   string                 `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	RefundId string                 `protobuf:"bytes,3,opt,name=refund_id,json=refundId,proto3" json:"refund_id,omitempty"`
-	Amount   *v1.Money              `protobuf:"bytes,4,opt,name=amount,proto3" json:"amount,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUID.
+	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// The shopper's, a UUID.
+	UserId string `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// UUID; an order may have several refunds.
+	RefundId string `protobuf:"bytes,3,opt,name=refund_id,json=refundId,proto3" json:"refund_id,omitempty"`
+	// What was given back by this refund.
+	Amount *v1.Money `protobuf:"bytes,4,opt,name=amount,proto3" json:"amount,omitempty"`
 	// What was refunded; empty: all that was left of the order, the delivery fee included.
-	Lines         []*RefundLine `protobuf:"bytes,5,rep,name=lines,proto3" json:"lines,omitempty"`
-	Reason        string        `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	Lines []*RefundLine `protobuf:"bytes,5,rep,name=lines,proto3" json:"lines,omitempty"`
+	// What the operator said.
+	Reason        string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

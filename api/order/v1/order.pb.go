@@ -33,12 +33,18 @@ type Order_State int32
 
 const (
 	Order_STATE_UNSPECIFIED Order_State = 0
-	Order_CONFIRMED         Order_State = 1
-	Order_PICKING           Order_State = 2
-	Order_PACKED            Order_State = 3
-	Order_DISPATCHED        Order_State = 4
-	Order_DELIVERED         Order_State = 5
-	Order_CANCELLED         Order_State = 6
+	// Bought: its goods are taken, its money is held.
+	Order_CONFIRMED Order_State = 1
+	// Somebody in the store is picking it.
+	Order_PICKING Order_State = 2
+	// What was picked is known, and is being charged.
+	Order_PACKED Order_State = 3
+	// The van has left.
+	Order_DISPATCHED Order_State = 4
+	// Handed over. Nothing comes behind it.
+	Order_DELIVERED Order_State = 5
+	// Called off. Nothing comes behind it.
+	Order_CANCELLED Order_State = 6
 )
 
 // Enum value maps for Order_State.
@@ -93,16 +99,25 @@ func (Order_State) EnumDescriptor() ([]byte, []int) {
 type OrderPayment_State int32
 
 const (
-	OrderPayment_STATE_UNSPECIFIED  OrderPayment_State = 0
-	OrderPayment_INITIATED          OrderPayment_State = 1
-	OrderPayment_REQUIRES_ACTION    OrderPayment_State = 2
-	OrderPayment_AUTHORIZED         OrderPayment_State = 3
-	OrderPayment_CAPTURED           OrderPayment_State = 4
-	OrderPayment_CAPTURE_FAILED     OrderPayment_State = 5
-	OrderPayment_VOIDING            OrderPayment_State = 6
-	OrderPayment_VOIDED             OrderPayment_State = 7
+	OrderPayment_STATE_UNSPECIFIED OrderPayment_State = 0
+	// A checkout is about to pay; no order has it yet.
+	OrderPayment_INITIATED OrderPayment_State = 1
+	// The shopper is to confirm it with their bank; no order has it yet.
+	OrderPayment_REQUIRES_ACTION OrderPayment_State = 2
+	// The money is held.
+	OrderPayment_AUTHORIZED OrderPayment_State = 3
+	// The receipt's total was taken, the rest let go.
+	OrderPayment_CAPTURED OrderPayment_State = 4
+	// The provider refused to take it: it is tried again, and an operator may.
+	OrderPayment_CAPTURE_FAILED OrderPayment_State = 5
+	// It is to be let go, or given back.
+	OrderPayment_VOIDING OrderPayment_State = 6
+	// It was let go, or given back in full. Nothing comes behind it.
+	OrderPayment_VOIDED OrderPayment_State = 7
+	// A part was given back.
 	OrderPayment_PARTIALLY_REFUNDED OrderPayment_State = 8
-	OrderPayment_REFUNDED           OrderPayment_State = 9
+	// All was given back.
+	OrderPayment_REFUNDED OrderPayment_State = 9
 )
 
 // Enum value maps for OrderPayment_State.
@@ -251,16 +266,26 @@ func (x *ForgetOrderRequest) GetOrderId() string {
 type Order struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUID.
-	OrderId    string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	State      Order_State            `protobuf:"varint,2,opt,name=state,proto3,enum=larder.order.v1.Order_State" json:"state,omitempty"`
-	UserId     string                 `protobuf:"bytes,3,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	StoreId    string                 `protobuf:"bytes,4,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
-	Lines      []*OrderLine           `protobuf:"bytes,5,rep,name=lines,proto3" json:"lines,omitempty"`
-	Totals     *v1.Totals             `protobuf:"bytes,6,opt,name=totals,proto3" json:"totals,omitempty"`
-	Address    *v1.Address            `protobuf:"bytes,7,opt,name=address,proto3" json:"address,omitempty"`
-	Payment    *OrderPayment          `protobuf:"bytes,8,opt,name=payment,proto3" json:"payment,omitempty"`
-	History    []*OrderEvent          `protobuf:"bytes,9,rep,name=history,proto3" json:"history,omitempty"`
+	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// How far it has come.
+	State Order_State `protobuf:"varint,2,opt,name=state,proto3,enum=larder.order.v1.Order_State" json:"state,omitempty"`
+	// The shopper's, a UUID; empty once the shopper is forgotten and the order has ended.
+	UserId string `protobuf:"bytes,3,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// The store that it is picked in.
+	StoreId string `protobuf:"bytes,4,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
+	// What was bought, as the cart had it; never changes.
+	Lines []*OrderLine `protobuf:"bytes,5,rep,name=lines,proto3" json:"lines,omitempty"`
+	// What was agreed to; never changes.
+	Totals *v1.Totals `protobuf:"bytes,6,opt,name=totals,proto3" json:"totals,omitempty"`
+	// Where it goes; only its country is left once the shopper is forgotten and the order has ended.
+	Address *v1.Address `protobuf:"bytes,7,opt,name=address,proto3" json:"address,omitempty"`
+	// What has become of the money.
+	Payment *OrderPayment `protobuf:"bytes,8,opt,name=payment,proto3" json:"payment,omitempty"`
+	// The states that it has reached, oldest first.
+	History []*OrderEvent `protobuf:"bytes,9,rep,name=history,proto3" json:"history,omitempty"`
+	// When it was confirmed.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	// When it reached its state.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	// The order's version: how many states it has reached.
 	Etag string `protobuf:"bytes,12,opt,name=etag,proto3" json:"etag,omitempty"`
@@ -402,9 +427,11 @@ func (x *Order) GetReceipt() *Receipt {
 
 // What was picked. lines - discounts + delivery_fee = total, which is never more than was authorised.
 type Receipt struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Lines         []*ReceiptLine         `protobuf:"bytes,1,rep,name=lines,proto3" json:"lines,omitempty"`
-	Totals        *v1.Totals             `protobuf:"bytes,2,opt,name=totals,proto3" json:"totals,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What was picked, in the order of the order's lines, a substitute behind what it stands in for.
+	Lines []*ReceiptLine `protobuf:"bytes,1,rep,name=lines,proto3" json:"lines,omitempty"`
+	// What is charged.
+	Totals        *v1.Totals `protobuf:"bytes,2,opt,name=totals,proto3" json:"totals,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -456,17 +483,21 @@ func (x *Receipt) GetTotals() *v1.Totals {
 type ReceiptLine struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	ProductId string                 `protobuf:"bytes,1,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
-	Name      string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	Quantity  int32                  `protobuf:"varint,3,opt,name=quantity,proto3" json:"quantity,omitempty"`
+	// The product's, as it was sold.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// Pieces that were picked.
+	Quantity int32 `protobuf:"varint,3,opt,name=quantity,proto3" json:"quantity,omitempty"`
 	// What the pieces together weigh, of goods that are sold by weight; then the unit price is for piece_grams.
-	Grams      int32     `protobuf:"varint,4,opt,name=grams,proto3" json:"grams,omitempty"`
-	PieceGrams int32     `protobuf:"varint,5,opt,name=piece_grams,json=pieceGrams,proto3" json:"piece_grams,omitempty"`
-	UnitPrice  *v1.Money `protobuf:"bytes,6,opt,name=unit_price,json=unitPrice,proto3" json:"unit_price,omitempty"`
+	Grams      int32 `protobuf:"varint,4,opt,name=grams,proto3" json:"grams,omitempty"`
+	PieceGrams int32 `protobuf:"varint,5,opt,name=piece_grams,json=pieceGrams,proto3" json:"piece_grams,omitempty"`
+	// Of a piece, tax included.
+	UnitPrice *v1.Money `protobuf:"bytes,6,opt,name=unit_price,json=unitPrice,proto3" json:"unit_price,omitempty"`
 	// Taken off the line: a substitute costs no more than what was ordered.
 	Discount *v1.Money `protobuf:"bytes,7,opt,name=discount,proto3" json:"discount,omitempty"`
 	// What is charged: less the discount.
-	LineTotal  *v1.Money `protobuf:"bytes,8,opt,name=line_total,json=lineTotal,proto3" json:"line_total,omitempty"`
-	TaxRateBps int32     `protobuf:"varint,9,opt,name=tax_rate_bps,json=taxRateBps,proto3" json:"tax_rate_bps,omitempty"`
+	LineTotal *v1.Money `protobuf:"bytes,8,opt,name=line_total,json=lineTotal,proto3" json:"line_total,omitempty"`
+	// Of the tax that is in the price, hundredths of a percent: 2000 is 20 %.
+	TaxRateBps int32 `protobuf:"varint,9,opt,name=tax_rate_bps,json=taxRateBps,proto3" json:"tax_rate_bps,omitempty"`
 	// The product that was ordered, where this one was given in its place.
 	SubstituteFor string `protobuf:"bytes,10,opt,name=substitute_for,json=substituteFor,proto3" json:"substitute_for,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -574,13 +605,18 @@ func (x *ReceiptLine) GetSubstituteFor() string {
 }
 
 type OrderLine struct {
-	state      protoimpl.MessageState `protogen:"open.v1"`
-	ProductId  string                 `protobuf:"bytes,1,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
-	Name       string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	Quantity   int32                  `protobuf:"varint,3,opt,name=quantity,proto3" json:"quantity,omitempty"`
-	UnitPrice  *v1.Money              `protobuf:"bytes,4,opt,name=unit_price,json=unitPrice,proto3" json:"unit_price,omitempty"`
-	LineTotal  *v1.Money              `protobuf:"bytes,5,opt,name=line_total,json=lineTotal,proto3" json:"line_total,omitempty"`
-	TaxRateBps int32                  `protobuf:"varint,6,opt,name=tax_rate_bps,json=taxRateBps,proto3" json:"tax_rate_bps,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	ProductId string                 `protobuf:"bytes,1,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
+	// The product's, as it was sold.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// Pieces.
+	Quantity int32 `protobuf:"varint,3,opt,name=quantity,proto3" json:"quantity,omitempty"`
+	// Of a piece, tax included.
+	UnitPrice *v1.Money `protobuf:"bytes,4,opt,name=unit_price,json=unitPrice,proto3" json:"unit_price,omitempty"`
+	// The unit price times the quantity.
+	LineTotal *v1.Money `protobuf:"bytes,5,opt,name=line_total,json=lineTotal,proto3" json:"line_total,omitempty"`
+	// Of the tax that is in the price, hundredths of a percent: 2000 is 20 %.
+	TaxRateBps int32 `protobuf:"varint,6,opt,name=tax_rate_bps,json=taxRateBps,proto3" json:"tax_rate_bps,omitempty"`
 	// What a piece typically weighs, grams, which the unit price is for; 0: sold by the piece.
 	PieceGrams int32 `protobuf:"varint,7,opt,name=piece_grams,json=pieceGrams,proto3" json:"piece_grams,omitempty"`
 	// Whether the shopper takes another product in its place.
@@ -676,11 +712,15 @@ func (x *OrderLine) GetSubstitutable() bool {
 }
 
 type OrderPayment struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	State         OrderPayment_State     `protobuf:"varint,1,opt,name=state,proto3,enum=larder.order.v1.OrderPayment_State" json:"state,omitempty"`
-	Authorized    *v1.Money              `protobuf:"bytes,2,opt,name=authorized,proto3" json:"authorized,omitempty"`
-	Captured      *v1.Money              `protobuf:"bytes,3,opt,name=captured,proto3" json:"captured,omitempty"`
-	Refunded      *v1.Money              `protobuf:"bytes,4,opt,name=refunded,proto3" json:"refunded,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What has become of the money.
+	State OrderPayment_State `protobuf:"varint,1,opt,name=state,proto3,enum=larder.order.v1.OrderPayment_State" json:"state,omitempty"`
+	// At most this much is taken: the order's total, with headroom for weighed goods.
+	Authorized *v1.Money `protobuf:"bytes,2,opt,name=authorized,proto3" json:"authorized,omitempty"`
+	// What was taken.
+	Captured *v1.Money `protobuf:"bytes,3,opt,name=captured,proto3" json:"captured,omitempty"`
+	// What of it was given back.
+	Refunded      *v1.Money `protobuf:"bytes,4,opt,name=refunded,proto3" json:"refunded,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -746,10 +786,13 @@ func (x *OrderPayment) GetRefunded() *v1.Money {
 // One step of an order's life.
 type OrderEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	State Order_State            `protobuf:"varint,1,opt,name=state,proto3,enum=larder.order.v1.Order_State" json:"state,omitempty"`
-	Time  *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=time,proto3" json:"time,omitempty"`
-	// "shopper", "operator", "system".
-	Actor         string `protobuf:"bytes,3,opt,name=actor,proto3" json:"actor,omitempty"`
+	// What it became.
+	State Order_State `protobuf:"varint,1,opt,name=state,proto3,enum=larder.order.v1.Order_State" json:"state,omitempty"`
+	// When.
+	Time *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=time,proto3" json:"time,omitempty"`
+	// Who made it so: "shopper", "operator", "system".
+	Actor string `protobuf:"bytes,3,opt,name=actor,proto3" json:"actor,omitempty"`
+	// What they said; may be empty.
 	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1320,9 +1363,10 @@ func (x *RefundOrderRequest) GetReason() string {
 }
 
 type RefundLine struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProductId     string                 `protobuf:"bytes,1,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
-	Quantity      int32                  `protobuf:"varint,2,opt,name=quantity,proto3" json:"quantity,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of a line of the receipt.
+	ProductId     string `protobuf:"bytes,1,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
+	Quantity      int32  `protobuf:"varint,2,opt,name=quantity,proto3" json:"quantity,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

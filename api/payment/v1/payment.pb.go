@@ -160,6 +160,8 @@ const (
 	PaymentFinding_AMOUNT_DIFFERS PaymentFinding_Kind = 3
 	// Two intents hold money for one order.
 	PaymentFinding_DOUBLED PaymentFinding_Kind = 4
+	// The authorisation of an order that isn't captured yet ends within a day.
+	PaymentFinding_EXPIRING PaymentFinding_Kind = 5
 )
 
 // Enum value maps for PaymentFinding_Kind.
@@ -170,6 +172,7 @@ var (
 		2: "UNAUTHORIZED",
 		3: "AMOUNT_DIFFERS",
 		4: "DOUBLED",
+		5: "EXPIRING",
 	}
 	PaymentFinding_Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED": 0,
@@ -177,6 +180,7 @@ var (
 		"UNAUTHORIZED":     2,
 		"AMOUNT_DIFFERS":   3,
 		"DOUBLED":          4,
+		"EXPIRING":         5,
 	}
 )
 
@@ -204,7 +208,7 @@ func (x PaymentFinding_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use PaymentFinding_Kind.Descriptor instead.
 func (PaymentFinding_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{19, 0}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{21, 0}
 }
 
 type FinishRefundsRequest struct {
@@ -879,6 +883,121 @@ func (x *GetPaymentRequest) GetOrderId() string {
 	return ""
 }
 
+type ListPaymentsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One of those in which money is still to move: INITIATED, REQUIRES_ACTION, AUTHORIZED, CAPTURE_FAILED, VOIDING.
+	State v11.OrderPayment_State `protobuf:"varint,1,opt,name=state,proto3,enum=larder.order.v1.OrderPayment_State" json:"state,omitempty"`
+	// 1 to 100; 0 means 20.
+	PageSize      int32  `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPaymentsRequest) Reset() {
+	*x = ListPaymentsRequest{}
+	mi := &file_payment_v1_payment_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPaymentsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPaymentsRequest) ProtoMessage() {}
+
+func (x *ListPaymentsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_payment_v1_payment_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPaymentsRequest.ProtoReflect.Descriptor instead.
+func (*ListPaymentsRequest) Descriptor() ([]byte, []int) {
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ListPaymentsRequest) GetState() v11.OrderPayment_State {
+	if x != nil {
+		return x.State
+	}
+	return v11.OrderPayment_State(0)
+}
+
+func (x *ListPaymentsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListPaymentsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type ListPaymentsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Without refunds, events and history, which GetPayment has.
+	Payments      []*Payment `protobuf:"bytes,1,rep,name=payments,proto3" json:"payments,omitempty"`
+	NextPageToken string     `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPaymentsResponse) Reset() {
+	*x = ListPaymentsResponse{}
+	mi := &file_payment_v1_payment_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPaymentsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPaymentsResponse) ProtoMessage() {}
+
+func (x *ListPaymentsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_payment_v1_payment_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPaymentsResponse.ProtoReflect.Descriptor instead.
+func (*ListPaymentsResponse) Descriptor() ([]byte, []int) {
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ListPaymentsResponse) GetPayments() []*Payment {
+	if x != nil {
+		return x.Payments
+	}
+	return nil
+}
+
+func (x *ListPaymentsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
 type Payment struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	OrderId string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
@@ -892,14 +1011,18 @@ type Payment struct {
 	// Oldest first, by the time they came; at most 100.
 	Events []*ReceivedEvent `protobuf:"bytes,8,rep,name=events,proto3" json:"events,omitempty"`
 	// The states that the payment reached, oldest first.
-	History       []*PaymentChange `protobuf:"bytes,9,rep,name=history,proto3" json:"history,omitempty"`
+	History []*PaymentChange `protobuf:"bytes,9,rep,name=history,proto3" json:"history,omitempty"`
+	// When its checkout began to pay.
+	CreateTime *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	// When its state or its amounts changed last.
+	UpdateTime    *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Payment) Reset() {
 	*x = Payment{}
-	mi := &file_payment_v1_payment_proto_msgTypes[12]
+	mi := &file_payment_v1_payment_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -911,7 +1034,7 @@ func (x *Payment) String() string {
 func (*Payment) ProtoMessage() {}
 
 func (x *Payment) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[12]
+	mi := &file_payment_v1_payment_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -924,7 +1047,7 @@ func (x *Payment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Payment.ProtoReflect.Descriptor instead.
 func (*Payment) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{12}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Payment) GetOrderId() string {
@@ -990,6 +1113,20 @@ func (x *Payment) GetHistory() []*PaymentChange {
 	return nil
 }
 
+func (x *Payment) GetCreateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreateTime
+	}
+	return nil
+}
+
+func (x *Payment) GetUpdateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.UpdateTime
+	}
+	return nil
+}
+
 // One step of a payment's life.
 type PaymentChange struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1004,7 +1141,7 @@ type PaymentChange struct {
 
 func (x *PaymentChange) Reset() {
 	*x = PaymentChange{}
-	mi := &file_payment_v1_payment_proto_msgTypes[13]
+	mi := &file_payment_v1_payment_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1016,7 +1153,7 @@ func (x *PaymentChange) String() string {
 func (*PaymentChange) ProtoMessage() {}
 
 func (x *PaymentChange) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[13]
+	mi := &file_payment_v1_payment_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1029,7 +1166,7 @@ func (x *PaymentChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentChange.ProtoReflect.Descriptor instead.
 func (*PaymentChange) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{13}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *PaymentChange) GetState() v11.OrderPayment_State {
@@ -1074,7 +1211,7 @@ type ReceivedEvent struct {
 
 func (x *ReceivedEvent) Reset() {
 	*x = ReceivedEvent{}
-	mi := &file_payment_v1_payment_proto_msgTypes[14]
+	mi := &file_payment_v1_payment_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1086,7 +1223,7 @@ func (x *ReceivedEvent) String() string {
 func (*ReceivedEvent) ProtoMessage() {}
 
 func (x *ReceivedEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[14]
+	mi := &file_payment_v1_payment_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1099,7 +1236,7 @@ func (x *ReceivedEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReceivedEvent.ProtoReflect.Descriptor instead.
 func (*ReceivedEvent) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{14}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ReceivedEvent) GetEventId() string {
@@ -1139,7 +1276,7 @@ type ApplyProviderEventRequest struct {
 
 func (x *ApplyProviderEventRequest) Reset() {
 	*x = ApplyProviderEventRequest{}
-	mi := &file_payment_v1_payment_proto_msgTypes[15]
+	mi := &file_payment_v1_payment_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1151,7 +1288,7 @@ func (x *ApplyProviderEventRequest) String() string {
 func (*ApplyProviderEventRequest) ProtoMessage() {}
 
 func (x *ApplyProviderEventRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[15]
+	mi := &file_payment_v1_payment_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1164,7 +1301,7 @@ func (x *ApplyProviderEventRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyProviderEventRequest.ProtoReflect.Descriptor instead.
 func (*ApplyProviderEventRequest) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{15}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ApplyProviderEventRequest) GetEvent() *ProviderEvent {
@@ -1186,7 +1323,7 @@ type ApplyProviderEventResponse struct {
 
 func (x *ApplyProviderEventResponse) Reset() {
 	*x = ApplyProviderEventResponse{}
-	mi := &file_payment_v1_payment_proto_msgTypes[16]
+	mi := &file_payment_v1_payment_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1198,7 +1335,7 @@ func (x *ApplyProviderEventResponse) String() string {
 func (*ApplyProviderEventResponse) ProtoMessage() {}
 
 func (x *ApplyProviderEventResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[16]
+	mi := &file_payment_v1_payment_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1211,7 +1348,7 @@ func (x *ApplyProviderEventResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyProviderEventResponse.ProtoReflect.Descriptor instead.
 func (*ApplyProviderEventResponse) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{16}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ApplyProviderEventResponse) GetApplied() bool {
@@ -1236,14 +1373,17 @@ type AuditPaymentsRequest struct {
 	PageSize  int32  `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// How far back: intents created in the last so many hours; 0 means 48.
-	Hours         int32 `protobuf:"varint,4,opt,name=hours,proto3" json:"hours,omitempty"`
+	Hours int32 `protobuf:"varint,4,opt,name=hours,proto3" json:"hours,omitempty"`
+	// Mends what can be mended without charging or paying anybody anew: our books take over what the provider says of captures, refunds and
+	// ended authorisations; a second authorisation of an order is let go; a packed order whose authorisation is about to expire is captured.
+	Mend          bool `protobuf:"varint,5,opt,name=mend,proto3" json:"mend,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AuditPaymentsRequest) Reset() {
 	*x = AuditPaymentsRequest{}
-	mi := &file_payment_v1_payment_proto_msgTypes[17]
+	mi := &file_payment_v1_payment_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1255,7 +1395,7 @@ func (x *AuditPaymentsRequest) String() string {
 func (*AuditPaymentsRequest) ProtoMessage() {}
 
 func (x *AuditPaymentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[17]
+	mi := &file_payment_v1_payment_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1268,7 +1408,7 @@ func (x *AuditPaymentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditPaymentsRequest.ProtoReflect.Descriptor instead.
 func (*AuditPaymentsRequest) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{17}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *AuditPaymentsRequest) GetSettledSeconds() int32 {
@@ -1299,6 +1439,13 @@ func (x *AuditPaymentsRequest) GetHours() int32 {
 	return 0
 }
 
+func (x *AuditPaymentsRequest) GetMend() bool {
+	if x != nil {
+		return x.Mend
+	}
+	return false
+}
+
 type AuditPaymentsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How many intents were compared.
@@ -1311,7 +1458,7 @@ type AuditPaymentsResponse struct {
 
 func (x *AuditPaymentsResponse) Reset() {
 	*x = AuditPaymentsResponse{}
-	mi := &file_payment_v1_payment_proto_msgTypes[18]
+	mi := &file_payment_v1_payment_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1323,7 +1470,7 @@ func (x *AuditPaymentsResponse) String() string {
 func (*AuditPaymentsResponse) ProtoMessage() {}
 
 func (x *AuditPaymentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[18]
+	mi := &file_payment_v1_payment_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1336,7 +1483,7 @@ func (x *AuditPaymentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditPaymentsResponse.ProtoReflect.Descriptor instead.
 func (*AuditPaymentsResponse) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{18}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *AuditPaymentsResponse) GetChecked() int32 {
@@ -1366,14 +1513,16 @@ type PaymentFinding struct {
 	OrderId  string                 `protobuf:"bytes,2,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
 	IntentId string                 `protobuf:"bytes,3,opt,name=intent_id,json=intentId,proto3" json:"intent_id,omitempty"`
 	// What differs, for people.
-	Detail        string `protobuf:"bytes,4,opt,name=detail,proto3" json:"detail,omitempty"`
+	Detail string `protobuf:"bytes,4,opt,name=detail,proto3" json:"detail,omitempty"`
+	// It was mended, and agrees now.
+	Mended        bool `protobuf:"varint,5,opt,name=mended,proto3" json:"mended,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PaymentFinding) Reset() {
 	*x = PaymentFinding{}
-	mi := &file_payment_v1_payment_proto_msgTypes[19]
+	mi := &file_payment_v1_payment_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1385,7 +1534,7 @@ func (x *PaymentFinding) String() string {
 func (*PaymentFinding) ProtoMessage() {}
 
 func (x *PaymentFinding) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[19]
+	mi := &file_payment_v1_payment_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1398,7 +1547,7 @@ func (x *PaymentFinding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentFinding.ProtoReflect.Descriptor instead.
 func (*PaymentFinding) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{19}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *PaymentFinding) GetKind() PaymentFinding_Kind {
@@ -1429,6 +1578,13 @@ func (x *PaymentFinding) GetDetail() string {
 	return ""
 }
 
+func (x *PaymentFinding) GetMended() bool {
+	if x != nil {
+		return x.Mended
+	}
+	return false
+}
+
 type CapturePaymentResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	State         v11.OrderPayment_State `protobuf:"varint,1,opt,name=state,proto3,enum=larder.order.v1.OrderPayment_State" json:"state,omitempty"`
@@ -1438,7 +1594,7 @@ type CapturePaymentResponse struct {
 
 func (x *CapturePaymentResponse) Reset() {
 	*x = CapturePaymentResponse{}
-	mi := &file_payment_v1_payment_proto_msgTypes[20]
+	mi := &file_payment_v1_payment_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1450,7 +1606,7 @@ func (x *CapturePaymentResponse) String() string {
 func (*CapturePaymentResponse) ProtoMessage() {}
 
 func (x *CapturePaymentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[20]
+	mi := &file_payment_v1_payment_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1463,7 +1619,7 @@ func (x *CapturePaymentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CapturePaymentResponse.ProtoReflect.Descriptor instead.
 func (*CapturePaymentResponse) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{20}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *CapturePaymentResponse) GetState() v11.OrderPayment_State {
@@ -1540,7 +1696,16 @@ const file_payment_v1_payment_proto_rawDesc = "" +
 	"\n" +
 	"\x06FAILED\x10\x03\"8\n" +
 	"\x11GetPaymentRequest\x12#\n" +
-	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"\xc4\x03\n" +
+	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"\xb3\x01\n" +
+	"\x13ListPaymentsRequest\x12K\n" +
+	"\x05state\x18\x01 \x01(\x0e2#.larder.order.v1.OrderPayment.StateB\x10\xbaH\r\x82\x01\n" +
+	"\x18\x01\x18\x02\x18\x03\x18\x05\x18\x06R\x05state\x12&\n" +
+	"\tpage_size\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\tpageToken\"v\n" +
+	"\x14ListPaymentsResponse\x126\n" +
+	"\bpayments\x18\x01 \x03(\v2\x1a.larder.payment.v1.PaymentR\bpayments\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xbe\x04\n" +
 	"\aPayment\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x12\x1b\n" +
 	"\tintent_id\x18\x02 \x01(\tR\bintentId\x129\n" +
@@ -1552,7 +1717,12 @@ const file_payment_v1_payment_proto_rawDesc = "" +
 	"\brefunded\x18\x06 \x01(\v2\x15.larder.type.v1.MoneyR\brefunded\x123\n" +
 	"\arefunds\x18\a \x03(\v2\x19.larder.payment.v1.RefundR\arefunds\x128\n" +
 	"\x06events\x18\b \x03(\v2 .larder.payment.v1.ReceivedEventR\x06events\x12:\n" +
-	"\ahistory\x18\t \x03(\v2 .larder.payment.v1.PaymentChangeR\ahistory\"\xa8\x01\n" +
+	"\ahistory\x18\t \x03(\v2 .larder.payment.v1.PaymentChangeR\ahistory\x12;\n" +
+	"\vcreate_time\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"createTime\x12;\n" +
+	"\vupdate_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"updateTime\"\xa8\x01\n" +
 	"\rPaymentChange\x129\n" +
 	"\x05state\x18\x01 \x01(\x0e2#.larder.order.v1.OrderPayment.StateR\x05state\x12.\n" +
 	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x14\n" +
@@ -1568,31 +1738,35 @@ const file_payment_v1_payment_proto_rawDesc = "" +
 	"\x05event\x18\x01 \x01(\v2 .larder.payment.v1.ProviderEventB\x06\xbaH\x03\xc8\x01\x01R\x05event\"_\n" +
 	"\x1aApplyProviderEventResponse\x12\x18\n" +
 	"\aapplied\x18\x01 \x01(\bR\aapplied\x12'\n" +
-	"\x0fresume_checkout\x18\x02 \x01(\bR\x0eresumeCheckout\"\xbf\x01\n" +
+	"\x0fresume_checkout\x18\x02 \x01(\bR\x0eresumeCheckout\"\xd3\x01\n" +
 	"\x14AuditPaymentsRequest\x124\n" +
 	"\x0fsettled_seconds\x18\x01 \x01(\x05B\v\xbaH\b\x1a\x06\x18\x80\xa3\x05(\x00R\x0esettledSeconds\x12&\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\bpageSize\x12'\n" +
 	"\n" +
 	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\tpageToken\x12 \n" +
 	"\x05hours\x18\x04 \x01(\x05B\n" +
-	"\xbaH\a\x1a\x05\x18\xd0\x05(\x00R\x05hours\"\x98\x01\n" +
+	"\xbaH\a\x1a\x05\x18\xd0\x05(\x00R\x05hours\x12\x12\n" +
+	"\x04mend\x18\x05 \x01(\bR\x04mend\"\x98\x01\n" +
 	"\x15AuditPaymentsResponse\x12\x18\n" +
 	"\achecked\x18\x01 \x01(\x05R\achecked\x12=\n" +
 	"\bfindings\x18\x02 \x03(\v2!.larder.payment.v1.PaymentFindingR\bfindings\x12&\n" +
-	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\"\xfb\x01\n" +
+	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\"\xa1\x02\n" +
 	"\x0ePaymentFinding\x12:\n" +
 	"\x04kind\x18\x01 \x01(\x0e2&.larder.payment.v1.PaymentFinding.KindR\x04kind\x12\x19\n" +
 	"\border_id\x18\x02 \x01(\tR\aorderId\x12\x1b\n" +
 	"\tintent_id\x18\x03 \x01(\tR\bintentId\x12\x16\n" +
-	"\x06detail\x18\x04 \x01(\tR\x06detail\"]\n" +
+	"\x06detail\x18\x04 \x01(\tR\x06detail\x12\x16\n" +
+	"\x06mended\x18\x05 \x01(\bR\x06mended\"k\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\f\n" +
 	"\bORPHANED\x10\x01\x12\x10\n" +
 	"\fUNAUTHORIZED\x10\x02\x12\x12\n" +
 	"\x0eAMOUNT_DIFFERS\x10\x03\x12\v\n" +
-	"\aDOUBLED\x10\x04\"S\n" +
+	"\aDOUBLED\x10\x04\x12\f\n" +
+	"\bEXPIRING\x10\x05\"S\n" +
 	"\x16CapturePaymentResponse\x129\n" +
-	"\x05state\x18\x01 \x01(\x0e2#.larder.order.v1.OrderPayment.StateR\x05state2\xc3\t\n" +
+	"\x05state\x18\x01 \x01(\x0e2#.larder.order.v1.OrderPayment.StateR\x05state2\xc1\n" +
+	"\n" +
 	"\x0ePaymentService\x12a\n" +
 	"\fCreateIntent\x12&.larder.payment.v1.CreateIntentRequest\x1a\x19.larder.payment.v1.Intent\"\x0e\xaa\xd4\x18\n" +
 	"\x12\bcheckout\x12c\n" +
@@ -1607,7 +1781,9 @@ const file_payment_v1_payment_proto_rawDesc = "" +
 	"\rFinishRefunds\x12'.larder.payment.v1.FinishRefundsRequest\x1a(.larder.payment.v1.FinishRefundsResponse\"\x17\xaa\xd4\x18\x13\x12\x11reconcilepayments\x12|\n" +
 	"\n" +
 	"GetPayment\x12$.larder.payment.v1.GetPaymentRequest\x1a\x1a.larder.payment.v1.Payment\",\xaa\xd4\x18\x03\n" +
-	"\x01\x04\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/orders/{order_id}/payment\x12\x8a\x01\n" +
+	"\x01\x04\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/orders/{order_id}/payment\x12|\n" +
+	"\fListPayments\x12&.larder.payment.v1.ListPaymentsRequest\x1a'.larder.payment.v1.ListPaymentsResponse\"\x1b\xaa\xd4\x18\x03\n" +
+	"\x01\x04\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/payments\x12\x8a\x01\n" +
 	"\x12ApplyProviderEvent\x12,.larder.payment.v1.ApplyProviderEventRequest\x1a-.larder.payment.v1.ApplyProviderEventResponse\"\x17\xaa\xd4\x18\x13\x12\x11applypaymentevent\x12\x9b\x01\n" +
 	"\rAuditPayments\x12'.larder.payment.v1.AuditPaymentsRequest\x1a(.larder.payment.v1.AuditPaymentsResponse\"7\xaa\xd4\x18\x16\n" +
 	"\x01\x04\x12\x11reconcilepayments\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/payments:auditB%Z#larder.dev/api/payment/v1;paymentpbb\x06proto3"
@@ -1625,7 +1801,7 @@ func file_payment_v1_payment_proto_rawDescGZIP() []byte {
 }
 
 var file_payment_v1_payment_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_payment_v1_payment_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_payment_v1_payment_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_payment_v1_payment_proto_goTypes = []any{
 	(Intent_Status)(0),                 // 0: larder.payment.v1.Intent.Status
 	(Refund_State)(0),                  // 1: larder.payment.v1.Refund.State
@@ -1642,72 +1818,80 @@ var file_payment_v1_payment_proto_goTypes = []any{
 	(*RefundPaymentRequest)(nil),       // 12: larder.payment.v1.RefundPaymentRequest
 	(*Refund)(nil),                     // 13: larder.payment.v1.Refund
 	(*GetPaymentRequest)(nil),          // 14: larder.payment.v1.GetPaymentRequest
-	(*Payment)(nil),                    // 15: larder.payment.v1.Payment
-	(*PaymentChange)(nil),              // 16: larder.payment.v1.PaymentChange
-	(*ReceivedEvent)(nil),              // 17: larder.payment.v1.ReceivedEvent
-	(*ApplyProviderEventRequest)(nil),  // 18: larder.payment.v1.ApplyProviderEventRequest
-	(*ApplyProviderEventResponse)(nil), // 19: larder.payment.v1.ApplyProviderEventResponse
-	(*AuditPaymentsRequest)(nil),       // 20: larder.payment.v1.AuditPaymentsRequest
-	(*AuditPaymentsResponse)(nil),      // 21: larder.payment.v1.AuditPaymentsResponse
-	(*PaymentFinding)(nil),             // 22: larder.payment.v1.PaymentFinding
-	(*CapturePaymentResponse)(nil),     // 23: larder.payment.v1.CapturePaymentResponse
-	(*v1.Money)(nil),                   // 24: larder.type.v1.Money
-	(v11.OrderPayment_State)(0),        // 25: larder.order.v1.OrderPayment.State
-	(*v11.RefundLine)(nil),             // 26: larder.order.v1.RefundLine
-	(*timestamppb.Timestamp)(nil),      // 27: google.protobuf.Timestamp
-	(*ProviderEvent)(nil),              // 28: larder.payment.v1.ProviderEvent
+	(*ListPaymentsRequest)(nil),        // 15: larder.payment.v1.ListPaymentsRequest
+	(*ListPaymentsResponse)(nil),       // 16: larder.payment.v1.ListPaymentsResponse
+	(*Payment)(nil),                    // 17: larder.payment.v1.Payment
+	(*PaymentChange)(nil),              // 18: larder.payment.v1.PaymentChange
+	(*ReceivedEvent)(nil),              // 19: larder.payment.v1.ReceivedEvent
+	(*ApplyProviderEventRequest)(nil),  // 20: larder.payment.v1.ApplyProviderEventRequest
+	(*ApplyProviderEventResponse)(nil), // 21: larder.payment.v1.ApplyProviderEventResponse
+	(*AuditPaymentsRequest)(nil),       // 22: larder.payment.v1.AuditPaymentsRequest
+	(*AuditPaymentsResponse)(nil),      // 23: larder.payment.v1.AuditPaymentsResponse
+	(*PaymentFinding)(nil),             // 24: larder.payment.v1.PaymentFinding
+	(*CapturePaymentResponse)(nil),     // 25: larder.payment.v1.CapturePaymentResponse
+	(*v1.Money)(nil),                   // 26: larder.type.v1.Money
+	(v11.OrderPayment_State)(0),        // 27: larder.order.v1.OrderPayment.State
+	(*v11.RefundLine)(nil),             // 28: larder.order.v1.RefundLine
+	(*timestamppb.Timestamp)(nil),      // 29: google.protobuf.Timestamp
+	(*ProviderEvent)(nil),              // 30: larder.payment.v1.ProviderEvent
 }
 var file_payment_v1_payment_proto_depIdxs = []int32{
 	0,  // 0: larder.payment.v1.Intent.status:type_name -> larder.payment.v1.Intent.Status
-	24, // 1: larder.payment.v1.Intent.amount:type_name -> larder.type.v1.Money
-	24, // 2: larder.payment.v1.Intent.refunded:type_name -> larder.type.v1.Money
-	24, // 3: larder.payment.v1.CreateIntentRequest.amount:type_name -> larder.type.v1.Money
-	25, // 4: larder.payment.v1.VoidPaymentResponse.state:type_name -> larder.order.v1.OrderPayment.State
-	26, // 5: larder.payment.v1.RefundPaymentRequest.lines:type_name -> larder.order.v1.RefundLine
+	26, // 1: larder.payment.v1.Intent.amount:type_name -> larder.type.v1.Money
+	26, // 2: larder.payment.v1.Intent.refunded:type_name -> larder.type.v1.Money
+	26, // 3: larder.payment.v1.CreateIntentRequest.amount:type_name -> larder.type.v1.Money
+	27, // 4: larder.payment.v1.VoidPaymentResponse.state:type_name -> larder.order.v1.OrderPayment.State
+	28, // 5: larder.payment.v1.RefundPaymentRequest.lines:type_name -> larder.order.v1.RefundLine
 	1,  // 6: larder.payment.v1.Refund.state:type_name -> larder.payment.v1.Refund.State
-	24, // 7: larder.payment.v1.Refund.amount:type_name -> larder.type.v1.Money
-	26, // 8: larder.payment.v1.Refund.lines:type_name -> larder.order.v1.RefundLine
-	27, // 9: larder.payment.v1.Refund.create_time:type_name -> google.protobuf.Timestamp
-	25, // 10: larder.payment.v1.Payment.state:type_name -> larder.order.v1.OrderPayment.State
-	24, // 11: larder.payment.v1.Payment.authorized:type_name -> larder.type.v1.Money
-	24, // 12: larder.payment.v1.Payment.captured:type_name -> larder.type.v1.Money
-	24, // 13: larder.payment.v1.Payment.refunded:type_name -> larder.type.v1.Money
-	13, // 14: larder.payment.v1.Payment.refunds:type_name -> larder.payment.v1.Refund
-	17, // 15: larder.payment.v1.Payment.events:type_name -> larder.payment.v1.ReceivedEvent
-	16, // 16: larder.payment.v1.Payment.history:type_name -> larder.payment.v1.PaymentChange
-	25, // 17: larder.payment.v1.PaymentChange.state:type_name -> larder.order.v1.OrderPayment.State
-	27, // 18: larder.payment.v1.PaymentChange.time:type_name -> google.protobuf.Timestamp
-	27, // 19: larder.payment.v1.ReceivedEvent.create_time:type_name -> google.protobuf.Timestamp
-	27, // 20: larder.payment.v1.ReceivedEvent.receive_time:type_name -> google.protobuf.Timestamp
-	28, // 21: larder.payment.v1.ApplyProviderEventRequest.event:type_name -> larder.payment.v1.ProviderEvent
-	22, // 22: larder.payment.v1.AuditPaymentsResponse.findings:type_name -> larder.payment.v1.PaymentFinding
-	2,  // 23: larder.payment.v1.PaymentFinding.kind:type_name -> larder.payment.v1.PaymentFinding.Kind
-	25, // 24: larder.payment.v1.CapturePaymentResponse.state:type_name -> larder.order.v1.OrderPayment.State
-	6,  // 25: larder.payment.v1.PaymentService.CreateIntent:input_type -> larder.payment.v1.CreateIntentRequest
-	7,  // 26: larder.payment.v1.PaymentService.ConfirmIntent:input_type -> larder.payment.v1.ConfirmIntentRequest
-	8,  // 27: larder.payment.v1.PaymentService.GetIntent:input_type -> larder.payment.v1.GetIntentRequest
-	9,  // 28: larder.payment.v1.PaymentService.CapturePayment:input_type -> larder.payment.v1.CapturePaymentRequest
-	10, // 29: larder.payment.v1.PaymentService.VoidPayment:input_type -> larder.payment.v1.VoidPaymentRequest
-	12, // 30: larder.payment.v1.PaymentService.RefundPayment:input_type -> larder.payment.v1.RefundPaymentRequest
-	3,  // 31: larder.payment.v1.PaymentService.FinishRefunds:input_type -> larder.payment.v1.FinishRefundsRequest
-	14, // 32: larder.payment.v1.PaymentService.GetPayment:input_type -> larder.payment.v1.GetPaymentRequest
-	18, // 33: larder.payment.v1.PaymentService.ApplyProviderEvent:input_type -> larder.payment.v1.ApplyProviderEventRequest
-	20, // 34: larder.payment.v1.PaymentService.AuditPayments:input_type -> larder.payment.v1.AuditPaymentsRequest
-	5,  // 35: larder.payment.v1.PaymentService.CreateIntent:output_type -> larder.payment.v1.Intent
-	5,  // 36: larder.payment.v1.PaymentService.ConfirmIntent:output_type -> larder.payment.v1.Intent
-	5,  // 37: larder.payment.v1.PaymentService.GetIntent:output_type -> larder.payment.v1.Intent
-	23, // 38: larder.payment.v1.PaymentService.CapturePayment:output_type -> larder.payment.v1.CapturePaymentResponse
-	11, // 39: larder.payment.v1.PaymentService.VoidPayment:output_type -> larder.payment.v1.VoidPaymentResponse
-	13, // 40: larder.payment.v1.PaymentService.RefundPayment:output_type -> larder.payment.v1.Refund
-	4,  // 41: larder.payment.v1.PaymentService.FinishRefunds:output_type -> larder.payment.v1.FinishRefundsResponse
-	15, // 42: larder.payment.v1.PaymentService.GetPayment:output_type -> larder.payment.v1.Payment
-	19, // 43: larder.payment.v1.PaymentService.ApplyProviderEvent:output_type -> larder.payment.v1.ApplyProviderEventResponse
-	21, // 44: larder.payment.v1.PaymentService.AuditPayments:output_type -> larder.payment.v1.AuditPaymentsResponse
-	35, // [35:45] is the sub-list for method output_type
-	25, // [25:35] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	26, // 7: larder.payment.v1.Refund.amount:type_name -> larder.type.v1.Money
+	28, // 8: larder.payment.v1.Refund.lines:type_name -> larder.order.v1.RefundLine
+	29, // 9: larder.payment.v1.Refund.create_time:type_name -> google.protobuf.Timestamp
+	27, // 10: larder.payment.v1.ListPaymentsRequest.state:type_name -> larder.order.v1.OrderPayment.State
+	17, // 11: larder.payment.v1.ListPaymentsResponse.payments:type_name -> larder.payment.v1.Payment
+	27, // 12: larder.payment.v1.Payment.state:type_name -> larder.order.v1.OrderPayment.State
+	26, // 13: larder.payment.v1.Payment.authorized:type_name -> larder.type.v1.Money
+	26, // 14: larder.payment.v1.Payment.captured:type_name -> larder.type.v1.Money
+	26, // 15: larder.payment.v1.Payment.refunded:type_name -> larder.type.v1.Money
+	13, // 16: larder.payment.v1.Payment.refunds:type_name -> larder.payment.v1.Refund
+	19, // 17: larder.payment.v1.Payment.events:type_name -> larder.payment.v1.ReceivedEvent
+	18, // 18: larder.payment.v1.Payment.history:type_name -> larder.payment.v1.PaymentChange
+	29, // 19: larder.payment.v1.Payment.create_time:type_name -> google.protobuf.Timestamp
+	29, // 20: larder.payment.v1.Payment.update_time:type_name -> google.protobuf.Timestamp
+	27, // 21: larder.payment.v1.PaymentChange.state:type_name -> larder.order.v1.OrderPayment.State
+	29, // 22: larder.payment.v1.PaymentChange.time:type_name -> google.protobuf.Timestamp
+	29, // 23: larder.payment.v1.ReceivedEvent.create_time:type_name -> google.protobuf.Timestamp
+	29, // 24: larder.payment.v1.ReceivedEvent.receive_time:type_name -> google.protobuf.Timestamp
+	30, // 25: larder.payment.v1.ApplyProviderEventRequest.event:type_name -> larder.payment.v1.ProviderEvent
+	24, // 26: larder.payment.v1.AuditPaymentsResponse.findings:type_name -> larder.payment.v1.PaymentFinding
+	2,  // 27: larder.payment.v1.PaymentFinding.kind:type_name -> larder.payment.v1.PaymentFinding.Kind
+	27, // 28: larder.payment.v1.CapturePaymentResponse.state:type_name -> larder.order.v1.OrderPayment.State
+	6,  // 29: larder.payment.v1.PaymentService.CreateIntent:input_type -> larder.payment.v1.CreateIntentRequest
+	7,  // 30: larder.payment.v1.PaymentService.ConfirmIntent:input_type -> larder.payment.v1.ConfirmIntentRequest
+	8,  // 31: larder.payment.v1.PaymentService.GetIntent:input_type -> larder.payment.v1.GetIntentRequest
+	9,  // 32: larder.payment.v1.PaymentService.CapturePayment:input_type -> larder.payment.v1.CapturePaymentRequest
+	10, // 33: larder.payment.v1.PaymentService.VoidPayment:input_type -> larder.payment.v1.VoidPaymentRequest
+	12, // 34: larder.payment.v1.PaymentService.RefundPayment:input_type -> larder.payment.v1.RefundPaymentRequest
+	3,  // 35: larder.payment.v1.PaymentService.FinishRefunds:input_type -> larder.payment.v1.FinishRefundsRequest
+	14, // 36: larder.payment.v1.PaymentService.GetPayment:input_type -> larder.payment.v1.GetPaymentRequest
+	15, // 37: larder.payment.v1.PaymentService.ListPayments:input_type -> larder.payment.v1.ListPaymentsRequest
+	20, // 38: larder.payment.v1.PaymentService.ApplyProviderEvent:input_type -> larder.payment.v1.ApplyProviderEventRequest
+	22, // 39: larder.payment.v1.PaymentService.AuditPayments:input_type -> larder.payment.v1.AuditPaymentsRequest
+	5,  // 40: larder.payment.v1.PaymentService.CreateIntent:output_type -> larder.payment.v1.Intent
+	5,  // 41: larder.payment.v1.PaymentService.ConfirmIntent:output_type -> larder.payment.v1.Intent
+	5,  // 42: larder.payment.v1.PaymentService.GetIntent:output_type -> larder.payment.v1.Intent
+	25, // 43: larder.payment.v1.PaymentService.CapturePayment:output_type -> larder.payment.v1.CapturePaymentResponse
+	11, // 44: larder.payment.v1.PaymentService.VoidPayment:output_type -> larder.payment.v1.VoidPaymentResponse
+	13, // 45: larder.payment.v1.PaymentService.RefundPayment:output_type -> larder.payment.v1.Refund
+	4,  // 46: larder.payment.v1.PaymentService.FinishRefunds:output_type -> larder.payment.v1.FinishRefundsResponse
+	17, // 47: larder.payment.v1.PaymentService.GetPayment:output_type -> larder.payment.v1.Payment
+	16, // 48: larder.payment.v1.PaymentService.ListPayments:output_type -> larder.payment.v1.ListPaymentsResponse
+	21, // 49: larder.payment.v1.PaymentService.ApplyProviderEvent:output_type -> larder.payment.v1.ApplyProviderEventResponse
+	23, // 50: larder.payment.v1.PaymentService.AuditPayments:output_type -> larder.payment.v1.AuditPaymentsResponse
+	40, // [40:51] is the sub-list for method output_type
+	29, // [29:40] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_payment_v1_payment_proto_init() }
@@ -1722,7 +1906,7 @@ func file_payment_v1_payment_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_payment_v1_payment_proto_rawDesc), len(file_payment_v1_payment_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   21,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

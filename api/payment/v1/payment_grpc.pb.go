@@ -29,6 +29,7 @@ const (
 	PaymentService_RefundPayment_FullMethodName      = "/larder.payment.v1.PaymentService/RefundPayment"
 	PaymentService_FinishRefunds_FullMethodName      = "/larder.payment.v1.PaymentService/FinishRefunds"
 	PaymentService_GetPayment_FullMethodName         = "/larder.payment.v1.PaymentService/GetPayment"
+	PaymentService_ListPayments_FullMethodName       = "/larder.payment.v1.PaymentService/ListPayments"
 	PaymentService_ApplyProviderEvent_FullMethodName = "/larder.payment.v1.PaymentService/ApplyProviderEvent"
 	PaymentService_AuditPayments_FullMethodName      = "/larder.payment.v1.PaymentService/AuditPayments"
 )
@@ -54,10 +55,15 @@ type PaymentServiceClient interface {
 	FinishRefunds(ctx context.Context, in *FinishRefundsRequest, opts ...grpc.CallOption) (*FinishRefundsResponse, error)
 	// What happened to an order's money, with the provider's own events as they came.
 	GetPayment(ctx context.Context, in *GetPaymentRequest, opts ...grpc.CallOption) (*Payment, error)
+	// Payments whose money is still to move, in one state, those first that were made first. CAPTURE_FAILED are those that somebody has to
+	// look at: the provider refuses to capture, it is tried again for a time, and then the order is cancelled. A payment leaves the list with
+	// its state.
+	ListPayments(ctx context.Context, in *ListPaymentsRequest, opts ...grpc.CallOption) (*ListPaymentsResponse, error)
 	// Takes in an event of the provider's, once (the inbox). The provider is asked for the intent as it is now, so late and reordered
 	// events do no harm.
 	ApplyProviderEvent(ctx context.Context, in *ApplyProviderEventRequest, opts ...grpc.CallOption) (*ApplyProviderEventResponse, error)
-	// Compares the provider's own list with our books: one page of intents, newest first. Changes nothing.
+	// Compares the provider's own list with our books, and our books with it: one page of intents, newest first, and behind the last page
+	// those authorisations that are about to expire. Changes nothing, unless it is asked to mend.
 	AuditPayments(ctx context.Context, in *AuditPaymentsRequest, opts ...grpc.CallOption) (*AuditPaymentsResponse, error)
 }
 
@@ -149,6 +155,16 @@ func (c *paymentServiceClient) GetPayment(ctx context.Context, in *GetPaymentReq
 	return out, nil
 }
 
+func (c *paymentServiceClient) ListPayments(ctx context.Context, in *ListPaymentsRequest, opts ...grpc.CallOption) (*ListPaymentsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListPaymentsResponse)
+	err := c.cc.Invoke(ctx, PaymentService_ListPayments_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *paymentServiceClient) ApplyProviderEvent(ctx context.Context, in *ApplyProviderEventRequest, opts ...grpc.CallOption) (*ApplyProviderEventResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ApplyProviderEventResponse)
@@ -190,10 +206,15 @@ type PaymentServiceServer interface {
 	FinishRefunds(context.Context, *FinishRefundsRequest) (*FinishRefundsResponse, error)
 	// What happened to an order's money, with the provider's own events as they came.
 	GetPayment(context.Context, *GetPaymentRequest) (*Payment, error)
+	// Payments whose money is still to move, in one state, those first that were made first. CAPTURE_FAILED are those that somebody has to
+	// look at: the provider refuses to capture, it is tried again for a time, and then the order is cancelled. A payment leaves the list with
+	// its state.
+	ListPayments(context.Context, *ListPaymentsRequest) (*ListPaymentsResponse, error)
 	// Takes in an event of the provider's, once (the inbox). The provider is asked for the intent as it is now, so late and reordered
 	// events do no harm.
 	ApplyProviderEvent(context.Context, *ApplyProviderEventRequest) (*ApplyProviderEventResponse, error)
-	// Compares the provider's own list with our books: one page of intents, newest first. Changes nothing.
+	// Compares the provider's own list with our books, and our books with it: one page of intents, newest first, and behind the last page
+	// those authorisations that are about to expire. Changes nothing, unless it is asked to mend.
 	AuditPayments(context.Context, *AuditPaymentsRequest) (*AuditPaymentsResponse, error)
 	mustEmbedUnimplementedPaymentServiceServer()
 }
@@ -228,6 +249,9 @@ func (UnimplementedPaymentServiceServer) FinishRefunds(context.Context, *FinishR
 }
 func (UnimplementedPaymentServiceServer) GetPayment(context.Context, *GetPaymentRequest) (*Payment, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetPayment not implemented")
+}
+func (UnimplementedPaymentServiceServer) ListPayments(context.Context, *ListPaymentsRequest) (*ListPaymentsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListPayments not implemented")
 }
 func (UnimplementedPaymentServiceServer) ApplyProviderEvent(context.Context, *ApplyProviderEventRequest) (*ApplyProviderEventResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ApplyProviderEvent not implemented")
@@ -400,6 +424,24 @@ func _PaymentService_GetPayment_Handler(srv interface{}, ctx context.Context, de
 	return interceptor(ctx, in, info, handler)
 }
 
+func _PaymentService_ListPayments_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListPaymentsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PaymentServiceServer).ListPayments(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PaymentService_ListPayments_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PaymentServiceServer).ListPayments(ctx, req.(*ListPaymentsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _PaymentService_ApplyProviderEvent_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ApplyProviderEventRequest)
 	if err := dec(in); err != nil {
@@ -474,6 +516,10 @@ var PaymentService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetPayment",
 			Handler:    _PaymentService_GetPayment_Handler,
+		},
+		{
+			MethodName: "ListPayments",
+			Handler:    _PaymentService_ListPayments_Handler,
 		},
 		{
 			MethodName: "ApplyProviderEvent",

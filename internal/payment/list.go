@@ -1,0 +1,103 @@
+package payment
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"larder.dev/internal/fault"
+)
+
+// Sizes of pages of List.
+const (
+	DefaultPageSize = 20
+	MaxPageSize     = 100
+)
+
+// Unsettled tells whether money is still to move: to be held, taken or let go. Payments in such states are listed; the others are history.
+func (s State) Unsettled() bool { return s == Authorized || s.Open() }
+
+// Place is a payment's place in the list of those that are in its state: by the time of its making, and by its order among equals.
+type Place struct {
+	CreateTime time.Time `json:"t"`
+	OrderID    string    `json:"o"`
+}
+
+// Span is a part of the list of the payments that are in an unsettled state, oldest first.
+type Span struct {
+	State State
+	// Behind is where it begins, the place itself not counted; the zero place is the list's start.
+	Behind Place
+	// Before ends it: what was made then or later is left out. Zero: the list's end.
+	Before time.Time
+	// Limit is how many payments there are at most.
+	Limit int
+}
+
+// listToken is what a page token holds. It needs no signature: with a forged one an operator could only choose another place in the list.
+type listToken struct {
+	State  State `json:"s"`
+	Behind Place `json:"p"`
+}
+
+// List reads a page of the payments that are in an unsettled state, oldest first, and the token of the next page, empty behind the last.
+// size is 0 (DefaultPageSize) to MaxPageSize. A payment that changes its state leaves the list, so an order that is dealt with between two
+// pages hides none. Errors: INVALID_PAGE_TOKEN, INVALID_ARGUMENT for a state that is settled.
+func (s *Service) List(ctx context.Context, state State, size int, token string) (payments []Record, next string, err error) {
+	if !state.Unsettled() {
+		return nil, "", fault.Invalid("state", "must be a state in which money is still to move")
+	}
+	if size == 0 {
+		size = DefaultPageSize
+	}
+	size = min(size, MaxPageSize)
+	at := listToken{State: state}
+	if err := decodeToken(token, &at); err != nil {
+		return nil, "", err
+	}
+	if at.State != state {
+		return nil, "", badToken(errors.New("token of another state's list"))
+	}
+	payments, err = s.store.Unsettled(ctx, Span{State: state, Behind: at.Behind, Limit: size + 1})
+	if err != nil {
+		return nil, "", fmt.Errorf("list payments that are %s: %w", state, err)
+	}
+	if len(payments) > size {
+		payments = payments[:size]
+		next = encodeToken(listToken{State: state, Behind: payments[size-1].place()})
+	}
+	return payments, next, nil
+}
+
+func (r Record) place() Place { return Place{CreateTime: r.CreateTime, OrderID: r.OrderID} }
+
+func encodeToken(value any) string {
+	text, err := json.Marshal(value)
+	if err != nil {
+		panic(err) // strings and times can be encoded
+	}
+	return base64.RawURLEncoding.EncodeToString(text)
+}
+
+// decodeToken reads a page token; an empty one leaves the value as it is. Errors: INVALID_PAGE_TOKEN.
+func decodeToken(token string, into any) error {
+	if token == "" {
+		return nil
+	}
+	text, err := base64.RawURLEncoding.DecodeString(token)
+	if err == nil {
+		err = json.Unmarshal(text, into)
+	}
+	if err != nil {
+		return badToken(err)
+	}
+	return nil
+}
+
+func badToken(cause error) error {
+	return fault.InvalidPageToken.New("the page token is not of this list").
+		WithViolation("page_token", "not a token of this list").WithCause(cause)
+}
