@@ -4,7 +4,7 @@
 images=.larder/images # the programs, by delivery/programs.sh
 
 # b COMMAND...: buildah without a daemon, and without rights that a container of Cloud Build doesn't have.
-b() { buildah --root "$work/root" --runroot "$work/run" --storage-driver vfs "$@"; }
+b() { buildah --root "${work:?}/root" --runroot "$work/run" --storage-driver vfs "$@"; }
 
 # image PROGRAM TAG [BASE]: the image of a program of ours. The same program gives the same image.
 image() {
