@@ -3,7 +3,7 @@ PROFILE ?= demo
 export PROFILE ONLY NAME CHECKS PACKAGES TOPIC ID DATA FENCES WITHOUT
 SEED ?= $(shell date +%s)
 
-.PHONY: help demo up down status logs reset run-job products dlq dlq-list dlq-show dlq-replay build reindex reindex-back reindex-retire audit generate release-contract check check-faults test recovery model prove fidelity check-fidelity check-prover fuzz-api fuzz-go bench-checkout bench-catalogue bench-search bench-index search-quality
+.PHONY: help demo up down status logs reset run-job products dlq dlq-list dlq-show dlq-replay build reindex reindex-back reindex-retire audit generate release-contract check check-faults test recovery model prove fidelity check-fidelity check-prover fuzz-api fuzz-go bench-checkout bench-catalogue bench-search bench-index search-quality images check-migrations
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -125,3 +125,9 @@ bench-search: up ## measure search against the same bodies sent to Elasticsearch
 
 search-quality: up ## judge search by its queries, those that ranking was tuned by and those that were held out
 	@eval "$$(local/env.sh $(PROFILE))" && go test -count=1 -v -run TestSearchQuality ./internal/search
+
+images: ## build every image on a stand-in of its base, and start each (needs root and buildah)
+	@delivery/images.sh
+
+check-migrations: ## run the previous release's store tests on the tables of this one (FAULTS=1: plant a dropped column, and see it found)
+	@delivery/check-migrations.sh

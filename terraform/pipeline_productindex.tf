@@ -93,7 +93,7 @@ resource "google_storage_bucket_iam_member" "productindex" {
   member = local.productindex
 }
 
-# The template: the image by its digest, and what it takes. docs/terraform.md says how it is built.
+# The template: the image by its digest, and what it takes. docs/dataflow.md says how it is built.
 resource "google_storage_bucket_object" "productindex" {
   name         = "templates/productindex.json"
   bucket       = google_storage_bucket.dataflow.name
@@ -124,6 +124,11 @@ resource "google_dataflow_flex_template_job" "productindex" {
   temp_location                = "gs://${google_storage_bucket.dataflow.name}/temp"
   on_delete                    = "drain" # never cancelled: what was read is written first
   skip_wait_on_job_termination = false
+
+  # Another program or other parameters of the template: this job drains, and one of the new template goes on where it ended.
+  lifecycle {
+    replace_triggered_by = [google_storage_bucket_object.productindex]
+  }
 
   # Each change is written under its revision, so a second time changes nothing: exactly once isn't needed.
   additional_experiments = ["streaming_mode_at_least_once"]

@@ -1,6 +1,6 @@
 # What every deployable gets.
 
-# Read at the time of the plan, so that the plan says what it will do: its APIs must be on before (docs/terraform.md).
+# Read at the time of the plan, so that the plan says what it will do: its APIs must be on before (docs/deploy.md).
 data "google_project" "this" {
   project_id = var.project_id
 }
@@ -54,6 +54,7 @@ resource "google_project_service" "api" {
     "mesh.googleapis.com", "monitoring.googleapis.com", "pubsub.googleapis.com", "redis.googleapis.com", "run.googleapis.com",
     "secretmanager.googleapis.com", "servicenetworking.googleapis.com", "spanner.googleapis.com", "sqladmin.googleapis.com",
     "vpcaccess.googleapis.com", "networkconnectivity.googleapis.com", "billingbudgets.googleapis.com",
+    "containeranalysis.googleapis.com",
   ])
   service            = each.key
   disable_on_destroy = false

@@ -1,4 +1,4 @@
-# Secrets whose values people put in (docs/terraform.md), with where it is written how they are changed. Who reads which is said by what
+# Secrets whose values people put in (docs/deploy.md), with where it is written how they are changed. Who reads which is said by what
 # uses it: service_*.tf, function_*.tf, pipeline_*.tf.
 
 module "secret" {

@@ -79,7 +79,7 @@ resource "google_sql_database" "larder" {
 }
 
 # Debezium replicates, which no IAM account of Cloud SQL is documented to do. The password is written once, by hand, and is in no state
-# (docs/terraform.md, which gives it REPLICATION too).
+# (docs/deploy.md, which gives it REPLICATION too).
 resource "google_sql_user" "debezium" {
   name                = "debezium"
   instance            = google_sql_database_instance.larder.name

@@ -13,7 +13,7 @@ terraform {
     }
   }
 
-  # terraform init -backend-config="bucket=<project>-terraform" (docs/terraform.md makes the bucket).
+  # terraform init -backend-config="bucket=<project>-terraform" (docs/deploy.md makes the bucket).
   backend "gcs" {
     prefix = "larder"
   }

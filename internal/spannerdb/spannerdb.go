@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"time"
 
 	"cloud.google.com/go/spanner"
 	database "cloud.google.com/go/spanner/admin/database/apiv1"
@@ -53,32 +54,57 @@ func Ping(client *spanner.Client) func(context.Context) error {
 	}
 }
 
-// Migrate brings a database to the schema. On the emulator it makes instance and database too; a real database was made by
-// Terraform and gets its tables here while it has none. Later changes of the schema are a migration each. Idempotent.
+// Migrate brings a database to the schema, by adding what it lacks; what would be more than that is refused (Additions). On the emulator it
+// makes instance and database too; a real database was made by Terraform. Running it again changes nothing; concurrent runs
+// wait for each other.
 func Migrate(ctx context.Context, name string) error {
 	if os.Getenv("SPANNER_EMULATOR_HOST") != "" {
-		return CreateOnEmulator(ctx, name)
+		if err := CreateOnEmulator(ctx, name); err != nil {
+			return err
+		}
 	}
+	return MigrateTo(ctx, name, Statements())
+}
+
+// MigrateTo is Migrate of an existing database, to a schema that is given statement by statement.
+func MigrateTo(ctx context.Context, name string, declared []string) error {
 	databases, err := database.NewDatabaseAdminClient(ctx)
 	if err != nil {
 		return fmt.Errorf("connect to the database admin: %w", err)
 	}
 	defer func() { _ = databases.Close() }()
-	current, err := databases.GetDatabaseDdl(ctx, &databasepb.GetDatabaseDdlRequest{Database: name})
-	if err != nil {
-		return fmt.Errorf("read the schema of %s: %w", name, err)
+	lacks := func() ([]string, error) {
+		current, err := databases.GetDatabaseDdl(ctx, &databasepb.GetDatabaseDdlRequest{Database: name})
+		if err != nil {
+			return nil, fmt.Errorf("read the schema of %s: %w", name, err)
+		}
+		return Additions(current.GetStatements(), declared)
 	}
-	if len(current.GetStatements()) > 0 {
-		return nil
+	for {
+		added, err := lacks()
+		if err != nil || len(added) == 0 {
+			return err
+		}
+		change, err := databases.UpdateDatabaseDdl(ctx, &databasepb.UpdateDatabaseDdlRequest{Database: name, Statements: added})
+		if err == nil {
+			err = change.Wait(ctx)
+		}
+		if err == nil {
+			return nil
+		}
+		if left, again := lacks(); again == nil && len(left) == 0 {
+			return nil // another run has added it
+		}
+		// The emulator doesn't let one change wait for the other, as Spanner does.
+		if !strings.Contains(err.Error(), "concurrent schema change") {
+			return fmt.Errorf("add to the schema of %s: %w", name, err)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for another change of the schema of %s: %w", name, context.Cause(ctx))
+		case <-time.After(200 * time.Millisecond):
+		}
 	}
-	change, err := databases.UpdateDatabaseDdl(ctx, &databasepb.UpdateDatabaseDdlRequest{Database: name, Statements: Statements()})
-	if err == nil {
-		err = change.Wait(ctx)
-	}
-	if err != nil {
-		return fmt.Errorf("create the tables of %s: %w", name, err)
-	}
-	return nil
 }
 
 // CreateOnEmulator makes instance and database, with the schema, where they are missing; there was an emulator's restart
@@ -136,9 +162,12 @@ func Drop(ctx context.Context, name string) error {
 }
 
 // Statements are the schema's statements one by one, without comments.
-func Statements() []string {
+func Statements() []string { return SplitStatements(Schema) }
+
+// SplitStatements are the statements of a file of DDL, without comments.
+func SplitStatements(ddl string) []string {
 	var code strings.Builder
-	for line := range strings.Lines(Schema) {
+	for line := range strings.Lines(ddl) {
 		if !strings.HasPrefix(strings.TrimSpace(line), "--") {
 			code.WriteString(line)
 		}

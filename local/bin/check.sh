@@ -79,6 +79,9 @@ rules() { go test -count=1 .; }
 # terraform: the configuration, by the real terraform without a cloud.
 terraform_() { go run ./terraform/check; }
 
+# delivery: Cloud Build's files, Dockerfiles, and the names in the pages that people deploy by.
+delivery() { go run ./delivery/check; }
+
 vet() { go vet "${packages[@]}"; }
 
 lint() {
@@ -90,11 +93,11 @@ lint() {
 failed=()
 all=${EPOCHREALTIME/./}
 seconds() { printf '%d.%d' $(((${EPOCHREALTIME/./} - $1) / 1000000)) $(((${EPOCHREALTIME/./} - $1) / 100000 % 10)); }
-for check in ${CHECKS:-gofmt shell rules modules protos breaking generated terraform vet lint}; do
+for check in ${CHECKS:-gofmt shell rules modules protos breaking generated delivery terraform vet lint}; do
 	name=$check since=${EPOCHREALTIME/./}
 	case $check in
 	gofmt | terraform) name=${check}_ ;;
-	shell | rules | modules | protos | breaking | generated | vet | lint) ;;
+	shell | rules | modules | protos | breaking | generated | delivery | vet | lint) ;;
 	*) echo "check: there is no check \"$check\"" >&2; exit 2 ;;
 	esac
 	if ("$name") >"$work/output" 2>&1 </dev/null; then

@@ -45,8 +45,28 @@ var planFaults = []fault{
 	{"terraform/service_user.tf", `database =`, "environment = { LOGLEVEL = \"DEBUG\" }\n database =", "user gets LOGLEVEL, which it doesn't read"},
 	{"local/schedule.json", `"FoldLedger"`, `"FoldLedgers"`, "google_cloud_scheduler_job foldledgers is missing"},
 	{"terraform/pubsub.tf", "name                       = each.key\n", "name                       = \"x-${each.key}\"\n", "google_pubsub_topic order-events is missing"},
+	{"terraform/service_order.tf", "public ", "public = false\n people ", "order has the ingress INGRESS_TRAFFIC_INTERNAL_ONLY"},
+	{"terraform/modules/secret/main.tf", "{ rotation = var.rotation }", "{ note = var.rotation }", "stripe-api-key doesn't say how it is changed"},
+	{"terraform/network.tf", `"35.235.240.0/20"`, `"0.0.0.0/0"`, "google_compute_firewall.iap lets everybody in"},
+	{"terraform/modules/service/main.tf", livenessProbe, "", "cart isn't probed"},
+	{"terraform/pipeline_productindex.tf", `on_delete                    = "drain"`, `on_delete = "cancel"`, "is cancelled rather than drained"},
+	{"terraform/delivery.tf", `"delivery/pull-request.yaml", account = "checks"`, `"delivery/pull-request.yaml", account = "delivery"`, "pull-request builds as delivery"},
+	{"terraform/delivery.tf", `approval_required = each.key == "tag"`, "approval_required = false", "tag delivers without approval"},
+	{"terraform/delivery.tf", `data.google_artifact_registry_docker_image.delivery["builder"].self_link`, `"example/builder:latest"`, "main builds in \"example/builder:latest\", an image without digest"},
 	{"terraform/alerts.tf", "    sql-disk = {", "    sql-disc = {", "sql-disc has no playbook"},
 }
+
+// livenessProbe is the block of modules/service.
+const livenessProbe = `      liveness_probe {
+        http_get {
+          path = var.liveness
+          port = 8080
+        }
+        period_seconds    = 10
+        timeout_seconds   = 3
+        failure_threshold = 3
+      }
+`
 
 // validateFaults are what terraform itself refuses, with file and line.
 var validateFaults = []fault{

@@ -30,7 +30,7 @@ const version = "6.50.0"
 // copied is what the configuration reads, from the repository's root.
 var copied = []string{
 	"terraform", "local/pubsub.json", "local/schedule.json", "local/components/debezium.properties", "internal/spannerdb/schema.sql",
-	"pipelines/productindex/metadata.json",
+	"pipelines/productindex/metadata.json", "cloudbuild.yaml", "delivery/pull-request.yaml",
 }
 
 func main() {
@@ -202,7 +202,8 @@ func tail(text string) string {
 func (w *workspace) plan(ctx context.Context, environment string) ([]resource, error) {
 	file := filepath.Join(w.folder, environment+".plan")
 	err := w.terraform(ctx, "plan", "-input=false", "-lock=false", "-refresh=false", "-out="+file,
-		"-var=project_id=larder-check", "-var-file=environments/"+environment+".tfvars")
+		"-var=project_id=larder-check", "-var-file=environments/"+environment+".tfvars",
+		"-var=repository=projects/larder-check/locations/europe-west2/connections/host/repositories/larder", `-var=triggers=["pull-request","main","tag"]`)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", environment, err)
 	}

@@ -50,6 +50,7 @@ var rules = []struct {
 	{"programs get the variables that they read", keepVariables},
 	{"callers reach what the access rules let them call", keepCallers},
 	{"topics, schedules and routes are those of local runs", keepShared},
+	{"a stranger's code is built without rights, a release once it is approved, in images by digest", keepTriggers},
 	{"every alert has a playbook, and every playbook an alert", keepPlaybooks},
 }
 
@@ -430,6 +431,26 @@ func keepPlaybooks(p planned, report func(string, ...any)) {
 		name := strings.TrimSuffix(filepath.Base(file), ".md")
 		if !alerts[name] && name != "rotate-secrets" {
 			report("docs/playbooks/%s.md belongs to no alert", name)
+		}
+	}
+}
+
+func keepTriggers(p planned, report func(string, ...any)) {
+	for _, r := range p.of("google_cloudbuild_trigger", report) {
+		name := r.text("name")
+		as := account("serviceAccount:" + filepath.Base(r.text("service_account")))
+		if strange := len(r.list("repository_event_config.0.pull_request")) > 0; strange != (as == "checks") {
+			report("%s builds as %s", name, as)
+		}
+		if r.text("repository_event_config.0.push.0.tag") != "" && r.at("approval_config.0.approval_required") != true {
+			report("%s delivers without approval", name)
+		}
+		given, _ := r.Values["substitutions"].(map[string]any)
+		if image, _ := given["_BUILDER"].(string); !strings.Contains(image, "@sha256:") {
+			report("%s builds in %q, an image without digest", name, image)
+		}
+		if _, err := os.Stat(filepath.Join(p.root, r.text("filename"))); err != nil {
+			report("%s builds by %s, which isn't there", name, r.text("filename"))
 		}
 	}
 }

@@ -1,4 +1,6 @@
 # Small and cheap: one of each, no standbys. It loses what a zone loses.
+environment         = "dev"
+triggers            = ["pull-request", "main"]
 high_availability   = false
 deletion_protection = false
 

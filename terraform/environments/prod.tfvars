@@ -1,4 +1,6 @@
 # For a shop that must not stand still. docs/terraform.md has what it costs.
+environment         = "prod"
+triggers            = ["tag"]
 high_availability   = true
 deletion_protection = true
 direct_vpc_egress   = false

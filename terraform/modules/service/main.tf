@@ -98,7 +98,7 @@ resource "google_cloud_run_v2_service" "this" {
     }
   }
 
-  # Which revision has how much of the traffic is the delivery's to say (docs/terraform.md).
+  # Which revision has how much of the traffic is the delivery's to say (docs/deploy.md).
   lifecycle {
     ignore_changes = [traffic, client, client_version]
   }
