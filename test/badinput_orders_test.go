@@ -288,7 +288,7 @@ func (w *world) edgeRows() []row {
 		"a file behind a route": "/v1/products/../../../etc/passwd", "a file by backslashes": `/v1/stores\..\..\etc\passwd`,
 		"a service's probe": "/readyz", "a service's other probe": "/livez", "a profiler": "/debug/pprof/", "variables": "/debug/vars", "metrics": "/metrics",
 		"a method of gRPC": "/larder.order.v1.OrderService/GetOrder", "reflection": "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
-		"a service that isn't public": "/larder.payment.v1.PaymentService/Authorize", "payments": "/v1/payments", "provider": "/v1/payment_intents",
+		"a service that isn't public": "/larder.payment.v1.PaymentService/Authorize", "a payment by its provider's id": "/v1/payments/pi_1", "provider": "/v1/payment_intents",
 		"many segments": strings.Repeat("/v1", 500), "a long segment": "/" + strings.Repeat("x", 20000), "another alphabet": "/v1/%E8%8D%B7", "NUL": "/v1/%00",
 		"a semicolon": "/v1/orders;jsessionid=1", "an escaped slash": "/v1%2Forders", "an escaped route": "/v1/users%2Fme", "two slashes": "//v1//orders",
 		"a template of ours": "/v1/orders/{order=*}/x", "line ends": "/v1/orders%0d%0aX-Evil:%201", "HTML": "/%3Cscript%3Ealert(1)%3C%2Fscript%3E",

@@ -96,15 +96,14 @@ func audit(ctx context.Context, payments paymentpb.PaymentServiceClient, report 
 		}
 		report.Checked += int(answer.GetChecked())
 		for _, finding := range answer.GetFindings() {
-			level, message := slog.LevelError, "payment differs from the provider's"
+			what := []any{"kind", finding.GetKind().String(), "order", finding.GetOrderId(), "intent", finding.GetIntentId(), "detail", finding.GetDetail()}
 			if finding.GetMended() {
 				report.Mended++
-				level, message = slog.LevelWarn, "payment differed from the provider's, and was mended"
-			} else {
-				report.Findings++
+				slog.WarnContext(ctx, "payment differed from the provider's, and was mended", what...)
+				continue
 			}
-			slog.Log(ctx, level, message, "kind", finding.GetKind().String(), "order", finding.GetOrderId(),
-				"intent", finding.GetIntentId(), "detail", finding.GetDetail())
+			report.Findings++
+			slog.ErrorContext(ctx, "payment differs from the provider's", what...)
 		}
 		if request.PageToken = answer.GetNextPageToken(); request.GetPageToken() == "" {
 			return nil

@@ -134,15 +134,15 @@ func (d *demo) mail(ctx context.Context, to, word string) (mail answer, err erro
 
 // fault makes the payment provider's simulator misbehave.
 func (d *demo) fault(ctx context.Context, what map[string]any) error {
-	return d.control(ctx, http.MethodPost, "/_control/faults", what)
+	return d.control(ctx, "/_control/faults", what)
 }
 
-func (d *demo) control(ctx context.Context, method, path string, body any) error {
+func (d *demo) control(ctx context.Context, path string, body any) error {
 	text, err := json.Marshal(body)
 	if err != nil {
 		return err
 	}
-	request, err := http.NewRequestWithContext(ctx, method, d.config.ProviderURL+path, strings.NewReader(string(text)))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, d.config.ProviderURL+path, strings.NewReader(string(text)))
 	if err != nil {
 		return err
 	}
@@ -220,11 +220,11 @@ func lostWebhook(ctx context.Context, d *demo) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := d.control(ctx, http.MethodPost, "/_control/webhooks", map[string]any{"lose": 1}); err != nil {
+	if err := d.control(ctx, "/_control/webhooks", map[string]any{"lose": 1}); err != nil {
 		return "", err
 	}
 	defer func() {
-		_ = d.control(context.WithoutCancel(ctx), http.MethodPost, "/_control/webhooks", map[string]any{})
+		_ = d.control(context.WithoutCancel(ctx), "/_control/webhooks", map[string]any{})
 	}() // what it tells until then is lost
 	_, err = d.atProvider(ctx, "/v1/refunds", url.Values{"payment_intent": {payment.text("intent_id")}, "amount": {strconv.Itoa(goodwill)}})
 	if err != nil {

@@ -168,11 +168,11 @@ func killCheckout(ctx context.Context, d *demo) (string, error) {
 		return "", err
 	}
 	// Without its webhooks for a while: by them the platform would finish the checkout before the shopper asks again.
-	if err := d.control(ctx, http.MethodPost, "/_control/webhooks", map[string]any{"delay": "15s"}); err != nil {
+	if err := d.control(ctx, "/_control/webhooks", map[string]any{"delay": "15s"}); err != nil {
 		return "", err
 	}
 	defer func() {
-		_ = d.control(context.WithoutCancel(ctx), http.MethodPost, "/_control/webhooks", map[string]any{})
+		_ = d.control(context.WithoutCancel(ctx), "/_control/webhooks", map[string]any{})
 	}() // late ones harm nothing
 	if err := d.fault(ctx, map[string]any{"kind": "timeout", "match": "/confirm"}); err != nil {
 		return "", err
