@@ -131,7 +131,7 @@ func (b build) keepSteps() {
 		image := field(step, "name")
 		given := byTrigger.FindStringSubmatch(image.Value)
 		// The trigger's is a digest: terraform/check sees to it.
-		if !byDigest.MatchString(image.Value) && (given == nil || field(field(b.root, "substitutions"), given[1]).Value != "") {
+		if !byDigest.MatchString(image.Value) && (len(given) == 0 || field(field(b.root, "substitutions"), given[1]).Value != "") {
 			b.report(image.Line, "the image %q is named without a digest", image.Value)
 		}
 		var words []string

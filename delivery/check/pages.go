@@ -63,7 +63,7 @@ type known struct {
 }
 
 var (
-	block = regexp.MustCompile(`(?ms)^module "[a-z_]+" \{.*?^\}`)
+	block = regexp.MustCompile(`(?ms)^module "[a-z_]+" \{.*?\n\}`)
 	kind  = regexp.MustCompile(`source\s+= "./modules/([a-z]+)"`)
 	named = regexp.MustCompile(`(?:name|target)\s+= "([A-Za-z-]+)"`)
 )

@@ -51,7 +51,7 @@ func main() {
 	says, err := run(ctx)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "migrations:", err)
-		os.Exit(1) //nolint:gocritic // what stop would undo ends with the process
+		os.Exit(1)
 	}
 	fmt.Printf("migrations: %s (%.0f s)\n", says, time.Since(began).Seconds())
 }

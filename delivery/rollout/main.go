@@ -53,7 +53,7 @@ func main() {
 	defer stop()
 	if err := perform(ctx, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "rollout:", err)
-		os.Exit(1) //nolint:gocritic // what stop would undo ends with the process
+		os.Exit(1)
 	}
 }
 
