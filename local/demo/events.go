@@ -137,6 +137,7 @@ func (d *demo) fault(ctx context.Context, what map[string]any) error {
 	return d.control(ctx, "/_control/faults", what)
 }
 
+// control tells the payment provider's simulator how to behave.
 func (d *demo) control(ctx context.Context, path string, body any) error {
 	text, err := json.Marshal(body)
 	if err != nil {
