@@ -232,6 +232,15 @@ func (s *Server) EndNotice(ctx context.Context, req *userpb.EndNoticeRequest) (*
 	return empty(s.service.EndNotice(ctx, req.GetEventId()))
 }
 
+// ReapAccounts implements UserServiceServer.
+func (s *Server) ReapAccounts(ctx context.Context, req *userpb.ReapAccountsRequest) (*userpb.ReapAccountsResponse, error) {
+	reaped, last, err := s.service.Reap(ctx, req.GetAfterUserId(), int(req.GetLimit()))
+	if err != nil {
+		return nil, err
+	}
+	return &userpb.ReapAccountsResponse{Reaped: int32(reaped), LastUserId: last}, nil
+}
+
 func empty(err error) (*emptypb.Empty, error) {
 	if err != nil {
 		return nil, err
