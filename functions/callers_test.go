@@ -14,7 +14,7 @@ import (
 
 // scheduled are the functions that Cloud Scheduler calls; table has those that Pub/Sub pushes to, and PaymentWebhook looks itself at who
 // calls it.
-var scheduled = []string{"ReapCheckouts", "ReconcilePayments", "ReconcileStock", "FoldLedger", "ActivatePrices", "UpdatePopularity", "AuditIndex"}
+var scheduled = []string{"ReapCheckouts", "ReconcilePayments", "ReconcileStock", "FoldLedger", "ActivatePrices", "UpdatePopularity", "AuditIndex", "ReapAccounts"}
 
 // wrapped is a push delivery's body.
 func wrapped(t *testing.T, id string, e event.Event) []byte {

@@ -15,6 +15,7 @@ import (
 	"larder.dev/functions/internal/function"
 	"larder.dev/functions/notifyshopper"
 	"larder.dev/functions/paymentwebhook"
+	"larder.dev/functions/reapaccounts"
 	"larder.dev/functions/reapcheckouts"
 	"larder.dev/functions/reconcilepayments"
 	"larder.dev/functions/reconcilestock"
@@ -42,6 +43,7 @@ var all = map[string]function.Setup{
 	"ActivatePrices":     activateprices.New,
 	"UpdatePopularity":   updatepopularity.New,
 	"AuditIndex":         auditindex.New,
+	"ReapAccounts":       reapaccounts.New,
 }
 
 func main() { function.Main(all) }

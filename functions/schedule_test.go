@@ -17,6 +17,7 @@ import (
 	paymentpb "larder.dev/api/payment/v1"
 	productpb "larder.dev/api/product/v1"
 	stockpb "larder.dev/api/stock/v1"
+	userpb "larder.dev/api/user/v1"
 	"larder.dev/internal/fault"
 )
 
@@ -58,6 +59,9 @@ func (r *rig) methods() (all []string) {
 		}
 		if page, ok := c.request.(interface{ GetPageToken() string }); ok {
 			text += " " + page.GetPageToken()
+		}
+		if page, ok := c.request.(interface{ GetAfterUserId() string }); ok {
+			text += " " + page.GetAfterUserId()
 		}
 		if c.caller == "" {
 			text += " by nobody"
@@ -145,6 +149,13 @@ func TestSchedules(t *testing.T) {
 			calls:  []string{"AuditIndex", "AuditIndex 2"},
 			report: `{"checked":540,"findings":1,"in_flight":3,"repaired":1}`,
 			logged: []string{`"kind":"STALE","product":"bananas","revision":9,"indexed":8`},
+		},
+		{
+			function: "ReapAccounts",
+			answers: map[string]answer{"ReapAccounts": inTurn(&userpb.ReapAccountsResponse{Reaped: 3, LastUserId: ada},
+				&userpb.ReapAccountsResponse{Reaped: 1})},
+			calls:  []string{"ReapAccounts", "ReapAccounts " + ada},
+			report: `{"reaped":4}`,
 		},
 	} {
 		t.Run(c.function, func(t *testing.T) {

@@ -75,7 +75,8 @@ address MAILSINK_ADDR 93 127.0.0.1:PORT
 
 # The functions. Each runs as a process of its own, which has the name in lower case.
 functions='CapturePayment VoidPayment ApplyStock ClearCart NotifyShopper PaymentWebhook ApplyPaymentEvent AdjustStock
-	UpdateAvailability ReapCheckouts ReconcilePayments ReconcileStock FoldLedger ActivatePrices UpdatePopularity AuditIndex ForgetUser'
+	UpdateAvailability ReapCheckouts ReconcilePayments ReconcileStock FoldLedger ActivatePrices UpdatePopularity AuditIndex ForgetUser
+	ReapAccounts'
 offset=121
 for function in $(echo "$functions" | tr '[:lower:]' '[:upper:]'); do
 	address "${function}_ADDR" $offset 127.0.0.1:PORT
@@ -88,7 +89,7 @@ address JWKS_URL 101 http://127.0.0.1:PORT/.well-known/jwks.json
 address SERVICE_JWKS_URL 91 http://127.0.0.1:PORT/oauth2/v3/certs
 set_to SERVICE_ACCOUNT_DOMAIN larder-local.iam.gserviceaccount.com
 set_to INSECURE_CALLS true
-# A sign-in costs 2 cores that 38 processes share less than it costs where only people sign in: OWASP's parameters, not RFC 9106's.
+# A sign-in costs 2 cores that 39 processes share less than it costs where only people sign in: OWASP's parameters, not RFC 9106's.
 set_to PASSWORD_MEMORY_KIB 19456
 set_to PASSWORD_PASSES 2
 set_to PASSWORD_LANES 1

@@ -104,7 +104,7 @@ func (w *world) calls() map[string]call {
 func (w *world) rows(t *testing.T) []row {
 	t.Helper()
 	var all []row
-	calls := w.calls()
+	calls, operations := w.calls(), described(t)
 	for _, m := range public() {
 		good, ok := calls[m.name]
 		if !ok {
@@ -112,7 +112,8 @@ func (w *world) rows(t *testing.T) []row {
 		}
 		all = append(all, w.badCallers(m, good)...)
 		all = append(all, badPaths(m, good)...)
-		if m.hasBody && m.name != "ProductService.ImportProducts" { // its body is a file
+		all = append(all, beyond(m, operations[m.name], good)...)
+		if m.body != "" && m.name != "ProductService.ImportProducts" { // its body is a file
 			all = append(all, badBodies(m, good)...)
 		}
 	}
@@ -131,7 +132,7 @@ func (w *world) badCallers(m method, good call) []row {
 	}
 	// With a key, so that nothing but the token stands in the way.
 	spoil := func(what, as, want string, headers ...string) row {
-		return row{m.name, what, as, good.request, good.body, want, append(headers, "Idempotency-Key: {key}"), false}
+		return row{m.name, what, as, good.request, good.body, want, append(headers, "Idempotency-Key: {key}"), false, true}
 	}
 	var rows []row
 	if !m.anyone || strings.Contains(good.request, "/me") {
@@ -166,7 +167,7 @@ func badPaths(m method, good call) []row {
 	verb, target, _ := strings.Cut(good.request, " ")
 	path, query, _ := strings.Cut(target, "?")
 	spoil := func(what, request, want string) row {
-		return row{m.name, what, good.as, request, good.body, want, []string{"Idempotency-Key: {key}"}, false}
+		return row{m.name, what, good.as, request, good.body, want, []string{"Idempotency-Key: {key}"}, false, true}
 	}
 	rows := []row{
 		spoil("a slash at the end", verb+" "+path+"/", "404 ROUTE_NOT_FOUND"),
@@ -206,7 +207,7 @@ func unknownVerb(m method) string {
 // badBodies are bodies that are no JSON, not the right JSON, not said to be JSON, or too large.
 func badBodies(m method, good call) []row {
 	spoil := func(what, body, want string, headers ...string) row {
-		return row{m.name, what, good.as, good.request, body, want, append(headers, "Idempotency-Key: {key}"), false}
+		return row{m.name, what, good.as, good.request, body, want, append(headers, "Idempotency-Key: {key}"), false, true}
 	}
 	inside := func(members string) string {
 		return strings.TrimSuffix("{"+members+","+strings.TrimPrefix(good.body, "{"), ",}") + map[bool]string{true: "}"}[good.body == "{}"]

@@ -17,6 +17,7 @@ import (
 //     everyday one.
 //   - What is as the line says isn't touched: no version, no revision, no entry in the audit trail.
 //   - A line that can't go in is told with its number and field; the others go in. A file names a product once.
+//   - An import is its merchandiser's: its id is a key that they have chosen, and another's may be the same.
 //   - A file goes in by parts, each in one transaction with the import's progress. So it can be cut off anywhere, and goes on behind
 //     the last part. The digest of what is done tells whether it is the same file; a part that comes again changes nothing.
 
@@ -35,9 +36,12 @@ const MaxLine = 128 << 10
 // maxPart is how many lines a part may have.
 const maxPart = 1000
 
+// ImportID names an import: whose it is, and the key that they gave it.
+type ImportID struct{ UserID, Key string }
+
 // Import is how far one has come.
 type Import struct {
-	ID      string
+	ID      ImportID
 	Format  ImportFormat
 	Columns []string // of a CSV file, as its first line names them
 	Lines   int64    // of the file that are done
@@ -51,7 +55,7 @@ type Import struct {
 
 // ImportPart is a part of a file, read. Every line is a product, an error, or empty.
 type ImportPart struct {
-	ID       string
+	ID       ImportID
 	Format   ImportFormat
 	Columns  []string // of the first part of a CSV file
 	After    int64    // lines of the file before it
@@ -80,7 +84,7 @@ type LineError struct {
 // and UNAVAILABLE while the database is away.
 type Imports interface {
 	// Import finds one, with its errors.
-	Import(ctx context.Context, id string) (Import, error)
+	Import(ctx context.Context, id ImportID) (Import, error)
 	// TakeIn takes a part in, all that can go in of it or, with an error, nothing. A part after no lines begins the import. What is
 	// the import's last part already is taken in again without effect.
 	TakeIn(ctx context.Context, part ImportPart) (Import, error)
@@ -98,7 +102,7 @@ func NewImporter(i Imports, validator protovalidate.Validator) *Importer {
 }
 
 // Import returns one with its errors. Errors: IMPORT_NOT_FOUND.
-func (i *Importer) Import(ctx context.Context, id string) (Import, error) {
+func (i *Importer) Import(ctx context.Context, id ImportID) (Import, error) {
 	return i.imports.Import(ctx, id)
 }
 

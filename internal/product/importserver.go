@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	productpb "larder.dev/api/product/v1"
+	"larder.dev/internal/identity"
 	"larder.dev/internal/serve"
 )
 
@@ -22,7 +23,7 @@ func (s *Server) ImportProducts(ctx context.Context, req *productpb.ImportProduc
 // ImportPart implements ProductServiceServer.
 func (s *Server) ImportPart(ctx context.Context, req *productpb.ImportPartRequest) (*productpb.Import, error) {
 	part := ImportPart{
-		ID: req.GetImportId(), Format: formats[req.GetFormat()], After: req.GetAfterLine(), Digest: req.GetDigest(), Last: req.GetLast(),
+		ID: importID(ctx, req.GetImportId()), Format: formats[req.GetFormat()], After: req.GetAfterLine(), Digest: req.GetDigest(), Last: req.GetLast(),
 	}
 	stands, err := s.importer.TakeIn(ctx, part, req.GetLines())
 	if err != nil {
@@ -33,11 +34,16 @@ func (s *Server) ImportPart(ctx context.Context, req *productpb.ImportPartReques
 
 // GetImport implements ProductServiceServer.
 func (s *Server) GetImport(ctx context.Context, req *productpb.GetImportRequest) (*productpb.Import, error) {
-	stands, err := s.importer.Import(ctx, req.GetImportId())
+	stands, err := s.importer.Import(ctx, importID(ctx, req.GetImportId()))
 	if err != nil {
 		return nil, err
 	}
 	return stands.proto(), nil
+}
+
+// importID is the caller's import of a key.
+func importID(ctx context.Context, key string) ImportID {
+	return ImportID{UserID: identity.FromContext(ctx).UserID, Key: key}
 }
 
 var formats = map[productpb.ImportPartRequest_Format]ImportFormat{
@@ -46,7 +52,7 @@ var formats = map[productpb.ImportPartRequest_Format]ImportFormat{
 
 func (i Import) proto() *productpb.Import {
 	answered := &productpb.Import{
-		ImportId: i.ID, State: productpb.Import_RUNNING, Lines: i.Lines, Digest: i.Digest,
+		ImportId: i.ID.Key, State: productpb.Import_RUNNING, Lines: i.Lines, Digest: i.Digest,
 		Created: i.Created, Changed: i.Changed, Unchanged: i.Unchanged, Failed: i.Failed,
 		CreateTime: timestamppb.New(i.CreateTime), UpdateTime: timestamppb.New(i.UpdateTime),
 	}

@@ -19,6 +19,7 @@ import (
 
 	productpb "larder.dev/api/product/v1"
 	"larder.dev/internal/fault"
+	"larder.dev/internal/identity"
 )
 
 // until polls a condition.
@@ -263,5 +264,31 @@ func TestImportByGRPC(t *testing.T) {
 	})
 	if !fault.Is(err, fault.InvalidArgument) {
 		t.Errorf("a part of 1,001 lines: %v", err)
+	}
+}
+
+// Two merchandisers choose the same key: neither meets the other's file, nor sees how far it has come.
+func TestImportsAreTheirMerchandisers(t *testing.T) {
+	r := newRig(t)
+	other := r.issuer.Token(t, identity.Caller{UserID: "7c0ff9a4-2b3b-4a6e-9a55-0d4f6f1f7a12", Roles: []string{identity.RoleMerchandiser}}, time.Hour)
+	const key = "spring-range"
+	mine := line("pomelos", "") + line("limes", "")
+	for _, c := range []struct{ name, token, file, want string }{
+		{"one", r.merchandiser, mine, "DONE 2 lines, 2 created, 0 changed, 0 unchanged, 0 failed"},
+		{"another, with another file", other, line("lemons", ""), "DONE 1 lines, 1 created, 0 changed, 0 unchanged, 0 failed"},
+		{"the first again", r.merchandiser, mine, "DONE 2 lines, 2 created, 0 changed, 0 unchanged, 0 failed"},
+	} {
+		if got := r.upload(t, key, ndjson, c.token, strings.NewReader(c.file)).stand(t).counts(); got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+		if got := r.call(t, http.MethodGet, "/v1/imports/"+key, c.token, "").stand(t).counts(); got != c.want {
+			t.Errorf("%s looks, and sees %s, want %s", c.name, got, c.want)
+		}
+	}
+	if got := r.upload(t, "autumn-range", ndjson, other, strings.NewReader(mine)); got.status != http.StatusOK {
+		t.Fatal(got)
+	}
+	if got := r.call(t, http.MethodGet, "/v1/imports/autumn-range", r.merchandiser, ""); got.status != http.StatusNotFound || strings.Contains(got.text, "/autumn") {
+		t.Errorf("another's import: %d %s", got.status, got.text)
 	}
 }

@@ -49,6 +49,7 @@ var admitted = map[string]string{
 	"user.UserService/GetJwks":                  "anyone",
 	"user.UserService/BeginNotice":              "notifyshopper",
 	"user.UserService/EndNotice":                "notifyshopper",
+	"user.UserService/ReapAccounts":             "reapaccounts",
 
 	"product.ProductService/GetProduct":         "anyone",
 	"product.ProductService/ListProducts":       "anyone",

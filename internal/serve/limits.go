@@ -54,7 +54,7 @@ func (r *rates) limit(ctx context.Context, req any, _ *grpc.UnaryServerInfo, nex
 	}
 	key := "person " + caller.UserID
 	if caller.UserID == "" {
-		key = "address " + ClientAddress(ctx, r.config.Proxies)
+		key = "address " + clientAddress(ctx, r.config.Proxies)
 	}
 	limiter := rate.NewLimiter(rate.Limit(r.config.Rate), r.config.Burst)
 	if known, ok, _ := r.of.PeekOrAdd(key, limiter); ok {
@@ -70,10 +70,14 @@ func (r *rates) limit(ctx context.Context, req any, _ *grpc.UnaryServerInfo, nex
 	return next(ctx, req)
 }
 
-// ClientAddress is the network address that a request comes from. Each proxy adds the address that it was called from at the end of
-// X-Forwarded-For, and the gateway does too; what stands before those is the caller's own word. So it is the address that the first
-// of our proxies has seen.
-func ClientAddress(ctx context.Context, proxies int) string {
+// ClientAddress is the network address that a request comes from: the one that the first of our proxies (TRUSTED_PROXIES) has seen.
+func (a *App) ClientAddress(ctx context.Context) string {
+	return clientAddress(ctx, a.config.Limits.Proxies)
+}
+
+// clientAddress: each proxy adds the address that it was called from at the end of X-Forwarded-For, and the gateway does too; what stands
+// before those is the caller's own word.
+func clientAddress(ctx context.Context, proxies int) string {
 	forwarded := strings.Join(headers(ctx, "x-forwarded-for"), ",")
 	if forwarded == "" { // gRPC, past the gateway
 		if p, ok := peer.FromContext(ctx); ok && p.Addr != nil {

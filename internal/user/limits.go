@@ -22,8 +22,6 @@ type LimitsConfig struct {
 	Mails int `env:"MAILS_PER_ADDRESS" envDefault:"5"`
 	// Calls from one network address that try a password or a mailed token, or ask for mail, a minute.
 	Calls int `env:"ACCOUNT_CALLS_PER_CALLER" envDefault:"60"`
-	// Proxies before this service that add to X-Forwarded-For. Google's load balancer and Cloud Run's front are two.
-	Proxies int `env:"TRUSTED_PROXIES" envDefault:"2"`
 }
 
 // Tries counts what is tried.

@@ -210,7 +210,7 @@ func TestNotifyShopperCalls(t *testing.T) {
 	ada := r.signedUp(t).Account.ID
 	issuer := servetest.NewIssuer(t)
 	server := issuer.Start(t, "user", func(ctx context.Context, app *serve.App) error {
-		return app.Register(ctx, &userpb.UserService_ServiceDesc, user.NewServer(r.Service), user.Gateway)
+		return app.Register(ctx, &userpb.UserService_ServiceDesc, user.NewServer(r.Service, app.ClientAddress), user.Gateway)
 	})
 	conn, err := grpc.NewClient(strings.TrimPrefix(server.URL, "http://"), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {

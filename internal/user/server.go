@@ -17,22 +17,19 @@ import (
 	userpb "larder.dev/api/user/v1"
 	"larder.dev/internal/fault"
 	"larder.dev/internal/identity"
-	"larder.dev/internal/serve"
 )
 
 // Server is the room's API, larder.user.v1.UserService.
 type Server struct {
 	userpb.UnimplementedUserServiceServer
 	service *Service
+	from    func(context.Context) string
 }
 
-// from is where the request comes from.
-func (s *Server) from(ctx context.Context) string {
-	return serve.ClientAddress(ctx, s.service.limiter.config.Proxies)
+// NewServer makes the API of a room. from tells the network address that a request comes from.
+func NewServer(service *Service, from func(context.Context) string) *Server {
+	return &Server{service: service, from: from}
 }
-
-// NewServer makes the API of a room.
-func NewServer(service *Service) *Server { return &Server{service: service} }
 
 // Gateway registers the API's REST side.
 func Gateway(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
@@ -233,6 +230,15 @@ func (s *Server) BeginNotice(ctx context.Context, req *userpb.BeginNoticeRequest
 // EndNotice implements UserServiceServer.
 func (s *Server) EndNotice(ctx context.Context, req *userpb.EndNoticeRequest) (*emptypb.Empty, error) {
 	return empty(s.service.EndNotice(ctx, req.GetEventId()))
+}
+
+// ReapAccounts implements UserServiceServer.
+func (s *Server) ReapAccounts(ctx context.Context, req *userpb.ReapAccountsRequest) (*userpb.ReapAccountsResponse, error) {
+	reaped, last, err := s.service.Reap(ctx, req.GetAfterUserId(), int(req.GetLimit()))
+	if err != nil {
+		return nil, err
+	}
+	return &userpb.ReapAccountsResponse{Reaped: int32(reaped), LastUserId: last}, nil
 }
 
 func empty(err error) (*emptypb.Empty, error) {

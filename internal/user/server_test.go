@@ -53,7 +53,7 @@ func newSite(t *testing.T, changes ...func(*user.Config)) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := app.Register(t.Context(), &userpb.UserService_ServiceDesc, user.NewServer(s.Service), user.Gateway); err != nil {
+	if err := app.Register(t.Context(), &userpb.UserService_ServiceDesc, user.NewServer(s.Service, app.ClientAddress), user.Gateway); err != nil {
 		t.Fatal(err)
 	}
 	handler.Store(app.Handler().ServeHTTP)

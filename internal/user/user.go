@@ -23,6 +23,7 @@
 //   - An account keeps at most MaxAddresses addresses; nobody sees another's.
 //   - What is told of accounts is an event that the transaction writes which does it; events hold neither addresses nor tokens. A mail
 //     follows an event and never a request (notice.go). A person gets one mail an event.
+//   - An account that claims an address and that nobody has used for UnverifiedLife is deleted (reap.go).
 //   - Who deletes their account is gone from here at once, and from other rooms by the event UserDeleted.
 //   - Neither e-mail addresses nor passwords nor tokens are ever logged, nor put into an error's text.
 package user
@@ -153,6 +154,7 @@ type Store interface {
 	Notices
 	MailTokens
 	Exports
+	Unverified
 }
 
 // Config is what can be set of the room.

@@ -61,7 +61,7 @@ func newRoom(t *testing.T) *room {
 	}
 	t.Cleanup(func() { _ = client.Close() })
 	r := &room{pool: pgtest.New(t, postgres.Schema()), tries: userredis.New(client, "test-"+uuid.NewString())}
-	r.config = user.Config{Passwords: quick, Limits: user.LimitsConfig{SignIns: 1000, Mails: 1000, Calls: 1000, Proxies: 1}}
+	r.config = user.Config{Passwords: quick, Limits: user.LimitsConfig{SignIns: 1000, Mails: 1000, Calls: 1000}}
 	r.store = postgres.New(r.pool)
 	r.Service = r.instance()
 	return r

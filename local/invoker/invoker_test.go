@@ -296,7 +296,7 @@ func TestMissingAddresses(t *testing.T) {
 
 func TestScheduleFile(t *testing.T) {
 	functions := []string{
-		"ReapCheckouts", "ReconcilePayments", "ReconcileStock", "FoldLedger", "ActivatePrices", "UpdatePopularity", "AuditIndex",
+		"ReapCheckouts", "ReconcilePayments", "ReconcileStock", "FoldLedger", "ActivatePrices", "UpdatePopularity", "AuditIndex", "ReapAccounts",
 	}
 	jobs, err := loadSchedule("../schedule.json", functions)
 	if err != nil || len(jobs) != len(functions) {

@@ -50,6 +50,6 @@ func main() {
 			return fmt.Errorf("signing keys: %w", err)
 		}
 		app.Handle("GET /openapi.yaml", api.OpenAPI()) // of all services: one of them has to answer it
-		return app.Register(ctx, &userpb.UserService_ServiceDesc, user.NewServer(service), user.Gateway)
+		return app.Register(ctx, &userpb.UserService_ServiceDesc, user.NewServer(service, app.ClientAddress), user.Gateway)
 	})
 }

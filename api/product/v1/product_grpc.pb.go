@@ -78,7 +78,7 @@ type ProductServiceClient interface {
 	// Takes in one part of an import's file, in one transaction. The same part again changes nothing. ImportProducts cuts a file into
 	// such parts.
 	ImportPart(ctx context.Context, in *ImportPartRequest, opts ...grpc.CallOption) (*Import, error)
-	// How far an import has come, also while its file is still on its way. Kept for 30 days.
+	// How far an import of the caller's has come, also while its file is still on its way. Kept for 30 days.
 	GetImport(ctx context.Context, in *GetImportRequest, opts ...grpc.CallOption) (*Import, error)
 	// Brands, by id.
 	ListBrands(ctx context.Context, in *ListBrandsRequest, opts ...grpc.CallOption) (*ListBrandsResponse, error)
@@ -475,7 +475,7 @@ type ProductServiceServer interface {
 	// Takes in one part of an import's file, in one transaction. The same part again changes nothing. ImportProducts cuts a file into
 	// such parts.
 	ImportPart(context.Context, *ImportPartRequest) (*Import, error)
-	// How far an import has come, also while its file is still on its way. Kept for 30 days.
+	// How far an import of the caller's has come, also while its file is still on its way. Kept for 30 days.
 	GetImport(context.Context, *GetImportRequest) (*Import, error)
 	// Brands, by id.
 	ListBrands(context.Context, *ListBrandsRequest) (*ListBrandsResponse, error)

@@ -89,7 +89,115 @@ func (x BeginNoticeResponse_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use BeginNoticeResponse_State.Descriptor instead.
 func (BeginNoticeResponse_State) EnumDescriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{1, 0}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{3, 0}
+}
+
+type ReapAccountsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only accounts behind this one; empty: from the first.
+	AfterUserId string `protobuf:"bytes,1,opt,name=after_user_id,json=afterUserId,proto3" json:"after_user_id,omitempty"`
+	// How many unverified accounts are looked at; 0 means 500.
+	Limit         int32 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReapAccountsRequest) Reset() {
+	*x = ReapAccountsRequest{}
+	mi := &file_user_v1_user_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReapAccountsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReapAccountsRequest) ProtoMessage() {}
+
+func (x *ReapAccountsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_user_v1_user_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReapAccountsRequest.ProtoReflect.Descriptor instead.
+func (*ReapAccountsRequest) Descriptor() ([]byte, []int) {
+	return file_user_v1_user_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *ReapAccountsRequest) GetAfterUserId() string {
+	if x != nil {
+		return x.AfterUserId
+	}
+	return ""
+}
+
+func (x *ReapAccountsRequest) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type ReapAccountsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Accounts that were deleted.
+	Reaped int32 `protobuf:"varint,1,opt,name=reaped,proto3" json:"reaped,omitempty"`
+	// The last account that was looked at; empty: there are no more.
+	LastUserId    string `protobuf:"bytes,2,opt,name=last_user_id,json=lastUserId,proto3" json:"last_user_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReapAccountsResponse) Reset() {
+	*x = ReapAccountsResponse{}
+	mi := &file_user_v1_user_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReapAccountsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReapAccountsResponse) ProtoMessage() {}
+
+func (x *ReapAccountsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_user_v1_user_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReapAccountsResponse.ProtoReflect.Descriptor instead.
+func (*ReapAccountsResponse) Descriptor() ([]byte, []int) {
+	return file_user_v1_user_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ReapAccountsResponse) GetReaped() int32 {
+	if x != nil {
+		return x.Reaped
+	}
+	return 0
+}
+
+func (x *ReapAccountsResponse) GetLastUserId() string {
+	if x != nil {
+		return x.LastUserId
+	}
+	return ""
 }
 
 type BeginNoticeRequest struct {
@@ -108,7 +216,7 @@ type BeginNoticeRequest struct {
 
 func (x *BeginNoticeRequest) Reset() {
 	*x = BeginNoticeRequest{}
-	mi := &file_user_v1_user_proto_msgTypes[0]
+	mi := &file_user_v1_user_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -120,7 +228,7 @@ func (x *BeginNoticeRequest) String() string {
 func (*BeginNoticeRequest) ProtoMessage() {}
 
 func (x *BeginNoticeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[0]
+	mi := &file_user_v1_user_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -133,7 +241,7 @@ func (x *BeginNoticeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BeginNoticeRequest.ProtoReflect.Descriptor instead.
 func (*BeginNoticeRequest) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{0}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *BeginNoticeRequest) GetUserId() string {
@@ -180,7 +288,7 @@ type BeginNoticeResponse struct {
 
 func (x *BeginNoticeResponse) Reset() {
 	*x = BeginNoticeResponse{}
-	mi := &file_user_v1_user_proto_msgTypes[1]
+	mi := &file_user_v1_user_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -192,7 +300,7 @@ func (x *BeginNoticeResponse) String() string {
 func (*BeginNoticeResponse) ProtoMessage() {}
 
 func (x *BeginNoticeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[1]
+	mi := &file_user_v1_user_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -205,7 +313,7 @@ func (x *BeginNoticeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BeginNoticeResponse.ProtoReflect.Descriptor instead.
 func (*BeginNoticeResponse) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{1}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *BeginNoticeResponse) GetState() BeginNoticeResponse_State {
@@ -252,7 +360,7 @@ type EndNoticeRequest struct {
 
 func (x *EndNoticeRequest) Reset() {
 	*x = EndNoticeRequest{}
-	mi := &file_user_v1_user_proto_msgTypes[2]
+	mi := &file_user_v1_user_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -264,7 +372,7 @@ func (x *EndNoticeRequest) String() string {
 func (*EndNoticeRequest) ProtoMessage() {}
 
 func (x *EndNoticeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[2]
+	mi := &file_user_v1_user_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -277,7 +385,7 @@ func (x *EndNoticeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndNoticeRequest.ProtoReflect.Descriptor instead.
 func (*EndNoticeRequest) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{2}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *EndNoticeRequest) GetEventId() string {
@@ -306,7 +414,7 @@ type User struct {
 
 func (x *User) Reset() {
 	*x = User{}
-	mi := &file_user_v1_user_proto_msgTypes[3]
+	mi := &file_user_v1_user_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -318,7 +426,7 @@ func (x *User) String() string {
 func (*User) ProtoMessage() {}
 
 func (x *User) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[3]
+	mi := &file_user_v1_user_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -331,7 +439,7 @@ func (x *User) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use User.ProtoReflect.Descriptor instead.
 func (*User) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{3}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *User) GetUserId() string {
@@ -395,7 +503,7 @@ type CreateUserRequest struct {
 
 func (x *CreateUserRequest) Reset() {
 	*x = CreateUserRequest{}
-	mi := &file_user_v1_user_proto_msgTypes[4]
+	mi := &file_user_v1_user_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -407,7 +515,7 @@ func (x *CreateUserRequest) String() string {
 func (*CreateUserRequest) ProtoMessage() {}
 
 func (x *CreateUserRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[4]
+	mi := &file_user_v1_user_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -420,7 +528,7 @@ func (x *CreateUserRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateUserRequest.ProtoReflect.Descriptor instead.
 func (*CreateUserRequest) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{4}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *CreateUserRequest) GetEmail() string {
@@ -456,7 +564,7 @@ type VerifyEmailRequest struct {
 
 func (x *VerifyEmailRequest) Reset() {
 	*x = VerifyEmailRequest{}
-	mi := &file_user_v1_user_proto_msgTypes[5]
+	mi := &file_user_v1_user_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -468,7 +576,7 @@ func (x *VerifyEmailRequest) String() string {
 func (*VerifyEmailRequest) ProtoMessage() {}
 
 func (x *VerifyEmailRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[5]
+	mi := &file_user_v1_user_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -481,7 +589,7 @@ func (x *VerifyEmailRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyEmailRequest.ProtoReflect.Descriptor instead.
 func (*VerifyEmailRequest) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{5}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *VerifyEmailRequest) GetToken() string {
@@ -506,7 +614,7 @@ type RequestEmailVerificationRequest struct {
 
 func (x *RequestEmailVerificationRequest) Reset() {
 	*x = RequestEmailVerificationRequest{}
-	mi := &file_user_v1_user_proto_msgTypes[6]
+	mi := &file_user_v1_user_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -518,7 +626,7 @@ func (x *RequestEmailVerificationRequest) String() string {
 func (*RequestEmailVerificationRequest) ProtoMessage() {}
 
 func (x *RequestEmailVerificationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[6]
+	mi := &file_user_v1_user_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -531,7 +639,7 @@ func (x *RequestEmailVerificationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestEmailVerificationRequest.ProtoReflect.Descriptor instead.
 func (*RequestEmailVerificationRequest) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{6}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{8}
 }
 
 type RequestPasswordResetRequest struct {
@@ -543,7 +651,7 @@ type RequestPasswordResetRequest struct {
 
 func (x *RequestPasswordResetRequest) Reset() {
 	*x = RequestPasswordResetRequest{}
-	mi := &file_user_v1_user_proto_msgTypes[7]
+	mi := &file_user_v1_user_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -555,7 +663,7 @@ func (x *RequestPasswordResetRequest) String() string {
 func (*RequestPasswordResetRequest) ProtoMessage() {}
 
 func (x *RequestPasswordResetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[7]
+	mi := &file_user_v1_user_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -568,7 +676,7 @@ func (x *RequestPasswordResetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestPasswordResetRequest.ProtoReflect.Descriptor instead.
 func (*RequestPasswordResetRequest) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{7}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *RequestPasswordResetRequest) GetEmail() string {
@@ -590,7 +698,7 @@ type ResetPasswordRequest struct {
 
 func (x *ResetPasswordRequest) Reset() {
 	*x = ResetPasswordRequest{}
-	mi := &file_user_v1_user_proto_msgTypes[8]
+	mi := &file_user_v1_user_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -602,7 +710,7 @@ func (x *ResetPasswordRequest) String() string {
 func (*ResetPasswordRequest) ProtoMessage() {}
 
 func (x *ResetPasswordRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[8]
+	mi := &file_user_v1_user_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -615,7 +723,7 @@ func (x *ResetPasswordRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResetPasswordRequest.ProtoReflect.Descriptor instead.
 func (*ResetPasswordRequest) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{8}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ResetPasswordRequest) GetToken() string {
@@ -640,7 +748,7 @@ type ExportUserRequest struct {
 
 func (x *ExportUserRequest) Reset() {
 	*x = ExportUserRequest{}
-	mi := &file_user_v1_user_proto_msgTypes[9]
+	mi := &file_user_v1_user_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -652,7 +760,7 @@ func (x *ExportUserRequest) String() string {
 func (*ExportUserRequest) ProtoMessage() {}
 
 func (x *ExportUserRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[9]
+	mi := &file_user_v1_user_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -665,7 +773,7 @@ func (x *ExportUserRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportUserRequest.ProtoReflect.Descriptor instead.
 func (*ExportUserRequest) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{9}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{11}
 }
 
 type UserExport struct {
@@ -683,7 +791,7 @@ type UserExport struct {
 
 func (x *UserExport) Reset() {
 	*x = UserExport{}
-	mi := &file_user_v1_user_proto_msgTypes[10]
+	mi := &file_user_v1_user_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -695,7 +803,7 @@ func (x *UserExport) String() string {
 func (*UserExport) ProtoMessage() {}
 
 func (x *UserExport) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[10]
+	mi := &file_user_v1_user_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -708,7 +816,7 @@ func (x *UserExport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserExport.ProtoReflect.Descriptor instead.
 func (*UserExport) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{10}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *UserExport) GetUser() *User {
@@ -753,7 +861,7 @@ type SessionInfo struct {
 
 func (x *SessionInfo) Reset() {
 	*x = SessionInfo{}
-	mi := &file_user_v1_user_proto_msgTypes[11]
+	mi := &file_user_v1_user_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -765,7 +873,7 @@ func (x *SessionInfo) String() string {
 func (*SessionInfo) ProtoMessage() {}
 
 func (x *SessionInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[11]
+	mi := &file_user_v1_user_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -778,7 +886,7 @@ func (x *SessionInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionInfo.ProtoReflect.Descriptor instead.
 func (*SessionInfo) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{11}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *SessionInfo) GetSessionId() string {
@@ -823,7 +931,7 @@ type NoticeInfo struct {
 
 func (x *NoticeInfo) Reset() {
 	*x = NoticeInfo{}
-	mi := &file_user_v1_user_proto_msgTypes[12]
+	mi := &file_user_v1_user_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -835,7 +943,7 @@ func (x *NoticeInfo) String() string {
 func (*NoticeInfo) ProtoMessage() {}
 
 func (x *NoticeInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[12]
+	mi := &file_user_v1_user_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -848,7 +956,7 @@ func (x *NoticeInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NoticeInfo.ProtoReflect.Descriptor instead.
 func (*NoticeInfo) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{12}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *NoticeInfo) GetEventId() string {
@@ -880,7 +988,7 @@ type DeleteUserRequest struct {
 
 func (x *DeleteUserRequest) Reset() {
 	*x = DeleteUserRequest{}
-	mi := &file_user_v1_user_proto_msgTypes[13]
+	mi := &file_user_v1_user_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -892,7 +1000,7 @@ func (x *DeleteUserRequest) String() string {
 func (*DeleteUserRequest) ProtoMessage() {}
 
 func (x *DeleteUserRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[13]
+	mi := &file_user_v1_user_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -905,7 +1013,7 @@ func (x *DeleteUserRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteUserRequest.ProtoReflect.Descriptor instead.
 func (*DeleteUserRequest) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{13}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{15}
 }
 
 type GetUserRequest struct {
@@ -916,7 +1024,7 @@ type GetUserRequest struct {
 
 func (x *GetUserRequest) Reset() {
 	*x = GetUserRequest{}
-	mi := &file_user_v1_user_proto_msgTypes[14]
+	mi := &file_user_v1_user_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -928,7 +1036,7 @@ func (x *GetUserRequest) String() string {
 func (*GetUserRequest) ProtoMessage() {}
 
 func (x *GetUserRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[14]
+	mi := &file_user_v1_user_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -941,7 +1049,7 @@ func (x *GetUserRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetUserRequest.ProtoReflect.Descriptor instead.
 func (*GetUserRequest) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{14}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{16}
 }
 
 type UpdateUserRequest struct {
@@ -955,7 +1063,7 @@ type UpdateUserRequest struct {
 
 func (x *UpdateUserRequest) Reset() {
 	*x = UpdateUserRequest{}
-	mi := &file_user_v1_user_proto_msgTypes[15]
+	mi := &file_user_v1_user_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -967,7 +1075,7 @@ func (x *UpdateUserRequest) String() string {
 func (*UpdateUserRequest) ProtoMessage() {}
 
 func (x *UpdateUserRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[15]
+	mi := &file_user_v1_user_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -980,7 +1088,7 @@ func (x *UpdateUserRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateUserRequest.ProtoReflect.Descriptor instead.
 func (*UpdateUserRequest) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{15}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *UpdateUserRequest) GetUser() *User {
@@ -1007,7 +1115,7 @@ type CreateSessionRequest struct {
 
 func (x *CreateSessionRequest) Reset() {
 	*x = CreateSessionRequest{}
-	mi := &file_user_v1_user_proto_msgTypes[16]
+	mi := &file_user_v1_user_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1019,7 +1127,7 @@ func (x *CreateSessionRequest) String() string {
 func (*CreateSessionRequest) ProtoMessage() {}
 
 func (x *CreateSessionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[16]
+	mi := &file_user_v1_user_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1032,7 +1140,7 @@ func (x *CreateSessionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateSessionRequest.ProtoReflect.Descriptor instead.
 func (*CreateSessionRequest) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{16}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *CreateSessionRequest) GetEmail() string {
@@ -1064,7 +1172,7 @@ type Session struct {
 
 func (x *Session) Reset() {
 	*x = Session{}
-	mi := &file_user_v1_user_proto_msgTypes[17]
+	mi := &file_user_v1_user_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1076,7 +1184,7 @@ func (x *Session) String() string {
 func (*Session) ProtoMessage() {}
 
 func (x *Session) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[17]
+	mi := &file_user_v1_user_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1089,7 +1197,7 @@ func (x *Session) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Session.ProtoReflect.Descriptor instead.
 func (*Session) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{17}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Session) GetAccessToken() string {
@@ -1136,7 +1244,7 @@ type RefreshSessionRequest struct {
 
 func (x *RefreshSessionRequest) Reset() {
 	*x = RefreshSessionRequest{}
-	mi := &file_user_v1_user_proto_msgTypes[18]
+	mi := &file_user_v1_user_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1148,7 +1256,7 @@ func (x *RefreshSessionRequest) String() string {
 func (*RefreshSessionRequest) ProtoMessage() {}
 
 func (x *RefreshSessionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[18]
+	mi := &file_user_v1_user_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1161,7 +1269,7 @@ func (x *RefreshSessionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefreshSessionRequest.ProtoReflect.Descriptor instead.
 func (*RefreshSessionRequest) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{18}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *RefreshSessionRequest) GetRefreshToken() string {
@@ -1179,7 +1287,7 @@ type DeleteSessionRequest struct {
 
 func (x *DeleteSessionRequest) Reset() {
 	*x = DeleteSessionRequest{}
-	mi := &file_user_v1_user_proto_msgTypes[19]
+	mi := &file_user_v1_user_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1191,7 +1299,7 @@ func (x *DeleteSessionRequest) String() string {
 func (*DeleteSessionRequest) ProtoMessage() {}
 
 func (x *DeleteSessionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[19]
+	mi := &file_user_v1_user_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1204,7 +1312,7 @@ func (x *DeleteSessionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteSessionRequest.ProtoReflect.Descriptor instead.
 func (*DeleteSessionRequest) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{19}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{21}
 }
 
 type DeleteSessionsRequest struct {
@@ -1215,7 +1323,7 @@ type DeleteSessionsRequest struct {
 
 func (x *DeleteSessionsRequest) Reset() {
 	*x = DeleteSessionsRequest{}
-	mi := &file_user_v1_user_proto_msgTypes[20]
+	mi := &file_user_v1_user_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1227,7 +1335,7 @@ func (x *DeleteSessionsRequest) String() string {
 func (*DeleteSessionsRequest) ProtoMessage() {}
 
 func (x *DeleteSessionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[20]
+	mi := &file_user_v1_user_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1240,7 +1348,7 @@ func (x *DeleteSessionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteSessionsRequest.ProtoReflect.Descriptor instead.
 func (*DeleteSessionsRequest) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{20}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{22}
 }
 
 type SavedAddress struct {
@@ -1256,7 +1364,7 @@ type SavedAddress struct {
 
 func (x *SavedAddress) Reset() {
 	*x = SavedAddress{}
-	mi := &file_user_v1_user_proto_msgTypes[21]
+	mi := &file_user_v1_user_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1268,7 +1376,7 @@ func (x *SavedAddress) String() string {
 func (*SavedAddress) ProtoMessage() {}
 
 func (x *SavedAddress) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[21]
+	mi := &file_user_v1_user_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1281,7 +1389,7 @@ func (x *SavedAddress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SavedAddress.ProtoReflect.Descriptor instead.
 func (*SavedAddress) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{21}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *SavedAddress) GetAddressId() string {
@@ -1321,7 +1429,7 @@ type CreateAddressRequest struct {
 
 func (x *CreateAddressRequest) Reset() {
 	*x = CreateAddressRequest{}
-	mi := &file_user_v1_user_proto_msgTypes[22]
+	mi := &file_user_v1_user_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1333,7 +1441,7 @@ func (x *CreateAddressRequest) String() string {
 func (*CreateAddressRequest) ProtoMessage() {}
 
 func (x *CreateAddressRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[22]
+	mi := &file_user_v1_user_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1346,7 +1454,7 @@ func (x *CreateAddressRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateAddressRequest.ProtoReflect.Descriptor instead.
 func (*CreateAddressRequest) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{22}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *CreateAddressRequest) GetAddress() *v1.Address {
@@ -1365,7 +1473,7 @@ type GetAddressRequest struct {
 
 func (x *GetAddressRequest) Reset() {
 	*x = GetAddressRequest{}
-	mi := &file_user_v1_user_proto_msgTypes[23]
+	mi := &file_user_v1_user_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1377,7 +1485,7 @@ func (x *GetAddressRequest) String() string {
 func (*GetAddressRequest) ProtoMessage() {}
 
 func (x *GetAddressRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[23]
+	mi := &file_user_v1_user_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1390,7 +1498,7 @@ func (x *GetAddressRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAddressRequest.ProtoReflect.Descriptor instead.
 func (*GetAddressRequest) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{23}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *GetAddressRequest) GetAddressId() string {
@@ -1408,7 +1516,7 @@ type ListAddressesRequest struct {
 
 func (x *ListAddressesRequest) Reset() {
 	*x = ListAddressesRequest{}
-	mi := &file_user_v1_user_proto_msgTypes[24]
+	mi := &file_user_v1_user_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1420,7 +1528,7 @@ func (x *ListAddressesRequest) String() string {
 func (*ListAddressesRequest) ProtoMessage() {}
 
 func (x *ListAddressesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[24]
+	mi := &file_user_v1_user_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1433,7 +1541,7 @@ func (x *ListAddressesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAddressesRequest.ProtoReflect.Descriptor instead.
 func (*ListAddressesRequest) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{24}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{26}
 }
 
 type ListAddressesResponse struct {
@@ -1445,7 +1553,7 @@ type ListAddressesResponse struct {
 
 func (x *ListAddressesResponse) Reset() {
 	*x = ListAddressesResponse{}
-	mi := &file_user_v1_user_proto_msgTypes[25]
+	mi := &file_user_v1_user_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1457,7 +1565,7 @@ func (x *ListAddressesResponse) String() string {
 func (*ListAddressesResponse) ProtoMessage() {}
 
 func (x *ListAddressesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[25]
+	mi := &file_user_v1_user_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1470,7 +1578,7 @@ func (x *ListAddressesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAddressesResponse.ProtoReflect.Descriptor instead.
 func (*ListAddressesResponse) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{25}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ListAddressesResponse) GetAddresses() []*SavedAddress {
@@ -1490,7 +1598,7 @@ type UpdateAddressRequest struct {
 
 func (x *UpdateAddressRequest) Reset() {
 	*x = UpdateAddressRequest{}
-	mi := &file_user_v1_user_proto_msgTypes[26]
+	mi := &file_user_v1_user_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1502,7 +1610,7 @@ func (x *UpdateAddressRequest) String() string {
 func (*UpdateAddressRequest) ProtoMessage() {}
 
 func (x *UpdateAddressRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[26]
+	mi := &file_user_v1_user_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1515,7 +1623,7 @@ func (x *UpdateAddressRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateAddressRequest.ProtoReflect.Descriptor instead.
 func (*UpdateAddressRequest) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{26}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *UpdateAddressRequest) GetAddressId() string {
@@ -1541,7 +1649,7 @@ type DeleteAddressRequest struct {
 
 func (x *DeleteAddressRequest) Reset() {
 	*x = DeleteAddressRequest{}
-	mi := &file_user_v1_user_proto_msgTypes[27]
+	mi := &file_user_v1_user_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1553,7 +1661,7 @@ func (x *DeleteAddressRequest) String() string {
 func (*DeleteAddressRequest) ProtoMessage() {}
 
 func (x *DeleteAddressRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[27]
+	mi := &file_user_v1_user_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1566,7 +1674,7 @@ func (x *DeleteAddressRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteAddressRequest.ProtoReflect.Descriptor instead.
 func (*DeleteAddressRequest) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{27}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *DeleteAddressRequest) GetAddressId() string {
@@ -1584,7 +1692,7 @@ type GetJwksRequest struct {
 
 func (x *GetJwksRequest) Reset() {
 	*x = GetJwksRequest{}
-	mi := &file_user_v1_user_proto_msgTypes[28]
+	mi := &file_user_v1_user_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1596,7 +1704,7 @@ func (x *GetJwksRequest) String() string {
 func (*GetJwksRequest) ProtoMessage() {}
 
 func (x *GetJwksRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[28]
+	mi := &file_user_v1_user_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1609,7 +1717,7 @@ func (x *GetJwksRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetJwksRequest.ProtoReflect.Descriptor instead.
 func (*GetJwksRequest) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{28}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{30}
 }
 
 type Jwks struct {
@@ -1621,7 +1729,7 @@ type Jwks struct {
 
 func (x *Jwks) Reset() {
 	*x = Jwks{}
-	mi := &file_user_v1_user_proto_msgTypes[29]
+	mi := &file_user_v1_user_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1633,7 +1741,7 @@ func (x *Jwks) String() string {
 func (*Jwks) ProtoMessage() {}
 
 func (x *Jwks) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[29]
+	mi := &file_user_v1_user_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1646,7 +1754,7 @@ func (x *Jwks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Jwks.ProtoReflect.Descriptor instead.
 func (*Jwks) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{29}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Jwks) GetKeys() []*Jwk {
@@ -1671,7 +1779,7 @@ type Jwk struct {
 
 func (x *Jwk) Reset() {
 	*x = Jwk{}
-	mi := &file_user_v1_user_proto_msgTypes[30]
+	mi := &file_user_v1_user_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1683,7 +1791,7 @@ func (x *Jwk) String() string {
 func (*Jwk) ProtoMessage() {}
 
 func (x *Jwk) ProtoReflect() protoreflect.Message {
-	mi := &file_user_v1_user_proto_msgTypes[30]
+	mi := &file_user_v1_user_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1696,7 +1804,7 @@ func (x *Jwk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Jwk.ProtoReflect.Descriptor instead.
 func (*Jwk) Descriptor() ([]byte, []int) {
-	return file_user_v1_user_proto_rawDescGZIP(), []int{30}
+	return file_user_v1_user_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Jwk) GetKty() string {
@@ -1745,7 +1853,15 @@ var File_user_v1_user_proto protoreflect.FileDescriptor
 
 const file_user_v1_user_proto_rawDesc = "" +
 	"\n" +
-	"\x12user/v1/user.proto\x12\x0elarder.user.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12type/v1/type.proto\"\xcb\x02\n" +
+	"\x12user/v1/user.proto\x12\x0elarder.user.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12type/v1/type.proto\"h\n" +
+	"\x13ReapAccountsRequest\x12/\n" +
+	"\rafter_user_id\x18\x01 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\vafterUserId\x12 \n" +
+	"\x05limit\x18\x02 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\x05limit\"P\n" +
+	"\x14ReapAccountsResponse\x12\x16\n" +
+	"\x06reaped\x18\x01 \x01(\x05R\x06reaped\x12 \n" +
+	"\flast_user_id\x18\x02 \x01(\tR\n" +
+	"lastUserId\"\xcb\x02\n" +
 	"\x12BeginNoticeRequest\x12$\n" +
 	"\auser_id\x18\x01 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\x06userId\x12%\n" +
 	"\bevent_id\x18\x02 \x01(\tB\n" +
@@ -1874,7 +1990,7 @@ const file_user_v1_user_proto_rawDesc = "" +
 	"\x01x\x18\x03 \x01(\tR\x01x\x12\x10\n" +
 	"\x03kid\x18\x04 \x01(\tR\x03kid\x12\x10\n" +
 	"\x03use\x18\x05 \x01(\tR\x03use\x12\x10\n" +
-	"\x03alg\x18\x06 \x01(\tR\x03alg2\xd2\x13\n" +
+	"\x03alg\x18\x06 \x01(\tR\x03alg2\xc1\x14\n" +
 	"\vUserService\x12b\n" +
 	"\n" +
 	"CreateUser\x12!.larder.user.v1.CreateUserRequest\x1a\x14.larder.user.v1.User\"\x1b\xaa\xd4\x18\x03\n" +
@@ -1920,7 +2036,8 @@ const file_user_v1_user_proto_rawDesc = "" +
 	"\aGetJwks\x12\x1e.larder.user.v1.GetJwksRequest\x1a\x14.larder.user.v1.Jwks\"%\xaa\xd4\x18\x03\n" +
 	"\x01\x01\x82\xd3\xe4\x93\x02\x18\x12\x16/.well-known/jwks.json\x12k\n" +
 	"\vBeginNotice\x12\".larder.user.v1.BeginNoticeRequest\x1a#.larder.user.v1.BeginNoticeResponse\"\x13\xaa\xd4\x18\x0f\x12\rnotifyshopper\x12Z\n" +
-	"\tEndNotice\x12 .larder.user.v1.EndNoticeRequest\x1a\x16.google.protobuf.Empty\"\x13\xaa\xd4\x18\x0f\x12\rnotifyshopperB\x1fZ\x1dlarder.dev/api/user/v1;userpbb\x06proto3"
+	"\tEndNotice\x12 .larder.user.v1.EndNoticeRequest\x1a\x16.google.protobuf.Empty\"\x13\xaa\xd4\x18\x0f\x12\rnotifyshopper\x12m\n" +
+	"\fReapAccounts\x12#.larder.user.v1.ReapAccountsRequest\x1a$.larder.user.v1.ReapAccountsResponse\"\x12\xaa\xd4\x18\x0e\x12\freapaccountsB\x1fZ\x1dlarder.dev/api/user/v1;userpbb\x06proto3"
 
 var (
 	file_user_v1_user_proto_rawDescOnce sync.Once
@@ -1935,113 +2052,117 @@ func file_user_v1_user_proto_rawDescGZIP() []byte {
 }
 
 var file_user_v1_user_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_user_v1_user_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
+var file_user_v1_user_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_user_v1_user_proto_goTypes = []any{
 	(BeginNoticeResponse_State)(0),          // 0: larder.user.v1.BeginNoticeResponse.State
-	(*BeginNoticeRequest)(nil),              // 1: larder.user.v1.BeginNoticeRequest
-	(*BeginNoticeResponse)(nil),             // 2: larder.user.v1.BeginNoticeResponse
-	(*EndNoticeRequest)(nil),                // 3: larder.user.v1.EndNoticeRequest
-	(*User)(nil),                            // 4: larder.user.v1.User
-	(*CreateUserRequest)(nil),               // 5: larder.user.v1.CreateUserRequest
-	(*VerifyEmailRequest)(nil),              // 6: larder.user.v1.VerifyEmailRequest
-	(*RequestEmailVerificationRequest)(nil), // 7: larder.user.v1.RequestEmailVerificationRequest
-	(*RequestPasswordResetRequest)(nil),     // 8: larder.user.v1.RequestPasswordResetRequest
-	(*ResetPasswordRequest)(nil),            // 9: larder.user.v1.ResetPasswordRequest
-	(*ExportUserRequest)(nil),               // 10: larder.user.v1.ExportUserRequest
-	(*UserExport)(nil),                      // 11: larder.user.v1.UserExport
-	(*SessionInfo)(nil),                     // 12: larder.user.v1.SessionInfo
-	(*NoticeInfo)(nil),                      // 13: larder.user.v1.NoticeInfo
-	(*DeleteUserRequest)(nil),               // 14: larder.user.v1.DeleteUserRequest
-	(*GetUserRequest)(nil),                  // 15: larder.user.v1.GetUserRequest
-	(*UpdateUserRequest)(nil),               // 16: larder.user.v1.UpdateUserRequest
-	(*CreateSessionRequest)(nil),            // 17: larder.user.v1.CreateSessionRequest
-	(*Session)(nil),                         // 18: larder.user.v1.Session
-	(*RefreshSessionRequest)(nil),           // 19: larder.user.v1.RefreshSessionRequest
-	(*DeleteSessionRequest)(nil),            // 20: larder.user.v1.DeleteSessionRequest
-	(*DeleteSessionsRequest)(nil),           // 21: larder.user.v1.DeleteSessionsRequest
-	(*SavedAddress)(nil),                    // 22: larder.user.v1.SavedAddress
-	(*CreateAddressRequest)(nil),            // 23: larder.user.v1.CreateAddressRequest
-	(*GetAddressRequest)(nil),               // 24: larder.user.v1.GetAddressRequest
-	(*ListAddressesRequest)(nil),            // 25: larder.user.v1.ListAddressesRequest
-	(*ListAddressesResponse)(nil),           // 26: larder.user.v1.ListAddressesResponse
-	(*UpdateAddressRequest)(nil),            // 27: larder.user.v1.UpdateAddressRequest
-	(*DeleteAddressRequest)(nil),            // 28: larder.user.v1.DeleteAddressRequest
-	(*GetJwksRequest)(nil),                  // 29: larder.user.v1.GetJwksRequest
-	(*Jwks)(nil),                            // 30: larder.user.v1.Jwks
-	(*Jwk)(nil),                             // 31: larder.user.v1.Jwk
-	(*timestamppb.Timestamp)(nil),           // 32: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil),           // 33: google.protobuf.FieldMask
-	(*v1.Address)(nil),                      // 34: larder.type.v1.Address
-	(*emptypb.Empty)(nil),                   // 35: google.protobuf.Empty
+	(*ReapAccountsRequest)(nil),             // 1: larder.user.v1.ReapAccountsRequest
+	(*ReapAccountsResponse)(nil),            // 2: larder.user.v1.ReapAccountsResponse
+	(*BeginNoticeRequest)(nil),              // 3: larder.user.v1.BeginNoticeRequest
+	(*BeginNoticeResponse)(nil),             // 4: larder.user.v1.BeginNoticeResponse
+	(*EndNoticeRequest)(nil),                // 5: larder.user.v1.EndNoticeRequest
+	(*User)(nil),                            // 6: larder.user.v1.User
+	(*CreateUserRequest)(nil),               // 7: larder.user.v1.CreateUserRequest
+	(*VerifyEmailRequest)(nil),              // 8: larder.user.v1.VerifyEmailRequest
+	(*RequestEmailVerificationRequest)(nil), // 9: larder.user.v1.RequestEmailVerificationRequest
+	(*RequestPasswordResetRequest)(nil),     // 10: larder.user.v1.RequestPasswordResetRequest
+	(*ResetPasswordRequest)(nil),            // 11: larder.user.v1.ResetPasswordRequest
+	(*ExportUserRequest)(nil),               // 12: larder.user.v1.ExportUserRequest
+	(*UserExport)(nil),                      // 13: larder.user.v1.UserExport
+	(*SessionInfo)(nil),                     // 14: larder.user.v1.SessionInfo
+	(*NoticeInfo)(nil),                      // 15: larder.user.v1.NoticeInfo
+	(*DeleteUserRequest)(nil),               // 16: larder.user.v1.DeleteUserRequest
+	(*GetUserRequest)(nil),                  // 17: larder.user.v1.GetUserRequest
+	(*UpdateUserRequest)(nil),               // 18: larder.user.v1.UpdateUserRequest
+	(*CreateSessionRequest)(nil),            // 19: larder.user.v1.CreateSessionRequest
+	(*Session)(nil),                         // 20: larder.user.v1.Session
+	(*RefreshSessionRequest)(nil),           // 21: larder.user.v1.RefreshSessionRequest
+	(*DeleteSessionRequest)(nil),            // 22: larder.user.v1.DeleteSessionRequest
+	(*DeleteSessionsRequest)(nil),           // 23: larder.user.v1.DeleteSessionsRequest
+	(*SavedAddress)(nil),                    // 24: larder.user.v1.SavedAddress
+	(*CreateAddressRequest)(nil),            // 25: larder.user.v1.CreateAddressRequest
+	(*GetAddressRequest)(nil),               // 26: larder.user.v1.GetAddressRequest
+	(*ListAddressesRequest)(nil),            // 27: larder.user.v1.ListAddressesRequest
+	(*ListAddressesResponse)(nil),           // 28: larder.user.v1.ListAddressesResponse
+	(*UpdateAddressRequest)(nil),            // 29: larder.user.v1.UpdateAddressRequest
+	(*DeleteAddressRequest)(nil),            // 30: larder.user.v1.DeleteAddressRequest
+	(*GetJwksRequest)(nil),                  // 31: larder.user.v1.GetJwksRequest
+	(*Jwks)(nil),                            // 32: larder.user.v1.Jwks
+	(*Jwk)(nil),                             // 33: larder.user.v1.Jwk
+	(*timestamppb.Timestamp)(nil),           // 34: google.protobuf.Timestamp
+	(*fieldmaskpb.FieldMask)(nil),           // 35: google.protobuf.FieldMask
+	(*v1.Address)(nil),                      // 36: larder.type.v1.Address
+	(*emptypb.Empty)(nil),                   // 37: google.protobuf.Empty
 }
 var file_user_v1_user_proto_depIdxs = []int32{
 	0,  // 0: larder.user.v1.BeginNoticeResponse.state:type_name -> larder.user.v1.BeginNoticeResponse.State
-	32, // 1: larder.user.v1.User.create_time:type_name -> google.protobuf.Timestamp
-	4,  // 2: larder.user.v1.UserExport.user:type_name -> larder.user.v1.User
-	22, // 3: larder.user.v1.UserExport.addresses:type_name -> larder.user.v1.SavedAddress
-	12, // 4: larder.user.v1.UserExport.sessions:type_name -> larder.user.v1.SessionInfo
-	13, // 5: larder.user.v1.UserExport.notices:type_name -> larder.user.v1.NoticeInfo
-	32, // 6: larder.user.v1.SessionInfo.create_time:type_name -> google.protobuf.Timestamp
-	32, // 7: larder.user.v1.SessionInfo.expire_time:type_name -> google.protobuf.Timestamp
-	32, // 8: larder.user.v1.SessionInfo.end_time:type_name -> google.protobuf.Timestamp
-	32, // 9: larder.user.v1.NoticeInfo.begin_time:type_name -> google.protobuf.Timestamp
-	32, // 10: larder.user.v1.NoticeInfo.end_time:type_name -> google.protobuf.Timestamp
-	4,  // 11: larder.user.v1.UpdateUserRequest.user:type_name -> larder.user.v1.User
-	33, // 12: larder.user.v1.UpdateUserRequest.update_mask:type_name -> google.protobuf.FieldMask
-	32, // 13: larder.user.v1.Session.access_token_expire_time:type_name -> google.protobuf.Timestamp
-	32, // 14: larder.user.v1.Session.refresh_token_expire_time:type_name -> google.protobuf.Timestamp
-	4,  // 15: larder.user.v1.Session.user:type_name -> larder.user.v1.User
-	34, // 16: larder.user.v1.SavedAddress.address:type_name -> larder.type.v1.Address
-	32, // 17: larder.user.v1.SavedAddress.create_time:type_name -> google.protobuf.Timestamp
-	32, // 18: larder.user.v1.SavedAddress.update_time:type_name -> google.protobuf.Timestamp
-	34, // 19: larder.user.v1.CreateAddressRequest.address:type_name -> larder.type.v1.Address
-	22, // 20: larder.user.v1.ListAddressesResponse.addresses:type_name -> larder.user.v1.SavedAddress
-	34, // 21: larder.user.v1.UpdateAddressRequest.address:type_name -> larder.type.v1.Address
-	31, // 22: larder.user.v1.Jwks.keys:type_name -> larder.user.v1.Jwk
-	5,  // 23: larder.user.v1.UserService.CreateUser:input_type -> larder.user.v1.CreateUserRequest
-	15, // 24: larder.user.v1.UserService.GetUser:input_type -> larder.user.v1.GetUserRequest
-	16, // 25: larder.user.v1.UserService.UpdateUser:input_type -> larder.user.v1.UpdateUserRequest
-	6,  // 26: larder.user.v1.UserService.VerifyEmail:input_type -> larder.user.v1.VerifyEmailRequest
-	7,  // 27: larder.user.v1.UserService.RequestEmailVerification:input_type -> larder.user.v1.RequestEmailVerificationRequest
-	8,  // 28: larder.user.v1.UserService.RequestPasswordReset:input_type -> larder.user.v1.RequestPasswordResetRequest
-	9,  // 29: larder.user.v1.UserService.ResetPassword:input_type -> larder.user.v1.ResetPasswordRequest
-	10, // 30: larder.user.v1.UserService.ExportUser:input_type -> larder.user.v1.ExportUserRequest
-	14, // 31: larder.user.v1.UserService.DeleteUser:input_type -> larder.user.v1.DeleteUserRequest
-	17, // 32: larder.user.v1.UserService.CreateSession:input_type -> larder.user.v1.CreateSessionRequest
-	19, // 33: larder.user.v1.UserService.RefreshSession:input_type -> larder.user.v1.RefreshSessionRequest
-	20, // 34: larder.user.v1.UserService.DeleteSession:input_type -> larder.user.v1.DeleteSessionRequest
-	21, // 35: larder.user.v1.UserService.DeleteSessions:input_type -> larder.user.v1.DeleteSessionsRequest
-	23, // 36: larder.user.v1.UserService.CreateAddress:input_type -> larder.user.v1.CreateAddressRequest
-	24, // 37: larder.user.v1.UserService.GetAddress:input_type -> larder.user.v1.GetAddressRequest
-	25, // 38: larder.user.v1.UserService.ListAddresses:input_type -> larder.user.v1.ListAddressesRequest
-	27, // 39: larder.user.v1.UserService.UpdateAddress:input_type -> larder.user.v1.UpdateAddressRequest
-	28, // 40: larder.user.v1.UserService.DeleteAddress:input_type -> larder.user.v1.DeleteAddressRequest
-	29, // 41: larder.user.v1.UserService.GetJwks:input_type -> larder.user.v1.GetJwksRequest
-	1,  // 42: larder.user.v1.UserService.BeginNotice:input_type -> larder.user.v1.BeginNoticeRequest
-	3,  // 43: larder.user.v1.UserService.EndNotice:input_type -> larder.user.v1.EndNoticeRequest
-	4,  // 44: larder.user.v1.UserService.CreateUser:output_type -> larder.user.v1.User
-	4,  // 45: larder.user.v1.UserService.GetUser:output_type -> larder.user.v1.User
-	4,  // 46: larder.user.v1.UserService.UpdateUser:output_type -> larder.user.v1.User
-	18, // 47: larder.user.v1.UserService.VerifyEmail:output_type -> larder.user.v1.Session
-	35, // 48: larder.user.v1.UserService.RequestEmailVerification:output_type -> google.protobuf.Empty
-	35, // 49: larder.user.v1.UserService.RequestPasswordReset:output_type -> google.protobuf.Empty
-	35, // 50: larder.user.v1.UserService.ResetPassword:output_type -> google.protobuf.Empty
-	11, // 51: larder.user.v1.UserService.ExportUser:output_type -> larder.user.v1.UserExport
-	35, // 52: larder.user.v1.UserService.DeleteUser:output_type -> google.protobuf.Empty
-	18, // 53: larder.user.v1.UserService.CreateSession:output_type -> larder.user.v1.Session
-	18, // 54: larder.user.v1.UserService.RefreshSession:output_type -> larder.user.v1.Session
-	35, // 55: larder.user.v1.UserService.DeleteSession:output_type -> google.protobuf.Empty
-	35, // 56: larder.user.v1.UserService.DeleteSessions:output_type -> google.protobuf.Empty
-	22, // 57: larder.user.v1.UserService.CreateAddress:output_type -> larder.user.v1.SavedAddress
-	22, // 58: larder.user.v1.UserService.GetAddress:output_type -> larder.user.v1.SavedAddress
-	26, // 59: larder.user.v1.UserService.ListAddresses:output_type -> larder.user.v1.ListAddressesResponse
-	22, // 60: larder.user.v1.UserService.UpdateAddress:output_type -> larder.user.v1.SavedAddress
-	35, // 61: larder.user.v1.UserService.DeleteAddress:output_type -> google.protobuf.Empty
-	30, // 62: larder.user.v1.UserService.GetJwks:output_type -> larder.user.v1.Jwks
-	2,  // 63: larder.user.v1.UserService.BeginNotice:output_type -> larder.user.v1.BeginNoticeResponse
-	35, // 64: larder.user.v1.UserService.EndNotice:output_type -> google.protobuf.Empty
-	44, // [44:65] is the sub-list for method output_type
-	23, // [23:44] is the sub-list for method input_type
+	34, // 1: larder.user.v1.User.create_time:type_name -> google.protobuf.Timestamp
+	6,  // 2: larder.user.v1.UserExport.user:type_name -> larder.user.v1.User
+	24, // 3: larder.user.v1.UserExport.addresses:type_name -> larder.user.v1.SavedAddress
+	14, // 4: larder.user.v1.UserExport.sessions:type_name -> larder.user.v1.SessionInfo
+	15, // 5: larder.user.v1.UserExport.notices:type_name -> larder.user.v1.NoticeInfo
+	34, // 6: larder.user.v1.SessionInfo.create_time:type_name -> google.protobuf.Timestamp
+	34, // 7: larder.user.v1.SessionInfo.expire_time:type_name -> google.protobuf.Timestamp
+	34, // 8: larder.user.v1.SessionInfo.end_time:type_name -> google.protobuf.Timestamp
+	34, // 9: larder.user.v1.NoticeInfo.begin_time:type_name -> google.protobuf.Timestamp
+	34, // 10: larder.user.v1.NoticeInfo.end_time:type_name -> google.protobuf.Timestamp
+	6,  // 11: larder.user.v1.UpdateUserRequest.user:type_name -> larder.user.v1.User
+	35, // 12: larder.user.v1.UpdateUserRequest.update_mask:type_name -> google.protobuf.FieldMask
+	34, // 13: larder.user.v1.Session.access_token_expire_time:type_name -> google.protobuf.Timestamp
+	34, // 14: larder.user.v1.Session.refresh_token_expire_time:type_name -> google.protobuf.Timestamp
+	6,  // 15: larder.user.v1.Session.user:type_name -> larder.user.v1.User
+	36, // 16: larder.user.v1.SavedAddress.address:type_name -> larder.type.v1.Address
+	34, // 17: larder.user.v1.SavedAddress.create_time:type_name -> google.protobuf.Timestamp
+	34, // 18: larder.user.v1.SavedAddress.update_time:type_name -> google.protobuf.Timestamp
+	36, // 19: larder.user.v1.CreateAddressRequest.address:type_name -> larder.type.v1.Address
+	24, // 20: larder.user.v1.ListAddressesResponse.addresses:type_name -> larder.user.v1.SavedAddress
+	36, // 21: larder.user.v1.UpdateAddressRequest.address:type_name -> larder.type.v1.Address
+	33, // 22: larder.user.v1.Jwks.keys:type_name -> larder.user.v1.Jwk
+	7,  // 23: larder.user.v1.UserService.CreateUser:input_type -> larder.user.v1.CreateUserRequest
+	17, // 24: larder.user.v1.UserService.GetUser:input_type -> larder.user.v1.GetUserRequest
+	18, // 25: larder.user.v1.UserService.UpdateUser:input_type -> larder.user.v1.UpdateUserRequest
+	8,  // 26: larder.user.v1.UserService.VerifyEmail:input_type -> larder.user.v1.VerifyEmailRequest
+	9,  // 27: larder.user.v1.UserService.RequestEmailVerification:input_type -> larder.user.v1.RequestEmailVerificationRequest
+	10, // 28: larder.user.v1.UserService.RequestPasswordReset:input_type -> larder.user.v1.RequestPasswordResetRequest
+	11, // 29: larder.user.v1.UserService.ResetPassword:input_type -> larder.user.v1.ResetPasswordRequest
+	12, // 30: larder.user.v1.UserService.ExportUser:input_type -> larder.user.v1.ExportUserRequest
+	16, // 31: larder.user.v1.UserService.DeleteUser:input_type -> larder.user.v1.DeleteUserRequest
+	19, // 32: larder.user.v1.UserService.CreateSession:input_type -> larder.user.v1.CreateSessionRequest
+	21, // 33: larder.user.v1.UserService.RefreshSession:input_type -> larder.user.v1.RefreshSessionRequest
+	22, // 34: larder.user.v1.UserService.DeleteSession:input_type -> larder.user.v1.DeleteSessionRequest
+	23, // 35: larder.user.v1.UserService.DeleteSessions:input_type -> larder.user.v1.DeleteSessionsRequest
+	25, // 36: larder.user.v1.UserService.CreateAddress:input_type -> larder.user.v1.CreateAddressRequest
+	26, // 37: larder.user.v1.UserService.GetAddress:input_type -> larder.user.v1.GetAddressRequest
+	27, // 38: larder.user.v1.UserService.ListAddresses:input_type -> larder.user.v1.ListAddressesRequest
+	29, // 39: larder.user.v1.UserService.UpdateAddress:input_type -> larder.user.v1.UpdateAddressRequest
+	30, // 40: larder.user.v1.UserService.DeleteAddress:input_type -> larder.user.v1.DeleteAddressRequest
+	31, // 41: larder.user.v1.UserService.GetJwks:input_type -> larder.user.v1.GetJwksRequest
+	3,  // 42: larder.user.v1.UserService.BeginNotice:input_type -> larder.user.v1.BeginNoticeRequest
+	5,  // 43: larder.user.v1.UserService.EndNotice:input_type -> larder.user.v1.EndNoticeRequest
+	1,  // 44: larder.user.v1.UserService.ReapAccounts:input_type -> larder.user.v1.ReapAccountsRequest
+	6,  // 45: larder.user.v1.UserService.CreateUser:output_type -> larder.user.v1.User
+	6,  // 46: larder.user.v1.UserService.GetUser:output_type -> larder.user.v1.User
+	6,  // 47: larder.user.v1.UserService.UpdateUser:output_type -> larder.user.v1.User
+	20, // 48: larder.user.v1.UserService.VerifyEmail:output_type -> larder.user.v1.Session
+	37, // 49: larder.user.v1.UserService.RequestEmailVerification:output_type -> google.protobuf.Empty
+	37, // 50: larder.user.v1.UserService.RequestPasswordReset:output_type -> google.protobuf.Empty
+	37, // 51: larder.user.v1.UserService.ResetPassword:output_type -> google.protobuf.Empty
+	13, // 52: larder.user.v1.UserService.ExportUser:output_type -> larder.user.v1.UserExport
+	37, // 53: larder.user.v1.UserService.DeleteUser:output_type -> google.protobuf.Empty
+	20, // 54: larder.user.v1.UserService.CreateSession:output_type -> larder.user.v1.Session
+	20, // 55: larder.user.v1.UserService.RefreshSession:output_type -> larder.user.v1.Session
+	37, // 56: larder.user.v1.UserService.DeleteSession:output_type -> google.protobuf.Empty
+	37, // 57: larder.user.v1.UserService.DeleteSessions:output_type -> google.protobuf.Empty
+	24, // 58: larder.user.v1.UserService.CreateAddress:output_type -> larder.user.v1.SavedAddress
+	24, // 59: larder.user.v1.UserService.GetAddress:output_type -> larder.user.v1.SavedAddress
+	28, // 60: larder.user.v1.UserService.ListAddresses:output_type -> larder.user.v1.ListAddressesResponse
+	24, // 61: larder.user.v1.UserService.UpdateAddress:output_type -> larder.user.v1.SavedAddress
+	37, // 62: larder.user.v1.UserService.DeleteAddress:output_type -> google.protobuf.Empty
+	32, // 63: larder.user.v1.UserService.GetJwks:output_type -> larder.user.v1.Jwks
+	4,  // 64: larder.user.v1.UserService.BeginNotice:output_type -> larder.user.v1.BeginNoticeResponse
+	37, // 65: larder.user.v1.UserService.EndNotice:output_type -> google.protobuf.Empty
+	2,  // 66: larder.user.v1.UserService.ReapAccounts:output_type -> larder.user.v1.ReapAccountsResponse
+	45, // [45:67] is the sub-list for method output_type
+	23, // [23:45] is the sub-list for method input_type
 	23, // [23:23] is the sub-list for extension type_name
 	23, // [23:23] is the sub-list for extension extendee
 	0,  // [0:23] is the sub-list for field type_name
@@ -2058,7 +2179,7 @@ func file_user_v1_user_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_user_v1_user_proto_rawDesc), len(file_user_v1_user_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   31,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

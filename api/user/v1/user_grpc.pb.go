@@ -46,6 +46,7 @@ const (
 	UserService_GetJwks_FullMethodName                  = "/larder.user.v1.UserService/GetJwks"
 	UserService_BeginNotice_FullMethodName              = "/larder.user.v1.UserService/BeginNotice"
 	UserService_EndNotice_FullMethodName                = "/larder.user.v1.UserService/EndNotice"
+	UserService_ReapAccounts_FullMethodName             = "/larder.user.v1.UserService/ReapAccounts"
 )
 
 // UserServiceClient is the client API for UserService service.
@@ -96,6 +97,9 @@ type UserServiceClient interface {
 	BeginNotice(ctx context.Context, in *BeginNoticeRequest, opts ...grpc.CallOption) (*BeginNoticeResponse, error)
 	// Ends a notice: it was sent.
 	EndNotice(ctx context.Context, in *EndNoticeRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
+	// Deletes accounts whose address nobody has verified and that nobody has used for 90 days, as DeleteUser does. Looks at the next ones by
+	// id; the answer tells where the next call goes on.
+	ReapAccounts(ctx context.Context, in *ReapAccountsRequest, opts ...grpc.CallOption) (*ReapAccountsResponse, error)
 }
 
 type userServiceClient struct {
@@ -316,6 +320,16 @@ func (c *userServiceClient) EndNotice(ctx context.Context, in *EndNoticeRequest,
 	return out, nil
 }
 
+func (c *userServiceClient) ReapAccounts(ctx context.Context, in *ReapAccountsRequest, opts ...grpc.CallOption) (*ReapAccountsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReapAccountsResponse)
+	err := c.cc.Invoke(ctx, UserService_ReapAccounts_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // UserServiceServer is the server API for UserService service.
 // All implementations must embed UnimplementedUserServiceServer
 // for forward compatibility.
@@ -364,6 +378,9 @@ type UserServiceServer interface {
 	BeginNotice(context.Context, *BeginNoticeRequest) (*BeginNoticeResponse, error)
 	// Ends a notice: it was sent.
 	EndNotice(context.Context, *EndNoticeRequest) (*emptypb.Empty, error)
+	// Deletes accounts whose address nobody has verified and that nobody has used for 90 days, as DeleteUser does. Looks at the next ones by
+	// id; the answer tells where the next call goes on.
+	ReapAccounts(context.Context, *ReapAccountsRequest) (*ReapAccountsResponse, error)
 	mustEmbedUnimplementedUserServiceServer()
 }
 
@@ -436,6 +453,9 @@ func (UnimplementedUserServiceServer) BeginNotice(context.Context, *BeginNoticeR
 }
 func (UnimplementedUserServiceServer) EndNotice(context.Context, *EndNoticeRequest) (*emptypb.Empty, error) {
 	return nil, status.Error(codes.Unimplemented, "method EndNotice not implemented")
+}
+func (UnimplementedUserServiceServer) ReapAccounts(context.Context, *ReapAccountsRequest) (*ReapAccountsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReapAccounts not implemented")
 }
 func (UnimplementedUserServiceServer) mustEmbedUnimplementedUserServiceServer() {}
 func (UnimplementedUserServiceServer) testEmbeddedByValue()                     {}
@@ -836,6 +856,24 @@ func _UserService_EndNotice_Handler(srv interface{}, ctx context.Context, dec fu
 	return interceptor(ctx, in, info, handler)
 }
 
+func _UserService_ReapAccounts_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReapAccountsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(UserServiceServer).ReapAccounts(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: UserService_ReapAccounts_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(UserServiceServer).ReapAccounts(ctx, req.(*ReapAccountsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // UserService_ServiceDesc is the grpc.ServiceDesc for UserService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -926,6 +964,10 @@ var UserService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "EndNotice",
 			Handler:    _UserService_EndNotice_Handler,
+		},
+		{
+			MethodName: "ReapAccounts",
+			Handler:    _UserService_ReapAccounts_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

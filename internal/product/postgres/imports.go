@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -49,22 +50,30 @@ var (
 var _ product.Imports = (*Store)(nil)
 
 // Import implements product.Imports.
-func (s *Store) Import(ctx context.Context, id string) (product.Import, error) {
-	found, err := scanImport(s.pool.QueryRow(ctx, importByID, id))
+func (s *Store) Import(ctx context.Context, id product.ImportID) (product.Import, error) {
+	found, err := scanImport(s.pool.QueryRow(ctx, importByID, kept(id)))
 	if errors.Is(err, pgx.ErrNoRows) {
 		return product.Import{}, importNotFound(id)
 	}
 	if err != nil {
 		return product.Import{}, wrap(err, "read an import")
 	}
-	found.Errors, err = collect(ctx, s.pool, scanLineError, importErrors, id)
+	found.Errors, err = collect(ctx, s.pool, scanLineError, importErrors, kept(id))
 	return found, wrap(err, "read an import's errors")
 }
 
+// kept is the id that an import is kept by. A key has no slash, so it can't be taken for another's; what the release before this one began
+// has no user in its id, and is begun anew.
+func kept(id product.ImportID) string { return id.UserID + "/" + id.Key }
+
 func scanImport(row pgx.Row) (product.Import, error) {
-	var i product.Import
-	err := row.Scan(&i.ID, &i.Format, &i.Columns, &i.Lines, &i.Digest, &i.Done, &i.Created, &i.Changed, &i.Unchanged, &i.Failed,
+	var (
+		i  product.Import
+		id string
+	)
+	err := row.Scan(&id, &i.Format, &i.Columns, &i.Lines, &i.Digest, &i.Done, &i.Created, &i.Changed, &i.Unchanged, &i.Failed,
 		&i.CreateTime, &i.UpdateTime)
+	i.ID.UserID, i.ID.Key, _ = strings.Cut(id, "/")
 	return i, err
 }
 
@@ -112,16 +121,16 @@ func takeIn(ctx context.Context, tx pgx.Tx, part product.ImportPart) (product.Im
 	if err != nil {
 		return stands, err
 	}
-	failed, err := keep(ctx, tx, part.ID, slices.Concat(part.Errors, faults))
+	failed, err := keep(ctx, tx, kept(part.ID), slices.Concat(part.Errors, faults))
 	if err != nil {
 		return stands, err
 	}
 	if part.Last {
-		if _, err := tx.Exec(ctx, `delete from products.import_lines where import_id = $1`, part.ID); err != nil {
+		if _, err := tx.Exec(ctx, `delete from products.import_lines where import_id = $1`, kept(part.ID)); err != nil {
 			return stands, fmt.Errorf("forget an import's lines: %w", err)
 		}
 	}
-	stands, err = scanImport(tx.QueryRow(ctx, advanceImport, part.ID, part.Until, part.Digest, part.Last,
+	stands, err = scanImport(tx.QueryRow(ctx, advanceImport, kept(part.ID), part.Until, part.Digest, part.Last,
 		created, changed, int64(len(sound))-created-changed, failed))
 	if err != nil {
 		return stands, fmt.Errorf("advance an import: %w", err)
@@ -135,24 +144,24 @@ func standsAt(ctx context.Context, tx pgx.Tx, part product.ImportPart) (stands p
 		if _, err := tx.Exec(ctx, forgetImports); err != nil {
 			return stands, false, fmt.Errorf("forget old imports: %w", err)
 		}
-		if _, err := tx.Exec(ctx, beginImport, part.ID, part.Format, orEmpty(part.Columns)); err != nil {
+		if _, err := tx.Exec(ctx, beginImport, kept(part.ID), part.Format, orEmpty(part.Columns)); err != nil {
 			return stands, false, fmt.Errorf("begin an import: %w", err)
 		}
 	}
-	stands, err = scanImport(tx.QueryRow(ctx, importByID+" for update", part.ID))
+	stands, err = scanImport(tx.QueryRow(ctx, importByID+" for update", kept(part.ID)))
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return stands, false, importNotFound(part.ID)
 	case err != nil:
 		return stands, false, fmt.Errorf("lock an import: %w", err)
 	case stands.Format != part.Format:
-		return stands, false, fault.IdempotencyKeyReused.New("the import %q has another format", part.ID)
+		return stands, false, fault.IdempotencyKeyReused.New("the import %q has another format", part.ID.Key)
 	case !stands.Done && stands.Lines == part.After:
 		return stands, false, nil
 	case stands.Done == part.Last && stands.Lines == part.Until && bytes.Equal(stands.Digest, part.Digest):
 		return stands, true, nil
 	default:
-		return stands, false, fault.ImportConflict.New("the import %q has %d lines done, not %d", part.ID, stands.Lines, part.After)
+		return stands, false, fault.ImportConflict.New("the import %q has %d lines done, not %d", part.ID.Key, stands.Lines, part.After)
 	}
 }
 
@@ -167,7 +176,7 @@ func checked(ctx context.Context, tx pgx.Tx, part product.ImportPart) ([]product
 		ids, numbers = append(ids, l.ID), append(numbers, l.Line)
 		categories, brands = append(categories, l.CategoryID), append(brands, l.BrandID)
 	}
-	if _, err := tx.Exec(ctx, importLines, part.ID, ids, numbers); err != nil {
+	if _, err := tx.Exec(ctx, importLines, kept(part.ID), ids, numbers); err != nil {
 		return nil, fmt.Errorf("note which lines name which products: %w", err)
 	}
 	// In the order of everybody who writes to the catalogue: see the triggers of the documents.
@@ -183,7 +192,7 @@ func checked(ctx context.Context, tx pgx.Tx, part product.ImportPart) ([]product
 	if err != nil {
 		return nil, err
 	}
-	faults, err := collect(ctx, tx, scanLineError, checkImport, part.ID, rows)
+	faults, err := collect(ctx, tx, scanLineError, checkImport, kept(part.ID), rows)
 	if err != nil {
 		return nil, fmt.Errorf("check lines: %w", err)
 	}
@@ -272,4 +281,6 @@ func importRows(lines []product.ImportLine) (string, error) {
 	return string(text), nil
 }
 
-func importNotFound(id string) error { return fault.ImportNotFound.New("there is no import %q", id) }
+func importNotFound(id product.ImportID) error {
+	return fault.ImportNotFound.New("there is no import %q", id.Key)
+}

@@ -18,7 +18,7 @@ import (
 
 // part is lines of an import, one product each.
 func part(after int64, last bool, ids ...string) product.ImportPart {
-	p := product.ImportPart{ID: "an-import", Format: product.NDJSON, After: after, Until: after + int64(len(ids)), Last: last}
+	p := product.ImportPart{ID: product.ImportID{UserID: "ada", Key: "an-import"}, Format: product.NDJSON, After: after, Until: after + int64(len(ids)), Last: last}
 	for n, id := range ids {
 		p.Products = append(p.Products, product.ImportLine{Line: after + int64(n) + 1, Product: product.Product{
 			ID: id, Name: "Name of " + id, CategoryID: "fruit", Status: product.Active, Price: money.Of(120, "GBP"),
@@ -58,7 +58,7 @@ func TestTakeIn(t *testing.T) {
 	csv := part(2, false, "a-9")
 	csv.Format = product.CSV
 	unknown := part(2, false, "a-9")
-	unknown.ID = "unknown-import"
+	unknown.ID.Key = "unknown-import"
 	other := part(0, false, "a-1", "a-2")
 	other.Digest = part(0, false, "a-1", "a-3").Digest
 	for _, step := range []struct {
@@ -87,7 +87,7 @@ func TestTakeIn(t *testing.T) {
 			t.Errorf("%s: %s, want %s", step.name, got, step.want)
 		}
 	}
-	i, err := store.Import(t.Context(), "an-import")
+	i, err := store.Import(t.Context(), product.ImportID{UserID: "ada", Key: "an-import"})
 	want := []product.LineError{
 		{Line: 3, Field: "product_id", Reason: "INVALID_ARGUMENT", Description: "is in line 2 too"},
 		{Line: 5, Field: "product_id", Reason: "INVALID_ARGUMENT", Description: "is in line 4 too"},
@@ -119,7 +119,7 @@ func TestKeptErrorsAreBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	i, err := store.Import(t.Context(), "an-import")
+	i, err := store.Import(t.Context(), product.ImportID{UserID: "ada", Key: "an-import"})
 	if err != nil || len(i.Errors) != 1000 || i.Errors[999].Line != 1000 || i.Failed != 1200 {
 		t.Errorf("%d errors kept, %d failed, %v", len(i.Errors), i.Failed, err)
 	}
@@ -134,13 +134,13 @@ func TestOldImportsAreForgotten(t *testing.T) {
 	}
 	exec(t, pool, `update products.imports set update_time = now() - interval '31 days'`)
 	later := part(0, false, "a-2")
-	later.ID = "a-later-one"
+	later.ID.Key = "a-later-one"
 	if _, err := store.TakeIn(t.Context(), later); err != nil {
 		t.Fatal(err)
 	}
 	var left string
 	err := pool.QueryRow(t.Context(), `select concat((select string_agg(import_id, ' ') from products.imports), ': ', (select string_agg(product_id, ' ') from products.import_lines))`).Scan(&left)
-	if err != nil || left != "a-later-one: a-2" {
+	if err != nil || left != "ada/a-later-one: a-2" {
 		t.Errorf("left are %q, %v", left, err)
 	}
 }

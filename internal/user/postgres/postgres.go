@@ -104,11 +104,6 @@ func (s *Store) CreateAccount(ctx context.Context, a user.Account) error {
 
 // DeleteAccount implements user.Accounts.
 func (s *Store) DeleteAccount(ctx context.Context, id string, now time.Time) error {
-	deleted, err := outbox.New(id+"-deleted", event.UserEvents, "users/"+id, event.TraceParent(ctx),
-		&userpb.UserDeleted{UserId: id, DeleteTime: timestamppb.New(now)})
-	if err != nil {
-		return err
-	}
 	return pgdb.InTx(ctx, s.pool, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, deleteAccount, id)
 		switch {
@@ -117,8 +112,18 @@ func (s *Store) DeleteAccount(ctx context.Context, id string, now time.Time) err
 		case tag.RowsAffected() == 0:
 			return user.ErrNoAccount
 		}
-		return outboxpg.Insert(ctx, tx, deleted)
+		return tellDeleted(ctx, tx, id, now)
 	})
+}
+
+// tellDeleted keeps the event that an account is gone.
+func tellDeleted(ctx context.Context, tx pgx.Tx, id string, now time.Time) error {
+	deleted, err := outbox.New(id+"-deleted", event.UserEvents, "users/"+id, event.TraceParent(ctx),
+		&userpb.UserDeleted{UserId: id, DeleteTime: timestamppb.New(now)})
+	if err != nil {
+		return err
+	}
+	return outboxpg.Insert(ctx, tx, deleted)
 }
 
 // Account implements user.Accounts.
