@@ -59,8 +59,8 @@ func (w *world) buy(t *testing.T) (order string) {
 	return order
 }
 
-// example builds a program of docs/examples and returns it with its folder.
-func example(t *testing.T, name string) (program, folder string) {
+// outsideProgram builds a program of docs/examples and returns it with its folder.
+func outsideProgram(t *testing.T, name string) (program, folder string) {
 	t.Helper()
 	folder, err := filepath.Abs(filepath.Join("..", "docs", "examples", name))
 	if err != nil {
@@ -79,7 +79,7 @@ func example(t *testing.T, name string) (program, folder string) {
 func TestOutsideProducer(t *testing.T) {
 	setting(t, "PUBSUB_EMULATOR_HOST")
 	w := visit(t)
-	program, folder := example(t, "warehouse")
+	program, folder := outsideProgram(t, "warehouse")
 	project := setting(t, "GOOGLE_CLOUD_PROJECT")
 	ids := []string{"delivery-" + uuid.NewString(), "delivery-" + uuid.NewString()}
 	commands := [][]string{
@@ -116,7 +116,7 @@ func TestOutsideProducer(t *testing.T) {
 func TestOutsideConsumer(t *testing.T) {
 	emulator := setting(t, "PUBSUB_EMULATOR_HOST")
 	w := visit(t)
-	program, _ := example(t, "orders")
+	program, _ := outsideProgram(t, "orders")
 	project, subscription := setting(t, "GOOGLE_CLOUD_PROJECT"), "example-"+uuid.NewString()
 	journal := filepath.Join(t.TempDir(), "orders.jsonl")
 	follow := exec.CommandContext(t.Context(), program, "-project", project, "-subscription", subscription, "-journal", journal) //nolint:gosec // it is ours
