@@ -213,7 +213,7 @@ func TestAuditFinds(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			id := c.make()
-			b.now = time.Now()
+			b.now = time.Now().Add(time.Second) // Spanner's clock, which dates payments, may be a little ahead
 			if got := b.audit(id); c.underWay && len(got) > 0 || !c.underWay && !slices.Equal(got, c.want) {
 				t.Errorf("at once: %s", got)
 			}
