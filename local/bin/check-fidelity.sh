@@ -1,11 +1,11 @@
 #!/bin/bash
 # Builds out what make fidelity looks for, and sees it found: check-fidelity.sh. WITHOUT="locks events" names what; else the number
-# of commits picks one.
+# of commits picks one (its half: CI comes here with every second).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 all=(locks events)
 read -ra chosen <<<"${WITHOUT-}"
-if [ ${#chosen[@]} = 0 ]; then chosen=("${all[$(($(git rev-list --count HEAD 2>/dev/null || echo 0) % ${#all[@]}))]}"); fi
+if [ ${#chosen[@]} = 0 ]; then chosen=("${all[$(($(git rev-list --count HEAD 2>/dev/null || echo 0) / 2 % ${#all[@]}))]}"); fi
 
 local/components/install.sh
 bad=0
