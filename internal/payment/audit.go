@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"larder.dev/internal/pagetoken"
 )
 
 // Kind of a finding.
@@ -86,7 +88,7 @@ type auditToken struct {
 func (s *Service) Audit(ctx context.Context, page AuditPage) (checked int, findings []Finding, next string, err error) {
 	now := s.now()
 	at := auditToken{Before: now.Add(-page.Settled)}
-	if err := decodeToken(page.Token, &at); err != nil {
+	if err := pagetoken.Decode(page.Token, &at); err != nil {
 		return 0, nil, "", err
 	}
 	if at.Behind == nil {
@@ -95,7 +97,7 @@ func (s *Service) Audit(ctx context.Context, page AuditPage) (checked int, findi
 			return 0, nil, "", err
 		}
 		if at.Behind == nil {
-			return checked, findings, encodeToken(at), nil
+			return checked, findings, pagetoken.Encode(at), nil
 		}
 	}
 	expiring, found, behind, err := s.auditExpiring(ctx, page, *at.Behind, now)
@@ -103,7 +105,7 @@ func (s *Service) Audit(ctx context.Context, page AuditPage) (checked int, findi
 		return 0, nil, "", err
 	}
 	if behind != nil {
-		next = encodeToken(auditToken{Before: at.Before, Behind: behind})
+		next = pagetoken.Encode(auditToken{Before: at.Before, Behind: behind})
 	}
 	return checked + expiring, append(findings, found...), next, nil
 }
@@ -113,7 +115,7 @@ func (s *Service) auditListed(ctx context.Context, page AuditPage, at auditToken
 	oldest := now.Add(-page.Back)
 	listed, more, err := s.provider.List(ctx, oldest, at.Listed, page.Size)
 	if errors.Is(err, ErrNotFound) && at.Listed != "" { // a token is the provider's own place in its list
-		return 0, nil, at, badToken(err)
+		return 0, nil, at, pagetoken.Bad(err)
 	}
 	if err != nil {
 		return 0, nil, at, fmt.Errorf("list the provider's intents: %w", err)

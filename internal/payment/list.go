@@ -2,13 +2,12 @@ package payment
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
 	"larder.dev/internal/fault"
+	"larder.dev/internal/pagetoken"
 )
 
 // Sizes of pages of List.
@@ -37,7 +36,7 @@ type Span struct {
 	Limit int
 }
 
-// listToken is what a page token holds. It needs no signature: with a forged one an operator could only choose another place in the list.
+// listToken is what a page token holds.
 type listToken struct {
 	State  State `json:"s"`
 	Behind Place `json:"p"`
@@ -55,11 +54,11 @@ func (s *Service) List(ctx context.Context, state State, size int, token string)
 	}
 	size = min(size, MaxPageSize)
 	at := listToken{State: state}
-	if err := decodeToken(token, &at); err != nil {
+	if err := pagetoken.Decode(token, &at); err != nil {
 		return nil, "", err
 	}
 	if at.State != state {
-		return nil, "", badToken(errors.New("token of another state's list"))
+		return nil, "", pagetoken.Bad(errors.New("token of another state's list"))
 	}
 	payments, err = s.store.Unsettled(ctx, Span{State: state, Behind: at.Behind, Limit: size + 1})
 	if err != nil {
@@ -67,37 +66,9 @@ func (s *Service) List(ctx context.Context, state State, size int, token string)
 	}
 	if len(payments) > size {
 		payments = payments[:size]
-		next = encodeToken(listToken{State: state, Behind: payments[size-1].place()})
+		next = pagetoken.Encode(listToken{State: state, Behind: payments[size-1].place()})
 	}
 	return payments, next, nil
 }
 
 func (r Record) place() Place { return Place{CreateTime: r.CreateTime, OrderID: r.OrderID} }
-
-func encodeToken(value any) string {
-	text, err := json.Marshal(value)
-	if err != nil {
-		panic(err) // strings and times can be encoded
-	}
-	return base64.RawURLEncoding.EncodeToString(text)
-}
-
-// decodeToken reads a page token; an empty one leaves the value as it is. Errors: INVALID_PAGE_TOKEN.
-func decodeToken(token string, into any) error {
-	if token == "" {
-		return nil
-	}
-	text, err := base64.RawURLEncoding.DecodeString(token)
-	if err == nil {
-		err = json.Unmarshal(text, into)
-	}
-	if err != nil {
-		return badToken(err)
-	}
-	return nil
-}
-
-func badToken(cause error) error {
-	return fault.InvalidPageToken.New("the page token is not of this list").
-		WithViolation("page_token", "not a token of this list").WithCause(cause)
-}
