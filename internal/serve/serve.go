@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"syscall"
@@ -77,6 +78,7 @@ func Main(name string, config Configuration, setup func(ctx context.Context, app
 		exit(err)
 	}
 	Observe(name, config.base().LogLevel, config.base().Project)
+	collectLess()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	app, err := New(ctx, name, config.base())
@@ -89,6 +91,17 @@ func Main(name string, config Configuration, setup func(ctx context.Context, app
 	if err != nil {
 		slog.Error("service ends", "error", err)
 		os.Exit(1)
+	}
+}
+
+// collectLess lets the heap grow to five times what is alive in it, where Go's default is twice: that is a few megabytes, which a busy
+// service fills tens of times a second (a sixth of a search's processor time went there). GOGC and GOMEMLIMIT go before.
+func collectLess() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(384 << 20) // three quarters of the smallest service's memory (terraform/modules/service)
 	}
 }
 

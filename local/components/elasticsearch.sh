@@ -37,8 +37,7 @@ configure() {
 		path.data: $PWD/data
 		path.logs: $PWD/tmp
 		xpack.security.enabled: false
-		# A container often has a low vm.max_map_count, and a developer's disk is often nearly full.
-		node.store.allow_mmap: false
+		# A developer's disk is often nearly full.
 		cluster.routing.allocation.disk.threshold_enabled: false
 		action.destructive_requires_name: true
 	YAML
@@ -63,7 +62,7 @@ start() {
 	if outside; then stand_in "$ELASTICSEARCH_URL"; fi
 	get
 	local java folder
-	java=$(java_for 17)
+	java=$(java_for 21) # a quarter less processor time a search than with 17
 	data
 	folder=$PWD
 	not_twice

@@ -26,7 +26,7 @@ if here elasticsearch && [ -z "${ELASTICSEARCH_HOME-}" ] && [ ! -d "$cache/elast
 	package unzip unzip
 fi
 if here debezium && [ ! -d "$cache/debezium-server-3.6.0.Final" ]; then package mvn maven; fi
-if (here elasticsearch || here pubsub) && ! has java_for 17; then packages+=(openjdk-17-jre-headless); fi
+if here pubsub && ! has java_for 17; then packages+=(openjdk-17-jre-headless); fi
 
 if [ ${#packages[@]} -gt 0 ]; then
 	if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
@@ -55,8 +55,8 @@ elif [ "$(printf '%s\n' "$wanted" "$(go env GOVERSION | sed 's/^go//')" | sort -
 	! (cd "$root" && go version >/dev/null 2>&1); then
 	missing+=("Go $wanted or newer (https://go.dev/dl); there is $(go env GOVERSION)")
 fi
-if here debezium && ! has java_for 21; then
-	missing+=("a JDK 21 or newer for Debezium, in /usr/lib/jvm or JAVA_HOME (https://adoptium.net)")
+if (here debezium || here elasticsearch) && ! has java_for 21; then
+	missing+=("a JDK 21 or newer for Debezium and Elasticsearch, in /usr/lib/jvm or JAVA_HOME (https://adoptium.net)")
 fi
 for emulator in "spanner bin/cloud_spanner_emulator/emulator_main cloud-spanner-emulator" \
 	"pubsub platform/pubsub-emulator/lib pubsub-emulator"; do

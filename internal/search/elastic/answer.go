@@ -1,21 +1,23 @@
 package elastic
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
 	"unicode/utf16"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"larder.dev/internal/search"
 )
 
 // wanted is what of an answer is read; Elasticsearch leaves out the rest (filter_path).
 var wanted = []string{
-	"hits.total.value", "hits.hits._source", "hits.hits.sort", "hits.hits.highlight", "hits.hits.matched_queries",
-	"aggregations.*.doc_count", "aggregations.*.values.buckets.key", "aggregations.*.values.buckets.doc_count",
-	"aggregations.*.min.value", "aggregations.*.max.value",
+	"hits.total.value", "hits.hits._source", "hits.hits.sort", "hits.hits.matched_queries",
+	"aggregations.matched.doc_count", "aggregations.*.buckets", "aggregations.*.values.buckets",
+	"aggregations.*.min", "aggregations.*.max", "aggregations.*.values.min", "aggregations.*.values.max",
 	"suggest.*.text", "suggest.*.offset", "suggest.*.length", "suggest.*.options.text",
 }
 
@@ -25,23 +27,13 @@ type answer struct {
 			Value int64 `json:"value"`
 		} `json:"total"`
 		Hits []struct {
-			Source    product             `json:"_source"`
-			Sort      []json.RawMessage   `json:"sort"`
-			Highlight map[string][]string `json:"highlight"`
-			Matched   map[string]float64  `json:"matched_queries"` // of explain only: the score of each named clause
+			Source  product            `json:"_source"`
+			Sort    []jsontext.Value   `json:"sort"`
+			Matched map[string]float64 `json:"matched_queries"` // of explain only: the score of each named clause
 		} `json:"hits"`
 	} `json:"hits"`
-	Aggregations map[string]struct {
-		Count  int64 `json:"doc_count"`
-		Values struct {
-			Buckets []bucket `json:"buckets"`
-		} `json:"values"`
-		Min, Max struct {
-			Value *float64 `json:"value"`
-		}
-		Buckets []bucket `json:"buckets"` // of labels only
-	} `json:"aggregations"`
-	Suggest struct {
+	Aggregations map[string]aggregation `json:"aggregations"`
+	Suggest      struct {
 		Nearest []struct {
 			Text    string `json:"text"`   // the word as the index folds it
 			Offset  int    `json:"offset"` // UTF-16 code units, as Java counts
@@ -51,6 +43,36 @@ type answer struct {
 			} `json:"options"`
 		} `json:"nearest"`
 	} `json:"suggest"`
+}
+
+// aggregation is a facet or the price range, bare or of what a filter leaves.
+type aggregation struct {
+	counts
+	Count  int64   `json:"doc_count"`
+	Values *counts `json:"values"`
+}
+
+type counts struct {
+	Buckets []bucket `json:"buckets"`
+	Min     *float64 `json:"min"`
+	Max     *float64 `json:"max"`
+}
+
+// values are those of an aggregation, whether it is filtered or not.
+func (a answer) values(name string) counts {
+	aggregation := a.Aggregations[name]
+	if aggregation.Values != nil {
+		return *aggregation.Values
+	}
+	return aggregation.counts
+}
+
+// finds tells whether the words find anything, before filters.
+func (a answer) finds() bool {
+	if before, filtered := a.Aggregations[matched]; filtered {
+		return before.Count > 0
+	}
+	return a.Hits.Total.Value > 0
 }
 
 // product is the part of a catalogue document that search shows.
@@ -87,18 +109,20 @@ type bucket struct {
 // found reads the answer to a lookup.
 func found(l search.Lookup, w search.Weights, a answer, labels *labelSet) (search.Found, error) {
 	f := search.Found{
-		Total: a.Hits.Total.Value, Any: a.Aggregations[matched].Count > 0, Suggestion: a.suggestion(l.Words), Weights: w,
+		Total: a.Hits.Total.Value, Any: a.finds(), Suggestion: a.suggestion(l.Words), Weights: w,
 	}
-	if p := a.Aggregations[priceRange]; p.Min.Value != nil && p.Max.Value != nil {
-		f.Prices = &search.PriceRange{Currency: labels.currency, Min: int64(*p.Min.Value), Max: int64(*p.Max.Value)}
+	if p := a.values(priceRange); p.Min != nil && p.Max != nil {
+		f.Prices = &search.PriceRange{Currency: labels.currency, Min: int64(*p.Min), Max: int64(*p.Max)}
 	}
+	marks := newMarker(l)
+	f.Hits = make([]search.Hit, 0, len(a.Hits.Hits))
 	for _, h := range a.Hits.Hits {
 		place, err := place(l, h.Sort)
 		if err != nil {
 			return search.Found{}, fmt.Errorf("read the place of %s: %w", h.Source.ProductID, err)
 		}
 		hit := h.Source.hit(l.Store)
-		hit.Place, hit.NameParts = place, nameParts(h.Highlight)
+		hit.Place, hit.NameParts = place, marks.parts(hit.Name)
 		if l.Explain {
 			hit.Explanation = explanation(l, w, h.Source, place.Score, h.Matched)
 		}
@@ -107,30 +131,6 @@ func found(l search.Lookup, w search.Weights, a answer, labels *labelSet) (searc
 	f.Begun = l.Sort == search.ByRelevance && len(f.Hits) > 0 && f.Hits[0].Place.Score < inWords
 	f.Facets = facetsOf(a, labels)
 	return f, nil
-}
-
-// nameParts cuts a highlighted name into pieces; nil if nothing in it matches.
-func nameParts(highlights map[string][]string) []search.NamePart {
-	for _, field := range highlighted {
-		if len(highlights[field]) == 0 {
-			continue
-		}
-		var parts []search.NamePart
-		for rest := highlights[field][0]; rest != ""; {
-			before, after, ok := strings.Cut(rest, matchBegins)
-			if before != "" {
-				parts = append(parts, search.NamePart{Text: before})
-			}
-			if !ok {
-				break
-			}
-			match, after, _ := strings.Cut(after, matchEnds)
-			parts = append(parts, search.NamePart{Text: match, Matched: true})
-			rest = after
-		}
-		return parts
-	}
-	return nil
 }
 
 // explanation tells what a hit's score is made of: the best tier with its signs, then what the hit is worth to the shop.
@@ -183,7 +183,7 @@ func (p product) hit(store string) search.Hit {
 }
 
 // place reads a hit's sort values, in the order that order asks for.
-func place(l search.Lookup, values []json.RawMessage) (search.Place, error) {
+func place(l search.Lookup, values []jsontext.Value) (search.Place, error) {
 	var p search.Place
 	if len(values) != 2 {
 		return p, fmt.Errorf("%d sort values, want 2", len(values))

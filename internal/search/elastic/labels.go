@@ -38,11 +38,11 @@ func (s *labelSet) name(facet, value string) string {
 
 // complete tells whether all is there that an answer needs.
 func (s *labelSet) complete(a answer) bool {
-	if a.Aggregations[priceRange].Min.Value != nil && s.currency == "" {
+	if a.values(priceRange).Min != nil && s.currency == "" {
 		return false
 	}
 	for _, field := range facetFields {
-		for _, b := range a.Aggregations[field.name].Values.Buckets {
+		for _, b := range a.values(field.name).Buckets {
 			if _, ok := s.names[field.name][b.Key]; !ok && field.labels != nil {
 				return false
 			}
@@ -122,7 +122,7 @@ func facetsOf(a answer, labels *labelSet) []search.Facet {
 	facets := make([]search.Facet, 0, len(facetFields))
 	for _, field := range facetFields {
 		facet := search.Facet{Field: field.name}
-		for _, b := range a.Aggregations[field.name].Values.Buckets {
+		for _, b := range a.values(field.name).Buckets {
 			facet.Values = append(facet.Values, search.FacetValue{Value: b.Key, Label: labels.name(field.name, b.Key), Count: b.Count})
 		}
 		facets = append(facets, facet)

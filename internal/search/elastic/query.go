@@ -49,9 +49,6 @@ func body(l search.Lookup, w search.Weights) object {
 		"_source":          shown(l),
 		"aggs":             facets(l),
 	}
-	if l.Words != "" {
-		b["highlight"] = highlight(l)
-	}
 	if selected := all(selections(l, "")); selected != nil {
 		b["post_filter"] = selected
 	}
@@ -71,28 +68,6 @@ func shown(l search.Lookup) []string {
 		fields = append(fields, "margin_permille", "popularity")
 	}
 	return fields
-}
-
-// What matched in a name stands between these; no name has control characters.
-const matchBegins, matchEnds = "\x01", "\x02"
-
-// highlighted are a name's forms in which its words may match: the first that does counts.
-var highlighted = []string{"name.synonyms", "name.prefix", "name"}
-
-// highlight marks the words of a name that match, also where the other words of the query match elsewhere.
-func highlight(l search.Lookup) object {
-	fields := object{}
-	form := func(field string, how object) {
-		how["query"] = l.Words
-		fields[field] = object{"highlight_query": object{"match": object{field: how}}}
-	}
-	if l.Edits {
-		form("name", object{"fuzziness": twoEditsInFive})
-	} else {
-		form("name.synonyms", object{})
-		form("name.prefix", object{})
-	}
-	return object{"number_of_fragments": 0, "pre_tags": list{matchBegins}, "post_tags": list{matchEnds}, "fields": fields}
 }
 
 // query finds the store's products by the words and scores them: class, nearness, then what they are worth to the shop.
@@ -199,8 +174,8 @@ func ways(l search.Lookup) []tier {
 		{"all words in some field", inWords + literal, match("words.stemmed", q), []sign{
 			head, {"some in the name", inPart, object{"match": object{"name.stemmed": q}}}, {"all in the description", inPart, match("description", q)},
 		}},
-		{"all words in the name, by synonyms", inWords + inPart, match("name.synonyms", q), []sign{headBySynonym}},
-		{"all words in some field, by synonyms", inWords, match("words.synonyms", q), []sign{headBySynonym}},
+		{"all words in the name, by synonyms", inWords + inPart, match("name.stemmed", q, index.Synonyms), []sign{headBySynonym}},
+		{"all words in some field, by synonyms", inWords, match("words.stemmed", q, index.Synonyms), []sign{headBySynonym}},
 		{"beginnings in the name", beginnings + inPart, match("name.prefix", q), []sign{
 			headBegins, {"the name begins so", literal, object{"prefix": object{"name.exact": q}}},
 		}},
@@ -342,34 +317,34 @@ var facetFields = []facetField{
 	{"tag", "tags", 30, func(q search.Query) []string { return q.Tags }, nil},
 }
 
-// matched counts what the words find before filters: facets narrow by themselves, because filters come after the query.
+// matched counts what the words find before filters: facets narrow by themselves, because filters come after the query. It is asked for
+// only if there are filters.
 const matched = "matched"
 
 // priceRange is the name under which the lowest and the highest price are asked for.
 const priceRange = "price"
 
 func facets(l search.Lookup) object {
-	aggs := object{
-		matched: object{"filter": everything},
-		priceRange: object{"filter": others(l, priceRange), "aggs": object{
-			"min": object{"min": object{"field": price(l.Store)}}, "max": object{"max": object{"field": price(l.Store)}},
-		}},
-	}
+	aggs := object{priceRange: of(others(l, priceRange), object{"stats": object{"field": price(l.Store)}})}
 	for _, f := range facetFields {
-		aggs[f.name] = object{"filter": others(l, f.name), "aggs": object{"values": f.values()}}
+		aggs[f.name] = of(others(l, f.name), f.values())
+	}
+	if selections(l, "") != nil {
+		aggs[matched] = object{"filter": object{"match_all": object{}}}
 	}
 	return aggs
 }
 
-var everything = object{"match_all": object{}}
-
-// others are the selections without one facet's.
-func others(l search.Lookup, without string) object {
-	if filter := all(selections(l, without)); filter != nil {
-		return filter
+// of is an aggregation of what a filter leaves; the filter may be nil.
+func of(filter, aggregation object) object {
+	if filter == nil {
+		return aggregation
 	}
-	return everything
+	return object{"filter": filter, "aggs": object{"values": aggregation}}
 }
+
+// others are the selections without one facet's; nil if there are none.
+func others(l search.Lookup, without string) object { return all(selections(l, without)) }
 
 // values counts a facet's values.
 func (f facetField) values() object {

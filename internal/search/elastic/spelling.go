@@ -7,29 +7,37 @@ import (
 )
 
 // synonymWords are what the index's suggester can't know: "zucchini" is in no product's name, but in a rule.
-var synonymWords = index.Vocabulary()
+var synonymWords = letters(index.Vocabulary())
+
+func letters(words []string) [][]rune {
+	var out [][]rune
+	for _, word := range words {
+		out = append(out, []rune(word))
+	}
+	return out
+}
 
 // nearerSynonym returns the word of the synonym rules that is nearer to a word than the suggested one; else the suggested one. Both may be
 // empty. One edit in words of four letters or more, two from seven on; the first letter is taken for granted. A word of the rules has none nearer.
 func nearerSynonym(word, suggested string) string {
-	letters := []rune(word)
-	if len(letters) < 4 {
+	typed := []rune(word)
+	if len(typed) < 4 {
 		return suggested
 	}
 	least := 2
-	if len(letters) >= 7 {
+	if len(typed) >= 7 {
 		least = 3
 	}
 	if suggested != "" {
-		least = min(least, distance(letters, []rune(suggested)))
+		least = min(least, distance(typed, []rune(suggested)))
 	}
 	nearest := suggested
-	for _, s := range synonymWords {
-		other := []rune(s)
-		if other[0] != letters[0] || len(other) > len(letters)+2 || len(other)+2 < len(letters) {
+	for _, other := range synonymWords {
+		if other[0] != typed[0] || len(other) > len(typed)+2 || len(other)+2 < len(typed) {
 			continue
 		}
-		switch d := distance(letters, other); {
+		s := string(other)
+		switch d := distance(typed, other); {
 		case d == 0:
 			return suggested
 		case strings.HasPrefix(s, word) || strings.HasPrefix(word, s):

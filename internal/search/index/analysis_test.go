@@ -66,11 +66,11 @@ func TestTextMatches(t *testing.T) {
 		{"amount in grams", match{field: "words.stemmed", query: "courgettes 500g"}, []string{"courgettes"}},
 		{"multiples", match{field: "words.stemmed", query: "cola 6x330ml"}, []string{"cans"}},
 		{"packs", match{field: "words.stemmed", query: "cookies 12pk"}, []string{"cookies"}},
-		{"synonym", match{field: "words.synonyms", query: "zucchini"}, []string{"courgettes"}},
-		{"synonym plural", match{field: "name.synonyms", query: "zucchinis"}, []string{"courgettes"}},
-		{"synonym of several words", match{field: "name.synonyms", query: "quilted loo roll"}, []string{"roll"}},
-		{"synonym with a word that is no stop word", match{field: "name.synonyms", query: "bin bag"}, []string{"bags"}},
-		{"synonym in the category", match{field: "category_names.synonyms", query: "veg"}, []string{"bananas", "courgettes"}},
+		{"synonym", match{"words.stemmed", "zucchini", Synonyms}, []string{"courgettes"}},
+		{"synonym plural", match{"name.stemmed", "zucchinis", Synonyms}, []string{"courgettes"}},
+		{"synonym of several words", match{"name.stemmed", "quilted loo roll", Synonyms}, []string{"roll"}},
+		{"synonym with a word that is no stop word", match{"name.stemmed", "bin bag", Synonyms}, []string{"bags"}},
+		{"synonym in the category", match{"category_names", "veg", Synonyms}, []string{"bananas", "courgettes"}},
 		{"prefix", match{field: "name.prefix", query: "ban"}, []string{"bananas"}},
 		{"prefix of two words", match{field: "words.prefix", query: "fizz col"}, []string{"cans", "cola"}},
 		{"accents", match{field: "name", query: "creme fraiche"}, []string{"cookies"}},
@@ -146,7 +146,7 @@ func TestSynonymRules(t *testing.T) {
 	var searches strings.Builder
 	for _, p := range pairs {
 		query, err := json.Marshal(map[string]any{"size": 1, "_source": false, "query": map[string]any{"bool": map[string]any{
-			"must":   match{field: "name.synonyms", query: p.from}.body(),
+			"must":   match{"name.stemmed", p.from, Synonyms}.body(),
 			"filter": map[string]any{"ids": map[string]any{"values": []string{p.to}}},
 		}}})
 		if err != nil {

@@ -13,7 +13,7 @@
 //
 // index.json holds settings and mapping. Fields not named there are kept in _source and not indexed. For text:
 //
-//	name, words        every word as it is written: fuzzy matches, phrases and the term suggester
+//	name, words        every word as it is written: fuzzy matches and the term suggester
 //	.exact             the whole value, case, accents, signs and spaces folded (keyword)
 //	.whole             the set of the value's words, stemmed: all of them, in any order and number, and no other
 //	.items             each thing that a name lists ("Milk, Cream & Eggs" are three), stemmed: the whole query is one of them
@@ -23,14 +23,15 @@
 //	                   glued in pairs (a single word stays). With the query analyzer [Stemmed] and operator and
 //	                   the same field finds "Cheese Cake" by "cheesecake"
 //	.stemmed           words stemmed (plurals; those that the stemmer's dictionary takes for words of their own,
-//	                   such as "rolls", are listed as irregular), the query's stop words dropped
-//	.synonyms          as stemmed, the query widened by synonyms.txt; several words of a rule match as a phrase
+//	                   such as "rolls", are listed as irregular), the query's stop words dropped. With the query
+//	                   analyzer [Synonyms] the query is widened by synonyms.txt; several words of a rule match as a phrase
 //	.prefix            each word's beginnings, so that what is being typed matches
 //
 // words holds name, brand, size, category names and tags together, so that a query that mixes them can ask for
 // all of its words in one field. Amounts are one word everywhere: "2 l", "2L" and "2 litres" are "2l".
 //
-// Scoring by term statistics is not wanted (a rare misspelling outranks an exact match), so norms are off.
+// Scoring by term statistics is not wanted (a rare misspelling outranks an exact match), so norms are off, and
+// positions are kept only where the several words of a synonym are matched as a phrase.
 package index
 
 import (
@@ -195,6 +196,46 @@ func rules(file string) []string {
 		}
 	}
 	return out
+}
+
+// Rule is a synonym rule: each phrase of Of stands for all those of To.
+type Rule struct{ Of, To []string }
+
+// Rules are the synonym rules.
+func Rules() []Rule {
+	phrases := func(text string) []string {
+		parts := strings.Split(text, ",")
+		for i := range parts {
+			parts[i] = strings.TrimSpace(parts[i])
+		}
+		return parts
+	}
+	var out []Rule
+	for _, rule := range rules(synonyms) {
+		of, to, directed := strings.Cut(rule, "=>")
+		if !directed {
+			to = of
+		}
+		out = append(out, Rule{Of: phrases(of), To: phrases(to)})
+	}
+	return out
+}
+
+// StopWords are the words that a query may have and no search looks for.
+func StopWords() []string {
+	var d struct {
+		Settings struct {
+			Analysis struct {
+				Filter struct {
+					Stop struct{ Stopwords []string }
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal(definition, &d); err != nil {
+		panic("index.json: " + err.Error()) // a fault of the build: it is part of the program
+	}
+	return d.Settings.Analysis.Filter.Stop.Stopwords
 }
 
 // Vocabulary lists the words of the synonym rules, as they are written there. Many are no product's, but a query may have them.
