@@ -3,7 +3,7 @@ PROFILE ?= demo
 export PROFILE ONLY NAME CHECKS PACKAGES TOPIC ID DATA FENCES WITHOUT
 SEED ?= $(shell date +%s)
 
-.PHONY: help demo up down status logs reset run-job products dlq dlq-list dlq-show dlq-replay build reindex reindex-back reindex-retire audit generate release-contract check check-faults test recovery model prove fidelity check-fidelity check-prover fuzz-api fuzz-go bench-checkout bench-catalogue bench-search bench-index search-quality images check-migrations
+.PHONY: help demo up down status logs reset run-job products dlq dlq-list dlq-show dlq-replay build reindex reindex-back reindex-retire audit generate release-contract check check-faults test recovery model prove fidelity check-fidelity check-prover fuzz-api fuzz-go bench-checkout bench-catalogue bench-orders bench-search bench-index search-quality images check-migrations
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -118,6 +118,9 @@ bench-checkout: up ## measure what a checkout costs: reserve against a naive scr
 
 bench-catalogue: up ## measure an import of 100,000 products, and what carts and checkout ask of the catalogue
 	@eval "$$(local/env.sh $(PROFILE))" && go test -tags bench -count=1 -v -timeout 20m -run TestBenchCatalogue ./internal/product
+
+bench-orders: up ## read pages of a shopper's list while it grows to BENCH_ORDERS=1000000 orders
+	@eval "$$(local/env.sh $(PROFILE))" && go test -tags bench -count=1 -v -timeout 60m -run TestBenchHistory ./internal/order/spanner
 
 bench-search: export ES_JAVA_OPTS ?= -Xms1g -Xmx1g # both compilers, as in production; a platform that is up already keeps what it has
 bench-search: up ## measure search against the same bodies sent to Elasticsearch, on an index of 50,000 products
