@@ -8,6 +8,8 @@
 //   - Adapters (internal/<room>/<technology>) import their room; the room never imports its adapters. Only run/,
 //     functions/, pipelines/, local/ and tests put the two together.
 //   - What all rooms share imports no room. api/ imports nothing of ours but api/.
+//   - The pages for people (internal/storefront, internal/console, and internal/web, which both stand on) know the platform by its public API:
+//     api/ and what its client needs. They could run anywhere.
 //   - Nothing but local/ and tests imports local/; nothing imports load/; packages for tests stay out of programs; what is
 //     in test/ goes through public interfaces; the prover, and the test of the index's fidelity, share no code with what they test.
 //
@@ -37,7 +39,8 @@ import (
 
 var (
 	rooms  = []string{"user", "product", "search", "cart", "stock", "checkout", "order", "payment", "outbox"}
-	shared = []string{"chaos", "money", "pricing", "fault", "identity", "serve", "event", "deadletter", "document", "spannerdb", "pgdb", "redisdb", "openapi", "clientgen", "eventdocs", "contract", "pagetoken"}
+	shared = []string{"chaos", "money", "pricing", "fault", "identity", "serve", "event", "deadletter", "document", "spannerdb", "pgdb", "redisdb", "openapi", "clientgen", "eventdocs", "contract", "pagetoken", "browser"}
+	faces  = []string{"web", "storefront", "console"}
 	saga   = []string{"stock", "order", "payment", "outbox"} // what checkout's transactions compose
 )
 
@@ -110,6 +113,13 @@ var importRules = []struct {
 	{"what all rooms share imports no room", func(from, to place) bool {
 		return !from.test && slices.Contains(shared, from.internal()) && to.room() != ""
 	}},
+	{"pages for people know the public API only", func(from, to place) bool {
+		return !from.test && slices.Contains(faces, from.internal()) && !to.under("api") && to.internal() != from.internal() &&
+			to.folder != "internal/web" && to.folder != "internal/serve"
+	}},
+	{"what isn't a page imports no page", func(from, to place) bool {
+		return slices.Contains(faces, to.internal()) && !slices.Contains(faces, from.internal()) && !from.under("run") && !from.under("test")
+	}},
 	{"nothing but local/ and tests imports local/", func(from, to place) bool {
 		return to.under("local") && !from.under("local") && !from.under("test") && !from.test
 	}},
@@ -152,7 +162,7 @@ func faults(name string, text []byte) []string {
 	broken := func(rule, detail string) { found = append(found, fmt.Sprintf("%s: %s (%s)", name, rule, detail)) }
 
 	from := place{folder: path.Dir(name), test: strings.HasSuffix(name, "_test.go")}
-	if inside := from.internal(); inside != "" && !slices.Contains(rooms, inside) && !slices.Contains(shared, inside) {
+	if inside := from.internal(); inside != "" && !slices.Contains(rooms, inside) && !slices.Contains(shared, inside) && !slices.Contains(faces, inside) {
 		broken("what is in internal/ is a room or shared by all rooms", "arch_test.go knows no internal/"+inside)
 	}
 	if path.Ext(name) == ".go" {
@@ -269,6 +279,11 @@ func TestRulesCatch(t *testing.T) {
 		{"internal/cart/x.go", importing("internal/cart/redis"), "never imports its adapters"},
 		{"internal/serve/x.go", importing("internal/user"), "imports no room"},
 		{"internal/pgdb/x.go", importing("internal/user/postgres"), "imports no room"},
+		{"internal/storefront/x.go", importing("internal/cart"), "public API only"},
+		{"internal/console/x.go", importing("internal/order/spanner"), "public API only"},
+		{"internal/web/x.go", importing("internal/fault"), "public API only"},
+		{"internal/web/x.go", importing("internal/storefront"), "public API only"},
+		{"internal/cart/x.go", importing("internal/web"), "imports no page"},
 		{"internal/utils/x.go", "package p\n", "a room or shared"},
 		{"run/cart/x.go", importing("local/listen"), "imports local/"},
 		{"internal/payment/x.go", importing("local/payments/simulator"), "imports local/"},
@@ -290,6 +305,10 @@ func TestRulesCatch(t *testing.T) {
 
 		{"internal/cart/x.go", importing("api/product/v1"), ""},
 		{"internal/cart/x.go", importing("internal/pricing"), ""},
+		{"internal/console/x.go", importing("internal/web"), ""},
+		{"internal/storefront/x.go", importing("api/client"), ""},
+		{"internal/web/x_test.go", importing("internal/fault"), ""},
+		{"run/storefront/x.go", importing("internal/storefront"), ""},
 		{"internal/cart/redis/x.go", importing("internal/cart"), ""},
 		{"internal/cart/x_test.go", importing("internal/cart/redis"), ""},
 		{"internal/checkout/x.go", importing("internal/stock"), ""},
