@@ -8,6 +8,8 @@
 //   - Adapters (internal/<room>/<technology>) import their room; the room never imports its adapters. Only run/,
 //     functions/, pipelines/, local/ and tests put the two together.
 //   - What all rooms share imports no room. api/ imports nothing of ours but api/.
+//   - The pages for people (internal/storefront, internal/console, and internal/web, which both stand on) know the platform by its public API:
+//     api/ and what its client needs. They could run anywhere.
 //   - Nothing but local/ and tests imports local/; nothing imports load/; packages for tests stay out of programs; what is
 //     in test/ goes through public interfaces; the prover, and the test of the index's fidelity, share no code with what they test.
 //
@@ -37,7 +39,8 @@ import (
 
 var (
 	rooms  = []string{"user", "product", "search", "cart", "stock", "checkout", "order", "payment", "outbox"}
-	shared = []string{"chaos", "money", "pricing", "fault", "identity", "serve", "event", "deadletter", "document", "spannerdb", "pgdb", "redisdb", "openapi", "clientgen", "eventdocs", "contract", "pagetoken"}
+	shared = []string{"chaos", "money", "pricing", "fault", "identity", "serve", "event", "deadletter", "document", "spannerdb", "pgdb", "redisdb", "openapi", "clientgen", "eventdocs", "contract", "pagetoken", "browser"}
+	faces  = []string{"web", "storefront", "console"}
 	saga   = []string{"stock", "order", "payment", "outbox"} // what checkout's transactions compose
 )
 
@@ -73,8 +76,10 @@ func (p place) adapter() bool { return p.room() != "" && p.folder != "internal/"
 
 func (p place) under(top string) bool { return p.folder == top || strings.HasPrefix(p.folder, top+"/") }
 
-// forTests: serve/servetest, pgdb/pgtest and the like.
-func (p place) forTests() bool { return strings.HasSuffix(path.Base(p.folder), "test") }
+// forTests: serve/servetest, pgdb/pgtest and the like, and the browser.
+func (p place) forTests() bool {
+	return strings.HasSuffix(path.Base(p.folder), "test") || p.folder == "internal/browser"
+}
 
 // composes: the saga's exception. The room checkout may know the others' types; their transactions' parts are for adapters.
 func composes(from, to place) bool {
@@ -110,6 +115,13 @@ var importRules = []struct {
 	{"what all rooms share imports no room", func(from, to place) bool {
 		return !from.test && slices.Contains(shared, from.internal()) && to.room() != ""
 	}},
+	{"pages for people know the public API only", func(from, to place) bool {
+		return !from.test && slices.Contains(faces, from.internal()) && !to.under("api") && to.internal() != from.internal() &&
+			to.folder != "internal/web" && to.folder != "internal/serve"
+	}},
+	{"what isn't a page imports no page", func(from, to place) bool {
+		return slices.Contains(faces, to.internal()) && !slices.Contains(faces, from.internal()) && !from.under("run") && !from.under("test")
+	}},
 	{"nothing but local/ and tests imports local/", func(from, to place) bool {
 		return to.under("local") && !from.under("local") && !from.under("test") && !from.test
 	}},
@@ -123,7 +135,7 @@ var importRules = []struct {
 		return from.under("load/fidelity") && !to.under("load/fidelity") && !to.under("api")
 	}},
 	{"test/ goes through public interfaces only", func(from, to place) bool {
-		return from.under("test") && (to.under("internal") && !to.under("internal/contract") ||
+		return from.under("test") && (to.under("internal") && !to.under("internal/contract") && !to.under("internal/browser") ||
 			to.under("run") || to.under("functions") || to.under("pipelines"))
 	}},
 	{"packages for tests stay out of programs", func(from, to place) bool {
@@ -152,7 +164,7 @@ func faults(name string, text []byte) []string {
 	broken := func(rule, detail string) { found = append(found, fmt.Sprintf("%s: %s (%s)", name, rule, detail)) }
 
 	from := place{folder: path.Dir(name), test: strings.HasSuffix(name, "_test.go")}
-	if inside := from.internal(); inside != "" && !slices.Contains(rooms, inside) && !slices.Contains(shared, inside) {
+	if inside := from.internal(); inside != "" && !slices.Contains(rooms, inside) && !slices.Contains(shared, inside) && !slices.Contains(faces, inside) {
 		broken("what is in internal/ is a room or shared by all rooms", "arch_test.go knows no internal/"+inside)
 	}
 	if path.Ext(name) == ".go" {
@@ -269,6 +281,11 @@ func TestRulesCatch(t *testing.T) {
 		{"internal/cart/x.go", importing("internal/cart/redis"), "never imports its adapters"},
 		{"internal/serve/x.go", importing("internal/user"), "imports no room"},
 		{"internal/pgdb/x.go", importing("internal/user/postgres"), "imports no room"},
+		{"internal/storefront/x.go", importing("internal/cart"), "public API only"},
+		{"internal/console/x.go", importing("internal/order/spanner"), "public API only"},
+		{"internal/web/x.go", importing("internal/fault"), "public API only"},
+		{"internal/web/x.go", importing("internal/storefront"), "public API only"},
+		{"internal/cart/x.go", importing("internal/web"), "imports no page"},
 		{"internal/utils/x.go", "package p\n", "a room or shared"},
 		{"run/cart/x.go", importing("local/listen"), "imports local/"},
 		{"internal/payment/x.go", importing("local/payments/simulator"), "imports local/"},
@@ -277,6 +294,7 @@ func TestRulesCatch(t *testing.T) {
 		{"load/fidelity/x.go", importing("internal/document"), "the test of the index's fidelity shares nothing"},
 		{"load/prove/account/x_test.go", importing("internal/stock/redis"), "the prover shares nothing"},
 		{"run/cart/x.go", importing("internal/serve/servetest"), "stay out of programs"},
+		{"run/storefront/x.go", importing("internal/browser"), "stay out of programs"},
 		{"internal/cart/x_test.go", "package p\n\nfunc f() { t." + "Skip(\"no Redis\") }\n", "no test is skipped"},
 		{"internal/cart/x_test.go", "package p\n\nfunc f() { time." + "Sleep(1) }\n", "no test sleeps"},
 		{"internal/cart/x.sql", "-- TO" + "DO: index\n", "left for later"},
@@ -290,6 +308,10 @@ func TestRulesCatch(t *testing.T) {
 
 		{"internal/cart/x.go", importing("api/product/v1"), ""},
 		{"internal/cart/x.go", importing("internal/pricing"), ""},
+		{"internal/console/x.go", importing("internal/web"), ""},
+		{"internal/storefront/x.go", importing("api/client"), ""},
+		{"internal/web/x_test.go", importing("internal/fault"), ""},
+		{"run/storefront/x.go", importing("internal/storefront"), ""},
 		{"internal/cart/redis/x.go", importing("internal/cart"), ""},
 		{"internal/cart/x_test.go", importing("internal/cart/redis"), ""},
 		{"internal/checkout/x.go", importing("internal/stock"), ""},
@@ -302,6 +324,7 @@ func TestRulesCatch(t *testing.T) {
 		{"local/x.yaml", "a: 1\n---\n- 2\n", ""},
 		{"test/x_test.go", importing("api/cart/v1"), ""},
 		{"test/x_test.go", importing("internal/contract"), ""},
+		{"test/x_test.go", importing("internal/browser"), ""},
 		{"load/prove/shop/x.go", importing("api/order/v1"), ""},
 		{"load/prove/x.go", importing("load/prove/shop"), ""},
 		{"local/x.go", "package p\n\nfunc f() { time." + "Sleep(1) }\n", ""},

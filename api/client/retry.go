@@ -38,6 +38,12 @@ func (c *Client) again(message message, err error, try int) bool {
 	return false
 }
 
+// Unanswered tells whether err is that nobody has answered the call: it may have been done, or not.
+func Unanswered(err error) bool {
+	silence := new(unanswered)
+	return errors.As(err, &silence)
+}
+
 // repeatable tells whether doing it twice is as doing it once (RFC 9110, section 9.2.2). With an etag the second time may be told
 // ETAG_MISMATCH, because the first was heard. A refresh that wasn't answered may be sent again within a minute.
 func (m message) repeatable() bool {
