@@ -48,9 +48,9 @@ resource "google_gke_hub_feature_membership" "mesh" {
 
 # Workload Identity: the Kubernetes account of a service is its account here, with its rights.
 resource "google_service_account_iam_member" "gke" {
-  for_each           = var.gke ? toset(concat(local.services, ["relay"])) : []
+  for_each           = var.gke ? toset(concat(local.services, ["relay", "storefront"])) : []
   service_account_id = "projects/${var.project_id}/serviceAccounts/${local.platform.account_prefix}${each.key}@${local.accounts_domain}"
   role               = "roles/iam.workloadIdentityUser"
   member             = "serviceAccount:${var.project_id}.svc.id.goog[larder/${each.key}]"
-  depends_on         = [google_container_cluster.gke, module.user, module.product, module.search, module.cart, module.checkout, module.order, module.payment, module.relay]
+  depends_on         = [google_container_cluster.gke, module.user, module.product, module.search, module.cart, module.checkout, module.order, module.payment, module.relay, module.storefront]
 }
