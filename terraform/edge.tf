@@ -35,7 +35,8 @@ resource "google_compute_region_network_endpoint_group" "backend" {
 locals {
   service_names = {
     user     = module.user.name, product = module.product.name, search = module.search.name, cart = module.cart.name,
-    checkout = module.checkout.name, order = module.order.name, payment = module.payment.name, paymentwebhook = module.paymentwebhook.name,
+    checkout = module.checkout.name, order = module.order.name, payment = module.payment.name, outbox = module.outbox.name,
+    paymentwebhook = module.paymentwebhook.name,
   }
 }
 
