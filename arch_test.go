@@ -76,8 +76,10 @@ func (p place) adapter() bool { return p.room() != "" && p.folder != "internal/"
 
 func (p place) under(top string) bool { return p.folder == top || strings.HasPrefix(p.folder, top+"/") }
 
-// forTests: serve/servetest, pgdb/pgtest and the like.
-func (p place) forTests() bool { return strings.HasSuffix(path.Base(p.folder), "test") }
+// forTests: serve/servetest, pgdb/pgtest and the like, and the browser.
+func (p place) forTests() bool {
+	return strings.HasSuffix(path.Base(p.folder), "test") || p.folder == "internal/browser"
+}
 
 // composes: the saga's exception. The room checkout may know the others' types; their transactions' parts are for adapters.
 func composes(from, to place) bool {
@@ -133,7 +135,7 @@ var importRules = []struct {
 		return from.under("load/fidelity") && !to.under("load/fidelity") && !to.under("api")
 	}},
 	{"test/ goes through public interfaces only", func(from, to place) bool {
-		return from.under("test") && (to.under("internal") && !to.under("internal/contract") ||
+		return from.under("test") && (to.under("internal") && !to.under("internal/contract") && !to.under("internal/browser") ||
 			to.under("run") || to.under("functions") || to.under("pipelines"))
 	}},
 	{"packages for tests stay out of programs", func(from, to place) bool {
@@ -292,6 +294,7 @@ func TestRulesCatch(t *testing.T) {
 		{"load/fidelity/x.go", importing("internal/document"), "the test of the index's fidelity shares nothing"},
 		{"load/prove/account/x_test.go", importing("internal/stock/redis"), "the prover shares nothing"},
 		{"run/cart/x.go", importing("internal/serve/servetest"), "stay out of programs"},
+		{"run/storefront/x.go", importing("internal/browser"), "stay out of programs"},
 		{"internal/cart/x_test.go", "package p\n\nfunc f() { t." + "Skip(\"no Redis\") }\n", "no test is skipped"},
 		{"internal/cart/x_test.go", "package p\n\nfunc f() { time." + "Sleep(1) }\n", "no test sleeps"},
 		{"internal/cart/x.sql", "-- TO" + "DO: index\n", "left for later"},
@@ -321,6 +324,7 @@ func TestRulesCatch(t *testing.T) {
 		{"local/x.yaml", "a: 1\n---\n- 2\n", ""},
 		{"test/x_test.go", importing("api/cart/v1"), ""},
 		{"test/x_test.go", importing("internal/contract"), ""},
+		{"test/x_test.go", importing("internal/browser"), ""},
 		{"load/prove/shop/x.go", importing("api/order/v1"), ""},
 		{"load/prove/x.go", importing("load/prove/shop"), ""},
 		{"local/x.go", "package p\n\nfunc f() { time." + "Sleep(1) }\n", ""},

@@ -69,6 +69,8 @@ address ORDER_ADDR 106 127.0.0.1:PORT
 address PAYMENT_ADDR 107 127.0.0.1:PORT
 address RELAY_ADDR 108 127.0.0.1:PORT
 address OUTBOX_ADDR 114 127.0.0.1:PORT
+address STOREFRONT_ADDR 109 127.0.0.1:PORT
+address CONSOLE_ADDR 110 127.0.0.1:PORT
 address PRODUCTINDEX_ADDR 111 127.0.0.1:PORT
 address PRODUCTINDEXEVEN_ADDR 112 127.0.0.1:PORT
 address INVOKER_ADDR 92 127.0.0.1:PORT
@@ -99,6 +101,16 @@ set_to ACCOUNT_CALLS_PER_CALLER 100000
 set_to TRUSTED_PROXIES 1
 set_to RATE_LIMIT 0
 set_to ROUTES_FILE "$root/terraform/routes.json"
+
+# The pages for people: where they are found, what they call, and where the payment provider and mails lead back to. The key is public, as
+# everything here is.
+address PUBLIC_URL 80 http://127.0.0.1:PORT
+address API_URL 80 http://127.0.0.1:PORT
+address PAYMENT_RETURN_URL 80 http://127.0.0.1:PORT/checkouts/
+address MAIL_VERIFY_URL 80 http://127.0.0.1:PORT/verify
+address MAIL_RESET_URL 80 http://127.0.0.1:PORT/reset
+set_to SESSION_KEYS bGFyZGVyLWxvY2FsLXNlc3Npb25zLTMyLWJ5dGVzISE=
+set_to TEST_CARDS true
 
 set_to STRIPE_API_KEY sk_test_larder
 # Where the payment provider tells what happened, the secret that it signs with, and those that the function takes.

@@ -13,21 +13,24 @@ import (
 
 // route leads the paths of a template to a service. Templates are what Google's load balancer calls path_template_match, with
 // whole segments as variables only, which every version of it understands: {order=*} stands for one segment and so covers the
-// custom verbs on it, such as 4711:cancel.
+// custom verbs on it, such as 4711:cancel. {page=**} at the end stands for all that comes, nothing included: such a route leads to pages, and
+// is for what no other one takes.
 type route struct {
 	Path    string `json:"path"`
 	Service string `json:"service"`
 
 	segments []string // "*" for a variable
+	below    bool     // ends with {page=**}
 }
 
 // routes are tried in the order of the file; since templates that meet one path must lead to one service, the order is of no
-// consequence.
+// consequence. Of those to pages the longest counts.
 type routes []*route
 
 var (
 	serviceName = regexp.MustCompile(`^[a-z][a-z0-9]*$`)
 	variable    = regexp.MustCompile(`^\{[a-z_]+=\*\}$`)
+	rest        = regexp.MustCompile(`/\{[a-z_]+=\*\*\}$`)
 	literal     = regexp.MustCompile(`^[A-Za-z0-9._~:-]+$`)
 )
 
@@ -50,7 +53,7 @@ func loadRoutes(path string) (routes, error) {
 			continue
 		}
 		for _, earlier := range rs[:i] {
-			if earlier.Service != r.Service && meet(earlier.segments, r.segments) || earlier.Path == r.Path {
+			if earlier.Path == r.Path || earlier.Service != r.Service && !earlier.below && !r.below && meet(earlier.segments, r.segments) {
 				faults = append(faults, fmt.Errorf("routes: %s: %s and %s meet", path, earlier.Path, r.Path))
 			}
 		}
@@ -62,11 +65,18 @@ func (r *route) parse() error {
 	if !serviceName.MatchString(r.Service) {
 		return fmt.Errorf("%q is no service's name", r.Service)
 	}
-	rest, rooted := strings.CutPrefix(r.Path, "/")
+	path := r.Path
+	if end := rest.FindStringIndex(path); end != nil {
+		r.below, path = true, path[:end[0]]
+		if path == "" {
+			return nil // all of the host
+		}
+	}
+	inside, rooted := strings.CutPrefix(path, "/")
 	if !rooted {
 		return fmt.Errorf("path %q doesn't begin with /", r.Path)
 	}
-	for s := range strings.SplitSeq(rest, "/") {
+	for s := range strings.SplitSeq(inside, "/") {
 		switch {
 		case variable.MatchString(s):
 			r.segments = append(r.segments, "*")
@@ -94,27 +104,52 @@ func meet(a, b []string) bool {
 
 // fits reports whether the route's template takes a path's segments; a * in the path is only a *.
 func (r *route) fits(path []string) bool {
+	if r.below {
+		if len(path) < len(r.segments) {
+			return false
+		}
+		path = path[:len(r.segments)]
+	}
 	return slices.EqualFunc(r.segments, path, func(want, got string) bool { return want == "*" || want == got })
 }
 
-// find is the service of an escaped path. An escaped slash stays inside its segment; dot segments lead nowhere.
+// find is the service of an escaped path. An escaped slash stays inside its segment; dot segments lead nowhere. What is the API's by its
+// first segment, and isn't there, is no page.
 func (rs routes) find(escapedPath string) (service string, ok bool) {
-	rest, rooted := strings.CutPrefix(escapedPath, "/")
+	inside, rooted := strings.CutPrefix(escapedPath, "/")
 	if !rooted {
 		return "", false
 	}
-	segments := strings.Split(rest, "/")
-	for _, s := range segments {
-		if s == "" || s == "." || s == ".." {
+	segments := strings.Split(inside, "/")
+	for i, s := range segments {
+		if last := i == len(segments)-1; s == "" && !last || s == "." || s == ".." {
 			return "", false
 		}
 	}
 	for _, r := range rs {
-		if r.fits(segments) {
+		if !r.below && segments[len(segments)-1] != "" && r.fits(segments) {
 			return r.Service, true
 		}
 	}
-	return "", false
+	if programs(segments[0]) {
+		return "", false
+	}
+	var page *route
+	for _, r := range rs {
+		if r.below && r.fits(segments) && (page == nil || len(r.segments) > len(page.segments)) {
+			page = r
+		}
+	}
+	if page == nil {
+		return "", false
+	}
+	return page.Service, true
+}
+
+// programs tells whether paths that begin with a segment are for programs: the API, in whatever case, and gRPC's.
+func programs(first string) bool {
+	first = strings.ToLower(first)
+	return first == "v1" || first == ".well-known" || first == "openapi.yaml" || strings.HasPrefix(first, "larder.")
 }
 
 func (rs routes) services() []string {
