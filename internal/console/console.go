@@ -19,7 +19,6 @@ import (
 	"time"
 
 	productpb "larder.dev/api/product/v1"
-	"larder.dev/internal/identity"
 	"larder.dev/internal/web"
 )
 
@@ -28,6 +27,9 @@ var files embed.FS
 
 // base is the path below which the console lives.
 const base = "/console"
+
+// operator is the role whose pages these are.
+const operator = "operator"
 
 // Console is the operators' pages.
 type Console struct {
@@ -98,7 +100,7 @@ func forOperators(page func(http.ResponseWriter, *http.Request) error) func(http
 		switch person := web.PersonOf(r.Context()); {
 		case person == nil:
 			return web.ErrSignIn
-		case !person.Is(identity.RoleOperator):
+		case !person.Is(operator):
 			return &web.Trouble{
 				Status: http.StatusForbidden, Title: "The console is for operators",
 				Text: "Your account is " + person.Email + ", which has no operator's rights. Sign in with another one, or ask who administers the shop.",
@@ -122,7 +124,7 @@ type frame struct {
 
 // frame mustn't fail: without the API, a page of an error still has a head and a foot.
 func (c *Console) frame(r *http.Request) any {
-	f := frame{Section: section(r.URL.Path), Done: r.URL.Query().Get("done"), Operator: web.PersonOf(r.Context()).Is(identity.RoleOperator)}
+	f := frame{Section: section(r.URL.Path), Done: r.URL.Query().Get("done"), Operator: web.PersonOf(r.Context()).Is(operator)}
 	if f.Operator {
 		f.Stores, _ = c.listStores(r.Context())
 		f.Store = c.storeOf(r)

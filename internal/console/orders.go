@@ -73,7 +73,7 @@ func (p orderPage) Can(verb string) bool {
 		return state == orderpb.Order_CONFIRMED || state == orderpb.Order_PICKING || state == orderpb.Order_PACKED
 	case "refund":
 		money := p.Order.GetPayment()
-		return money.GetCaptured().GetMinorUnits() > money.GetRefunded().GetMinorUnits() && state != orderpb.Order_CANCELLED
+		return p.Order.GetReceipt() != nil && money.GetCaptured().GetMinorUnits() > money.GetRefunded().GetMinorUnits() && state != orderpb.Order_CANCELLED
 	default:
 		return false
 	}
