@@ -3,7 +3,7 @@ PROFILE ?= demo
 export PROFILE ONLY NAME CHECKS PACKAGES TOPIC ID DATA FENCES WITHOUT
 SEED ?= $(shell date +%s)
 
-.PHONY: help demo up down status logs reset run-job products dlq dlq-list dlq-show dlq-replay build reindex reindex-back reindex-retire audit generate release-contract check check-faults test recovery model prove fidelity check-fidelity check-prover fuzz-api fuzz-go bench-checkout bench-catalogue bench-search bench-index search-quality images check-migrations
+.PHONY: help demo up down status logs reset run-job products dlq dlq-list dlq-show dlq-replay build reindex reindex-back reindex-retire audit generate release-contract check check-faults test recovery model prove fidelity check-fidelity check-prover fuzz-api fuzz-go bench-checkout bench-catalogue bench-search bench-index search-quality images check-migrations screenshots
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -131,3 +131,8 @@ images: ## build every image on a stand-in of its base, and start each (needs ro
 
 check-migrations: ## run the previous release's store tests on the tables of this one (FAULTS=1: plant a dropped column, and see it found)
 	@delivery/check-migrations.sh
+
+screenshots: up ## walk through the pages in a browser, at 360 and 1280 px, and print the folder of their pictures; small ones go to docs/screenshots
+	@eval "$$(local/env.sh $(PROFILE))" && export AXE="$$(tools/axe.sh)" SCREENSHOTS="$$LARDER_STATE/screenshots" SMALL_SCREENSHOTS="$$LARDER_STATE/screenshots/small" && \
+		go test -count=1 -run 'Journey' ./test && mkdir -p docs/screenshots && \
+		for name in home search product drawer checkout order; do cp "$$SMALL_SCREENSHOTS/$$name.webp" docs/screenshots/; done && echo "$$SCREENSHOTS"

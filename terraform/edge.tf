@@ -3,13 +3,15 @@
 locals {
   routes = jsondecode(file("${path.module}/routes.json"))
 
-  # A segment {name=*} is written * for the load balancer. Rules are tried in the order of their priority, so a path that has a wildcard
-  # comes behind those that are more exact: fewer wildcards first, then longer paths.
+  # A segment {name=*} is written * for the load balancer, {name=**} at the end **. Rules are tried in the order of their priority, so a path
+  # that has a wildcard comes behind those that are more exact: fewer wildcards first, then longer paths. What the API doesn't know is
+  # a page: the shop's, which is the default.
   paths = [for route in local.routes : {
-    template = replace(route.path, "/\\{[a-z_]+=\\*\\}/", "*")
+    template = replace(route.path, "/\\{[a-z_]+=(\\*+)\\}/", "$1")
     service  = route.service
     rank     = format("%02d-%03d-%s", length(regexall("\\{", route.path)), 999 - length(route.path), route.path)
-  }]
+  } if route.path != local.pages]
+  pages   = "/{page=**}"
   ordered = [for rank in sort(local.paths[*].rank) : one([for path in local.paths : path if path.rank == rank])]
 
   backends   = toset([for route in local.routes : route.service])
@@ -34,9 +36,9 @@ resource "google_compute_region_network_endpoint_group" "backend" {
 
 locals {
   service_names = {
-    user     = module.user.name, product = module.product.name, search = module.search.name, cart = module.cart.name,
-    checkout = module.checkout.name, order = module.order.name, payment = module.payment.name, outbox = module.outbox.name,
-    paymentwebhook = module.paymentwebhook.name,
+    user       = module.user.name, product = module.product.name, search = module.search.name, cart = module.cart.name,
+    checkout   = module.checkout.name, order = module.order.name, payment = module.payment.name, outbox = module.outbox.name,
+    storefront = module.storefront.name, console = module.console.name, paymentwebhook = module.paymentwebhook.name,
   }
 }
 
@@ -93,7 +95,7 @@ resource "google_storage_bucket_iam_member" "images" {
 
 resource "google_compute_url_map" "edge" {
   name            = "edge"
-  default_service = google_compute_backend_service.backend["user"].id # answers 404 ROUTE_NOT_FOUND to what it doesn't know
+  default_service = google_compute_backend_service.backend["storefront"].id
 
   host_rule {
     hosts        = ["*"]
@@ -102,7 +104,7 @@ resource "google_compute_url_map" "edge" {
 
   path_matcher {
     name            = "routes"
-    default_service = google_compute_backend_service.backend["user"].id
+    default_service = google_compute_backend_service.backend["storefront"].id
 
     dynamic "route_rules" {
       for_each = local.ordered
@@ -121,6 +123,18 @@ resource "google_compute_url_map" "edge" {
       service  = google_compute_backend_bucket.images.id
       match_rules {
         prefix_match = "/images/"
+      }
+    }
+
+    # What is for programs and isn't there: the user service answers 404 ROUTE_NOT_FOUND to what it doesn't know.
+    dynamic "route_rules" {
+      for_each = ["/v1/", "/.well-known/"]
+      content {
+        priority = 1001 + route_rules.key
+        service  = google_compute_backend_service.backend["user"].id
+        match_rules {
+          prefix_match = route_rules.value
+        }
       }
     }
   }
@@ -193,7 +207,7 @@ resource "google_compute_security_policy" "edge" {
     action   = "rate_based_ban"
     match {
       expr {
-        expression = "request.path == '/v1/sessions' && request.method == 'POST'"
+        expression = "request.method == 'POST' && (request.path == '/v1/sessions' || request.path == '/sign-in' || request.path == '/register')"
       }
     }
     rate_limit_options {
@@ -207,6 +221,19 @@ resource "google_compute_security_policy" "edge" {
       }
     }
     description = "30 sign-ins a minute from one address, then five minutes of none"
+  }
+
+  # The pages call the API in a shopper's name. What the shopper asked of the pages has been through these rules already (decision 0310).
+  rule {
+    priority = 50
+    action   = "allow"
+    match {
+      versioned_expr = "SRC_IPS_V1"
+      config {
+        src_ip_ranges = [google_compute_address.nat.address]
+      }
+    }
+    description = "our own pages"
   }
 
   # Known attacks. Bodies of JSON set off most false alarms, so only the rules of the lowest sensitivity.

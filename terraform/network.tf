@@ -107,11 +107,19 @@ resource "google_compute_router" "larder" {
   network = google_compute_network.larder.id
 }
 
+# One address, by which the services know the pages that call the public API (decision 0310).
+resource "google_compute_address" "nat" {
+  name       = "nat"
+  region     = var.region
+  depends_on = [google_project_service.api]
+}
+
 resource "google_compute_router_nat" "larder" {
   name                               = "larder"
   region                             = var.region
   router                             = google_compute_router.larder.name
-  nat_ip_allocate_option             = "AUTO_ONLY"
+  nat_ip_allocate_option             = "MANUAL_ONLY"
+  nat_ips                            = [google_compute_address.nat.self_link]
   source_subnetwork_ip_ranges_to_nat = "ALL_SUBNETWORKS_ALL_IP_RANGES"
   log_config {
     enable = true

@@ -43,6 +43,8 @@ locals {
     # And those that people call, people.
     serving = {
       JWKS_URL = "https://${local.hosts["user"]}/.well-known/jwks.json"
+      # From where the pages call in a shopper's address (decision 0310).
+      TRUSTED_ADDRESSES = google_compute_address.nat.address
     }
   }
 }

@@ -57,6 +57,12 @@ variable "domain" {
   default     = ""
 }
 
+variable "test_cards" {
+  description = "Offer the payment provider's test cards in the shop. Only with a provider's key of its test mode."
+  type        = bool
+  default     = false
+}
+
 variable "sql" {
   description = "The size of PostgreSQL, and how many connections it takes."
   type = object({

@@ -107,7 +107,6 @@ func TestShopperJourney(t *testing.T) {
 
 	// The same typo as a search, then facets.
 	p.Type("#q", "bananna")
-	p.Press(kb.Escape)
 	p.Press(kb.Enter)
 	p.WaitText(".mean", "banana")
 	p.Look("did-you-mean")

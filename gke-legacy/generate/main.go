@@ -117,7 +117,7 @@ func generate(root string) (map[string][]byte, error) {
 		byName[s.Name] = s
 		s.Served, s.Grace = s.Public, s.Timeout+15
 	}
-	addGateway(byName, routes)
+	addGateway(byName, append(slices.Clone(routes), unknown))
 	addCallers(byName)
 
 	manifests := map[string][]byte{}
@@ -151,7 +151,8 @@ func read(name string, into any) error {
 	return nil
 }
 
-var variable = regexp.MustCompile(`\{\w+=\*\}`)
+// variable is {name=*}, a segment, or {name=**}, all that comes.
+var variable = regexp.MustCompile(`\{\w+=(\*+)\}`)
 
 // addGateway lets the public gateway call what the public routes lead to. The services tell people apart themselves.
 func addGateway(services map[string]*service, routes []route) {
@@ -164,7 +165,7 @@ func addGateway(services map[string]*service, routes []route) {
 			s.From = append(s.From, "gateway")
 			s.Rules = append(s.Rules, rule{Principal: "cluster.local/ns/larder-edge/sa/larder-gateway"})
 		}
-		s.Rules[0].Paths = append(s.Rules[0].Paths, `"`+variable.ReplaceAllString(r.Path, "{*}")+`"`)
+		s.Rules[0].Paths = append(s.Rules[0].Paths, `"`+variable.ReplaceAllString(r.Path, "{$1}")+`"`)
 	}
 }
 
@@ -216,26 +217,53 @@ func safe(method string) bool {
 
 // destination is a service as the public gateway routes to it.
 type destination struct {
-	Service  string
-	Timeout  int
-	Patterns []string
+	Name, Service string
+	Timeout       int
+	Patterns      []string
 }
 
-// edge is where the public routes lead, service by service. No route hides another's: a variable is one segment.
+// unknown is what is for programs and isn't there: user answers it with 404 ROUTE_NOT_FOUND.
+var unknown = route{Path: "/v1/{path=**}", Service: "user"}
+
+// edge is where the public routes lead, service by service. No route hides another's, a variable is one segment; those that take all that
+// comes stand behind, the longest first.
 func edge(services []*service, routes []route) []destination {
-	var found []destination
+	var found, pages []destination
 	for _, s := range services {
-		to := destination{Service: s.Name, Timeout: s.Timeout}
+		to := destination{Name: s.Name, Service: s.Name, Timeout: s.Timeout}
 		for _, r := range routes {
-			if r.Service == s.Name {
-				pattern := variable.ReplaceAllString(regexp.QuoteMeta(variable.ReplaceAllString(r.Path, "{x=*}")), "")
-				pattern = strings.ReplaceAll(pattern, regexp.QuoteMeta("{x=*}"), "[^/]+")
-				to.Patterns = append(to.Patterns, strings.ReplaceAll(pattern, `\`, `\\`))
+			switch {
+			case r.Service != s.Name:
+			case strings.HasSuffix(r.Path, "=**}"):
+				pages = append(pages, destination{s.Name + "-pages", s.Name, s.Timeout, []string{pattern(r.Path)}})
+			default:
+				to.Patterns = append(to.Patterns, pattern(r.Path))
 			}
 		}
 		if len(to.Patterns) > 0 {
 			found = append(found, to)
 		}
+		if s.Name == unknown.Service {
+			pages = append(pages, destination{"unknown", s.Name, s.Timeout, []string{pattern(unknown.Path)}})
+		}
 	}
-	return found
+	slices.SortStableFunc(pages, func(a, b destination) int { return len(b.Patterns[0]) - len(a.Patterns[0]) })
+	return append(found, pages...)
+}
+
+// pattern is a path's regular expression, as YAML has it between quotes.
+func pattern(path string) string {
+	literals := variable.Split(path, -1)
+	var out strings.Builder
+	for i, stars := range append(variable.FindAllStringSubmatch(path, -1), nil) {
+		out.WriteString(strings.ReplaceAll(regexp.QuoteMeta(literals[i]), `\`, `\\`))
+		switch {
+		case stars == nil:
+		case stars[1] == "**":
+			out.WriteString(".*")
+		default:
+			out.WriteString("[^/]+")
+		}
+	}
+	return out.String()
 }

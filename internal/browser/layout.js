@@ -24,6 +24,17 @@
     if (own && /hidden|clip/.test(style(e).overflowX) && e.scrollWidth > e.clientWidth + 1) faults.push(`${name(e)} is cut off`);
   }
 
+  // What is scrolled out of sight lies over nothing.
+  const inSight = (e, boxes) => boxes.map((box) => {
+    let {left, right, top, bottom} = box;
+    for (const up of upwards(e.parentElement)) {
+      if (style(up).overflowX === 'visible') continue;
+      const frame = up.getBoundingClientRect();
+      [left, right, top, bottom] = [Math.max(left, frame.left), Math.min(right, frame.right), Math.max(top, frame.top), Math.min(bottom, frame.bottom)];
+    }
+    return {left, right, top, bottom};
+  }).filter((box) => box.right > box.left && box.bottom > box.top);
+
   // Two things over each other: what can be pressed, and texts. Those that are lifted out of the page (a button inside the search box) are so on purpose.
   const over = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 2 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 2;
   const pairs = (things, what) => {
@@ -36,12 +47,13 @@
     }
   };
   const flat = all.filter((e) => !lifted(e) || top !== document.body);
-  pairs(flat.filter((e) => e.matches('a, button, input, select, textarea, summary')).map((e) => ({e, boxes: [...e.getClientRects()]})), 'controls');
+  pairs(flat.filter((e) => e.matches('a, button, input, select, textarea, summary')).map((e) => ({e, boxes: inSight(e, [...e.getClientRects()])})), 'controls');
   pairs(flat.flatMap((e) => [...e.childNodes].filter((n) => n.nodeType === Node.TEXT_NODE && n.textContent.trim() && !e.closest('select, svg')).map((n) => {
     const range = document.createRange();
     range.selectNodeContents(n);
     // A line's box is higher than its letters.
-    return {e, boxes: [...range.getClientRects()].map((r) => ({left: r.left, right: r.right, top: r.top + r.height * 0.2, bottom: r.bottom - r.height * 0.2}))};
+    const letters = [...range.getClientRects()].map((r) => ({left: r.left, right: r.right, top: r.top + r.height * 0.2, bottom: r.bottom - r.height * 0.2}));
+    return {e, boxes: inSight(n, letters)};
   })), 'texts');
   return [...new Set(faults)].slice(0, 20);
 })()

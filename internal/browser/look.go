@@ -55,7 +55,9 @@ func (p *Page) layout() []string {
 
 func (p *Page) axe() []string {
 	p.t.Helper()
-	ask(p, "load axe-core", chromedp.Evaluate[bool](p.b.axe+";true"))
+	if !ask(p, "look for axe-core", chromedp.Evaluate[bool](`!!window.axe`)) {
+		ask(p, "load axe-core", chromedp.Evaluate[bool](p.b.axe+";true"))
+	}
 	answer := ask(p, "run axe-core", chromedp.Evaluate[string](
 		`axe.run(document, {resultTypes: ['violations']}).then(r => JSON.stringify(r.violations))`, chromedp.EvalAwaitPromise))
 	var found []finding

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,6 +29,9 @@ type LimitsConfig struct {
 	Burst int     `env:"RATE_BURST" envDefault:"200"`
 	// Proxies before this service that add to X-Forwarded-For. Google's load balancer and Cloud Run's front are two.
 	Proxies int `env:"TRUSTED_PROXIES" envDefault:"2"`
+	// Addresses that the first of our proxies sees our own pages call from, the storefront's and the console's. They call in a person's name,
+	// and what they say of that person's address counts.
+	Addresses []string `env:"TRUSTED_ADDRESSES"`
 	// Origins of pages that may call from a browser: "https://shop.example". None: no page of another origin may.
 	Origins []string `env:"CORS_ORIGINS"`
 }
@@ -54,7 +58,7 @@ func (r *rates) limit(ctx context.Context, req any, _ *grpc.UnaryServerInfo, nex
 	}
 	key := "person " + caller.UserID
 	if caller.UserID == "" {
-		key = "address " + clientAddress(ctx, r.config.Proxies)
+		key = "address " + clientAddress(ctx, r.config)
 	}
 	limiter := rate.NewLimiter(rate.Limit(r.config.Rate), r.config.Burst)
 	if known, ok, _ := r.of.PeekOrAdd(key, limiter); ok {
@@ -72,12 +76,12 @@ func (r *rates) limit(ctx context.Context, req any, _ *grpc.UnaryServerInfo, nex
 
 // ClientAddress is the network address that a request comes from: the one that the first of our proxies (TRUSTED_PROXIES) has seen.
 func (a *App) ClientAddress(ctx context.Context) string {
-	return clientAddress(ctx, a.config.Limits.Proxies)
+	return clientAddress(ctx, a.config.Limits)
 }
 
 // clientAddress: each proxy adds the address that it was called from at the end of X-Forwarded-For, and the gateway does too; what stands
-// before those is the caller's own word.
-func clientAddress(ctx context.Context, proxies int) string {
+// before those is the caller's own word, which is believed of our own pages alone (decision 0310).
+func clientAddress(ctx context.Context, config LimitsConfig) string {
 	forwarded := strings.Join(headers(ctx, "x-forwarded-for"), ",")
 	if forwarded == "" { // gRPC, past the gateway
 		if p, ok := peer.FromContext(ctx); ok && p.Addr != nil {
@@ -88,7 +92,11 @@ func clientAddress(ctx context.Context, proxies int) string {
 		return ""
 	}
 	hops := strings.Split(forwarded, ",")
-	return strings.TrimSpace(hops[max(0, len(hops)-1-proxies)])
+	seen := max(0, len(hops)-1-config.Proxies)
+	if seen > 0 && slices.Contains(config.Addresses, strings.TrimSpace(hops[seen])) {
+		seen--
+	}
+	return strings.TrimSpace(hops[seen])
 }
 
 // SecureHeaders sets what every answer tells a browser: it is data and no page, isn't kept, and is asked for by TLS only.

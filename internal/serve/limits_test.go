@@ -20,7 +20,9 @@ import (
 
 // A caller who asks too much is told when to come again; everybody else goes on.
 func TestRateByCaller(t *testing.T) {
-	r := newRig(t, func(c *serve.Config) { c.Limits = serve.LimitsConfig{Rate: 0.001, Burst: 3, Proxies: 1} })
+	r := newRig(t, func(c *serve.Config) {
+		c.Limits = serve.LimitsConfig{Rate: 0.001, Burst: 3, Proxies: 1, Addresses: []string{"192.0.2.200"}}
+	})
 	from := func(address string) map[string]string { return map[string]string{"X-Forwarded-For": address} }
 	other := bearer(r.issuer.Token(t, identity.Caller{UserID: "7a1c3a52-5b0e-4bd4-9a49-2f6d7e8f0002"}, time.Minute))
 	for _, caller := range []struct {
@@ -35,6 +37,14 @@ func TestRateByCaller(t *testing.T) {
 		{"another address, whatever it claims to be", func(n int) map[string]string {
 			return from(fmt.Sprintf("203.0.113.%d, 198.51.100.2", n))
 		}},
+		{"somebody whom our own pages call for", func(n int) map[string]string {
+			return from(fmt.Sprintf("203.0.113.%d, 198.51.100.4, 192.0.2.200", n))
+		}},
+		{"another one, by the same pages", func(int) map[string]string { return from("198.51.100.5, 192.0.2.200") }},
+		{"who claims to be called for by them", func(n int) map[string]string {
+			return from(fmt.Sprintf("203.0.113.%d, 192.0.2.200, 198.51.100.6", n))
+		}},
+		{"our own pages, for nobody", func(int) map[string]string { return from("192.0.2.200") }},
 		{"an address that sends nonsense for a token", func(n int) map[string]string {
 			return with(from("198.51.100.3"), "Authorization", fmt.Sprintf("Bearer %d", n))
 		}},

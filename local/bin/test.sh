@@ -8,6 +8,10 @@ start=$(now)
 trap 'local/bin/down.sh' EXIT
 local/bin/up.sh
 
+AXE=$(tools/axe.sh)
+export AXE SCREENSHOTS=$state/screenshots
+rm -rf "$SCREENSHOTS"
+
 report=$state/log/test.json
 result=0
 # -count=1: what they ran against is new. -p 2: two packages at once share the components. What drives the whole platform comes after

@@ -137,7 +137,7 @@ while sleep 0.3; do
 done
 
 if [ "$only" = platform ]; then
-	echo "storefront API   http://$EDGE_ADDR"
+	echo "shop and API     http://$EDGE_ADDR"
 fi
 echo "PostgreSQL       ${DATABASE_URL%%\?*}"
 echo "Redis            stock $STOCK_REDIS_ADDR, cart $CART_REDIS_ADDR"

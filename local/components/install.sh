@@ -16,6 +16,9 @@ has() { ("$@") >/dev/null 2>&1; }
 package curl curl
 package jq jq
 package flock util-linux
+# The browser that tests drive, and what fetches axe-core for it (tools/axe.sh).
+package chromium chromium
+package npm npm
 package setpriv util-linux
 if [ ! -x /usr/lib/postgresql/15/bin/pg_isready ]; then packages+=(postgresql-client-15); fi
 if here postgres && [ ! -x /usr/lib/postgresql/15/bin/postgres ]; then packages+=(postgresql-15); fi

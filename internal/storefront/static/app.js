@@ -66,12 +66,16 @@ async function part(url, options = {}) {
     if (event.key === 'Escape' && open) { event.preventDefault(); close(); }
     else if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
       event.preventDefault();
-      if (!open) { ask(); return; }
       const step = event.key === 'ArrowDown' ? 1 : -1, n = shown.length + 1;
-      mark((at + 1 + step + n) % n - 1); // -1 is the input itself
-    } else if (event.key === 'Enter' && open && at >= 0) { event.preventDefault(); location.assign(shown[at].url); }
+      if (open) mark((at + 1 + step + n) % n - 1); // -1 is the input itself
+      else ask();
+    }
   });
-  form.addEventListener('submit', (event) => { if (input.value.trim() === '') event.preventDefault(); });
+  form.addEventListener('submit', (event) => {
+    const chosen = !list.hidden && at >= 0 && shown[at];
+    if (chosen || input.value.trim() === '') event.preventDefault();
+    if (chosen) location.assign(chosen.url);
+  });
 }
 
 // --- the basket beside the page

@@ -21,6 +21,7 @@ resource "google_cloud_run_v2_service" "this" {
     service_account                  = google_service_account.this.email
     timeout                          = "${var.timeout}s"
     max_instance_request_concurrency = var.scaling.concurrency
+    session_affinity                 = var.affinity
 
     scaling {
       min_instance_count = local.instances.min
@@ -28,7 +29,7 @@ resource "google_cloud_run_v2_service" "this" {
     }
 
     vpc_access {
-      egress    = "PRIVATE_RANGES_ONLY" # run.app is one, by the private zone of network.tf
+      egress    = var.egress
       connector = var.platform.connector
 
       dynamic "network_interfaces" {

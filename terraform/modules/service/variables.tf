@@ -97,3 +97,15 @@ variable "liveness" {
   type        = string
   default     = "/livez"
 }
+
+variable "egress" {
+  description = "What goes out through the network. ALL_TRAFFIC for what must have Cloud NAT's address on the internet."
+  type        = string
+  default     = "PRIVATE_RANGES_ONLY" # run.app is one, by the private zone of network.tf
+}
+
+variable "affinity" {
+  description = "Keep a browser with one instance, as long as it can be."
+  type        = bool
+  default     = false
+}
