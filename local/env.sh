@@ -104,7 +104,7 @@ set_to ROUTES_FILE "$root/terraform/routes.json"
 
 # The pages for people: where they are found, what they call, and where the payment provider and mails lead back to. The key is public, as
 # everything here is.
-address PUBLIC_URL 80 http://127.0.0.1:PORT
+address SITE_URL 80 http://127.0.0.1:PORT
 address API_URL 80 http://127.0.0.1:PORT
 address PAYMENT_RETURN_URL 80 http://127.0.0.1:PORT/checkouts/
 address MAIL_VERIFY_URL 80 http://127.0.0.1:PORT/verify

@@ -5,8 +5,8 @@ module "console" {
   name     = "console"
   public   = true # by the load balancer, behind Cloud Armor and, with console_access, Identity-Aware Proxy
   environment = {
-    API_URL    = local.public_url
-    PUBLIC_URL = local.public_url
+    API_URL  = local.public_url
+    SITE_URL = local.public_url
   }
   secrets  = { SESSION_KEYS = module.secret["console-session-keys"].id }
   egress   = "ALL_TRAFFIC" # by Cloud NAT's address, which the services know (decision 0310)

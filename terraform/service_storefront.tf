@@ -6,7 +6,7 @@ module "storefront" {
   public   = true
   environment = {
     API_URL    = local.public_url
-    PUBLIC_URL = local.public_url
+    SITE_URL = local.public_url
     TEST_CARDS = var.test_cards
   }
   secrets  = { SESSION_KEYS = module.secret["session-keys"].id }

@@ -145,7 +145,7 @@ func open(t *testing.T, roles ...string) *desk {
 	if len(roles) > 0 {
 		a.roles = roles
 	}
-	config := web.Config{APIURL: a.URL, PublicURL: "http://console.example", SessionKeys: []string{base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{1}, 32))}}
+	config := web.Config{APIURL: a.URL, SiteURL: "http://console.example", SessionKeys: []string{base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{1}, 32))}}
 	pages, err := console.New(config, 1)
 	if err != nil {
 		t.Fatal(err)

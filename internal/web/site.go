@@ -100,7 +100,7 @@ func NewSite(options Options) (*Site, error) {
 	// That needs no token in every form, and holds for requests of scripts alike; SameSite=Lax of the session is the second wall.
 	origins := http.NewCrossOriginProtection()
 	if err := origins.AddTrustedOrigin(public.Scheme + "://" + public.Host); err != nil {
-		return nil, fmt.Errorf("PUBLIC_URL: %w", err)
+		return nil, fmt.Errorf("SITE_URL: %w", err)
 	}
 	origins.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.Fail(w, r, &Trouble{Status: http.StatusForbidden, Title: "This came from another site", Text: "Nothing was changed. Open the page here and try again."})

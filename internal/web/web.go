@@ -36,8 +36,8 @@ import (
 type Config struct {
 	// APIURL is the public API, without a path: https://shop.example.
 	APIURL string `env:"API_URL,required"`
-	// PublicURL is where people find the site, without a path. With https, cookies are for secure connections only.
-	PublicURL string `env:"PUBLIC_URL,required"`
+	// SiteURL is where people find the site, without a path. With https, cookies are for secure connections only.
+	SiteURL string `env:"SITE_URL,required"`
 	// SessionKeys encrypt the cookies: 32 random bytes each, base64. The first one encrypts, all decrypt. A new key goes behind the old one
 	// first, is in front once every process has it, and the old one goes when the last of its sessions has ended, after 30 days.
 	SessionKeys []string `env:"SESSION_KEYS,required,notEmpty"`
@@ -49,9 +49,9 @@ func (c Config) parse() (public *url.URL, keys [][]byte, err error) {
 	if api, err := url.Parse(c.APIURL); err != nil || api.Host == "" {
 		faults = append(faults, fmt.Errorf("API_URL %q is no address with a host", c.APIURL))
 	}
-	public, err = url.Parse(c.PublicURL)
+	public, err = url.Parse(c.SiteURL)
 	if err != nil || public.Host == "" || public.Scheme != "http" && public.Scheme != "https" {
-		faults = append(faults, fmt.Errorf("PUBLIC_URL %q is no address of http or https", c.PublicURL))
+		faults = append(faults, fmt.Errorf("SITE_URL %q is no address of http or https", c.SiteURL))
 	}
 	for i, text := range c.SessionKeys {
 		key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text))

@@ -79,7 +79,7 @@ var style = "body { color: #123 }\n" + strings.Repeat("p { margin: 0 }\n", 200)
 func site(t *testing.T, a *api, change func(*web.Options)) (*web.Site, *httptest.Server) {
 	t.Helper()
 	options := web.Options{
-		Config:  web.Config{APIURL: a.URL, PublicURL: "http://shop.example", SessionKeys: []string{key(1)}},
+		Config:  web.Config{APIURL: a.URL, SiteURL: "http://shop.example", SessionKeys: []string{key(1)}},
 		Proxies: 1, Session: "larder-session", SignInPath: "/sign-in", Pages: templates,
 		Static: fstest.MapFS{"app.css": {Data: []byte(style)}},
 	}
@@ -348,7 +348,7 @@ func TestOtherSitesChangeNothing(t *testing.T) {
 func TestHeaders(t *testing.T) {
 	a := newAPI(t)
 	_, plain := site(t, a, nil)
-	_, tls := site(t, a, func(o *web.Options) { o.Config.PublicURL = "https://shop.example" })
+	_, tls := site(t, a, func(o *web.Options) { o.Config.SiteURL = "https://shop.example" })
 	for _, path := range []string{"/", "/nowhere", "/unknown", "/mine"} {
 		h := ask(t, browser(t), "GET", plain.URL+path, nil).Header
 		policy := h.Get("Content-Security-Policy")
@@ -495,14 +495,14 @@ func TestFaultyConfiguration(t *testing.T) {
 	a := newAPI(t)
 	for name, change := range map[string]func(*web.Options){
 		"API_URL":      func(o *web.Options) { o.Config.APIURL = "shop" },
-		"PUBLIC_URL":   func(o *web.Options) { o.Config.PublicURL = "ftp://shop.example" },
+		"SITE_URL":     func(o *web.Options) { o.Config.SiteURL = "ftp://shop.example" },
 		"SESSION_KEYS": func(o *web.Options) { o.Config.SessionKeys = []string{"c2hvcnQ="} },
 		"error.html": func(o *web.Options) {
 			o.Pages = fstest.MapFS{"layout.html": {Data: []byte("x")}, "parts/a.html": {Data: []byte("")}}
 		},
 	} {
 		options := web.Options{
-			Config: web.Config{APIURL: a.URL, PublicURL: "http://shop.example", SessionKeys: []string{key(1)}}, Pages: templates,
+			Config: web.Config{APIURL: a.URL, SiteURL: "http://shop.example", SessionKeys: []string{key(1)}}, Pages: templates,
 			Static: fstest.MapFS{"app.css": {Data: []byte(style)}},
 		}
 		change(&options)
