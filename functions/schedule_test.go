@@ -142,12 +142,12 @@ func TestSchedules(t *testing.T) {
 		{
 			function: "AuditIndex",
 			answers: map[string]answer{"AuditIndex": inTurn(
-				&productpb.AuditIndexResponse{Checked: 500, InFlight: 3, NextPageToken: "2"},
+				&productpb.AuditIndexResponse{Checked: 500, InFlight: 3, LagMs: 2500, NextPageToken: "2"},
 				&productpb.AuditIndexResponse{Checked: 40, Repaired: 1, Findings: []*productpb.IndexFinding{
 					{Kind: productpb.IndexFinding_STALE, ProductId: "bananas", Revision: 9, IndexedRevision: 8},
 				}})},
-			calls:  []string{"AuditIndex", "AuditIndex 2"},
-			report: `{"checked":540,"findings":1,"in_flight":3,"repaired":1}`,
+			calls:  []string{"AuditIndex", "AuditIndex 2", "RecordIndexAudit"},
+			report: `{"checked":540,"findings":1,"in_flight":3,"lag_ms":2500,"repaired":1}`,
 			logged: []string{`"kind":"STALE","product":"bananas","revision":9,"indexed":8`},
 		},
 		{

@@ -37,8 +37,8 @@ resource "google_compute_region_network_endpoint_group" "backend" {
 locals {
   service_names = {
     user       = module.user.name, product = module.product.name, search = module.search.name, cart = module.cart.name,
-    checkout   = module.checkout.name, order = module.order.name, payment = module.payment.name, paymentwebhook = module.paymentwebhook.name,
-    storefront = module.storefront.name, console = module.storefront.name, # whose page of what isn't there is all of a console yet
+    checkout   = module.checkout.name, order = module.order.name, payment = module.payment.name, outbox = module.outbox.name,
+    storefront = module.storefront.name, console = module.console.name, paymentwebhook = module.paymentwebhook.name,
   }
 }
 

@@ -52,5 +52,5 @@ resource "google_service_account_iam_member" "gke" {
   service_account_id = "projects/${var.project_id}/serviceAccounts/${local.platform.account_prefix}${each.key}@${local.accounts_domain}"
   role               = "roles/iam.workloadIdentityUser"
   member             = "serviceAccount:${var.project_id}.svc.id.goog[larder/${each.key}]"
-  depends_on         = [google_container_cluster.gke, module.user, module.product, module.search, module.cart, module.checkout, module.order, module.payment, module.relay, module.storefront]
+  depends_on         = [google_container_cluster.gke, module.user, module.product, module.search, module.cart, module.checkout, module.order, module.payment, module.outbox, module.relay, module.storefront, module.console]
 }

@@ -8,6 +8,7 @@ module "migrate" {
   spanner  = local.spanner_database
   environment = {
     GRANT_USERS       = join(",", [module.user.sql_user, module.relay.sql_user])
+    GRANT_OUTBOX      = module.outbox.sql_user
     GRANT_PRODUCTS    = join(",", [module.product.sql_user, module.productreindex.sql_user])
     GRANT_REPLICATION = google_sql_user.debezium.name
   }

@@ -24,6 +24,6 @@ output "connections" {
 
 locals {
   # Twice those of services and relay, because a new revision runs beside the old one. Debezium takes 3, people 10, Cloud SQL itself 15.
-  connections = (2 * (module.user.connections + module.product.connections + module.relay.connections)
+  connections = (2 * (module.user.connections + module.product.connections + module.outbox.connections + module.relay.connections)
   + module.migrate.connections + module.productreindex.connections + 28)
 }

@@ -8,7 +8,7 @@ data "google_project" "this" {
 locals {
   # What a program may be called by: Cloud Run's deterministic host, so that services may name each other, and themselves, before any
   # of them is made.
-  services = ["user", "product", "search", "cart", "checkout", "order", "payment"]
+  services = ["user", "product", "search", "cart", "checkout", "order", "payment", "outbox"]
   hosts    = { for name in local.services : name => "${name}-${data.google_project.this.number}.${var.region}.run.app" }
 
   accounts_domain = "${var.project_id}.iam.gserviceaccount.com"

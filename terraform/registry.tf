@@ -25,7 +25,7 @@ resource "google_artifact_registry_repository" "larder" {
 
 locals {
   image_names = concat(local.services, [
-    "relay", "storefront", "functions", "migrate", "productindex", "productreindex", "debezium", "elasticsearch",
+    "relay", "storefront", "console", "functions", "migrate", "productindex", "productreindex", "debezium", "elasticsearch",
   ])
   # self_link is the image by its digest, whatever its tag is.
   images = merge({ for name, image in data.google_artifact_registry_docker_image.release : name => image.self_link }, var.images)

@@ -13,6 +13,6 @@ locals {
   secrets = [
     "stripe-api-key", "stripe-webhook-secrets", "smtp-username", "smtp-password", "search-token-key", "debezium-password",
     "elasticsearch-password", "elasticsearch-transport-certificate", "elasticsearch-reader-key", "elasticsearch-writer-url",
-    "session-keys",
+    "session-keys", "console-session-keys",
   ]
 }

@@ -63,6 +63,14 @@ func (w *world) calls() map[string]call {
 		"ProductService.ImportProducts": {"merchandiser", "POST /v1/products:import", `{}`},
 		"ProductService.GetImport":      {"merchandiser", "GET /v1/imports/spoilt-import", ""},
 
+		"ProductService.ListIndexAudits": {"operator", "GET /v1/products:audits", ""},
+
+		"OutboxService.GetOutbox":        {"operator", "GET /v1/outbox", ""},
+		"OutboxService.ListReplays":      {"operator", "GET /v1/replays", ""},
+		"OutboxService.ListDeadLetters":  {"operator", "GET /v1/dead-letters/stock-adjustments", ""},
+		"OutboxService.GetDeadLetter":    {"operator", "GET /v1/dead-letters/stock-adjustments/4711", ""},
+		"OutboxService.ReplayDeadLetter": {"operator", "POST /v1/dead-letters/stock-adjustments/4711:replay", `{"reason":"spoilt"}`},
+
 		"SearchService.Search":  {"", "GET /v1/search?store=soho&q=milk", ""},
 		"SearchService.Suggest": {"", "GET /v1/search:suggest?store=soho&q=mi", ""},
 
@@ -75,6 +83,9 @@ func (w *world) calls() map[string]call {
 		"CheckoutService.CreateCheckout": {"shopper", "POST /v1/checkouts", w.checkout(delivery, "pm_card_visa", w.total)},
 		"CheckoutService.GetCheckout":    {"shopper", "GET /v1/checkouts/" + w.shopper.order, ""},
 
+		"CheckoutService.ListCheckouts": {"operator", "GET /v1/stores/soho/checkouts", ""},
+
+		"StockService.GetStockStatus":   {"operator", "GET /v1/stores/soho/stock:status", ""},
 		"StockService.GetStock":         {"operator", "GET /v1/stores/soho/stock/" + w.sold, ""},
 		"StockService.ListStock":        {"operator", "GET /v1/stores/soho/stock", ""},
 		"StockService.AdjustStock":      {"operator", "POST /v1/stores/soho/stock:adjust", w.adjustment(w.sold, "5")},
@@ -84,17 +95,20 @@ func (w *world) calls() map[string]call {
 		"StockService.PutSlot":          {"operator", "PUT /v1/stores/soho/slots/spoilt-slot", w.slot(soon(), soon(), "1")},
 		"StockService.ListSlots":        {"", "GET /v1/stores/soho/slots", ""},
 
-		"OrderService.GetOrder":      {"shopper", "GET /v1/orders/" + w.shopper.order, ""},
-		"OrderService.ListOrders":    {"shopper", "GET /v1/orders", ""},
-		"OrderService.WatchOrder":    {"shopper", "GET /v1/orders/" + w.shopper.order + ":watch", ""},
-		"OrderService.CancelOrder":   {"shopper", "POST /v1/orders/" + w.shopper.order + ":cancel", `{}`},
-		"OrderService.PickOrder":     {"operator", "POST /v1/orders/" + w.shopper.order + ":pick", `{}`},
-		"OrderService.PackOrder":     {"operator", "POST /v1/orders/" + w.shopper.order + ":pack", `{}`},
-		"OrderService.DispatchOrder": {"operator", "POST /v1/orders/" + w.shopper.order + ":dispatch", `{}`},
-		"OrderService.DeliverOrder":  {"operator", "POST /v1/orders/" + w.shopper.order + ":deliver", `{}`},
-		"OrderService.RefundOrder":   {"operator", "POST /v1/orders/" + w.shopper.order + ":refund", `{"reason":"spoilt"}`},
+		"OrderService.GetOrder":        {"shopper", "GET /v1/orders/" + w.shopper.order, ""},
+		"OrderService.ListOrders":      {"shopper", "GET /v1/orders", ""},
+		"OrderService.ListStoreOrders": {"operator", "GET /v1/stores/soho/orders?state=CONFIRMED", ""},
+		"OrderService.CountOrders":     {"operator", "GET /v1/stores/soho/orders:count", ""},
+		"OrderService.WatchOrder":      {"shopper", "GET /v1/orders/" + w.shopper.order + ":watch", ""},
+		"OrderService.CancelOrder":     {"shopper", "POST /v1/orders/" + w.shopper.order + ":cancel", `{}`},
+		"OrderService.PickOrder":       {"operator", "POST /v1/orders/" + w.shopper.order + ":pick", `{}`},
+		"OrderService.PackOrder":       {"operator", "POST /v1/orders/" + w.shopper.order + ":pack", `{}`},
+		"OrderService.DispatchOrder":   {"operator", "POST /v1/orders/" + w.shopper.order + ":dispatch", `{}`},
+		"OrderService.DeliverOrder":    {"operator", "POST /v1/orders/" + w.shopper.order + ":deliver", `{}`},
+		"OrderService.RefundOrder":     {"operator", "POST /v1/orders/" + w.shopper.order + ":refund", `{"reason":"spoilt"}`},
 
 		"PaymentService.GetPayment":    {"operator", "GET /v1/orders/" + w.shopper.order + "/payment", ""},
+		"PaymentService.GetProvider":   {"operator", "GET /v1/payments:provider", ""},
 		"PaymentService.ListPayments":  {"operator", "GET /v1/payments?state=CAPTURE_FAILED", ""},
 		"PaymentService.AuditPayments": {"operator", "POST /v1/payments:audit", `{}`},
 	}

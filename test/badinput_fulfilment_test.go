@@ -35,6 +35,22 @@ func (w *world) fulfilmentRows() []row {
 			rows = append(rows, move("before its time", "operator", w.shopper.order, `{}`, "409 ORDER_STATE_CONFLICT"))
 		}
 	}
+	look := func(rpc, what, as, path, want string) row {
+		return row{rpc: rpc, what: what, as: as, request: "GET " + path, want: want}
+	}
+	letters := "/v1/dead-letters/stock-adjustments"
+	rows = append(rows,
+		look("OrderService.ListStoreOrders", "no state", "operator", "/v1/stores/soho/orders", "400 INVALID_ARGUMENT state"),
+		look("OrderService.ListStoreOrders", "a tombstone's state", "operator", "/v1/stores/soho/orders?state=ABANDONED", "400 INVALID_ARGUMENT state"),
+		look("OrderService.ListStoreOrders", "an odd token", "operator", "/v1/stores/soho/orders?state=PICKING&page_token=x", "400 INVALID_PAGE_TOKEN page_token"),
+		look("OrderService.CountOrders", "a year", "operator", "/v1/stores/soho/orders:count?minutes=525600", "400 INVALID_ARGUMENT minutes"),
+		look("StockService.GetStockStatus", "an unknown store", "operator", "/v1/stores/nonsense/stock:status", "404 STORE_NOT_FOUND"),
+		look("OutboxService.ListDeadLetters", "a topic of another's", "operator", "/v1/dead-letters/nonsense", "400 INVALID_ARGUMENT topic"),
+		look("OutboxService.GetDeadLetter", "an unknown letter", "operator", letters+"/4711", "404 DEAD_LETTER_NOT_FOUND"),
+		look("OutboxService.GetDeadLetter", "an odd letter", "operator", letters+"/%2e%2e", "400 INVALID_ARGUMENT letter_id"),
+		row{rpc: "OutboxService.ReplayDeadLetter", what: "no reason", as: "operator", request: "POST " + letters + "/4711:replay", body: `{}`, want: "400 INVALID_ARGUMENT reason"},
+		row{rpc: "OutboxService.ReplayDeadLetter", what: "an unknown letter", as: "operator", request: "POST " + letters + "/4711:replay", body: `{"reason":"x"}`, want: "404 DEAD_LETTER_NOT_FOUND"},
+		row{rpc: "StockService.RebuildStock", what: "an odd epoch", as: "operator", request: "POST /v1/stores/soho/stock:rebuild", body: `{"seen_epoch":"yesterday"}`, want: "400 INVALID_ARGUMENT seen_epoch"})
 	cancel := func(what, as, order, body, want string) row {
 		return row{rpc: "OrderService.CancelOrder", what: what, as: as, request: "POST /v1/orders/" + order + ":cancel", body: body, want: want}
 	}

@@ -9,6 +9,7 @@ import (
 	cartpb "larder.dev/api/cart/v1"
 	checkoutpb "larder.dev/api/checkout/v1"
 	orderpb "larder.dev/api/order/v1"
+	outboxpb "larder.dev/api/outbox/v1"
 	paymentpb "larder.dev/api/payment/v1"
 	productpb "larder.dev/api/product/v1"
 	searchpb "larder.dev/api/search/v1"
@@ -51,6 +52,11 @@ func (c *Client) GetCheckout(ctx context.Context, request *checkoutpb.GetCheckou
 	return call(ctx, c, "larder.checkout.v1.CheckoutService.GetCheckout", request, new(checkoutpb.Checkout), options)
 }
 
+// ListCheckouts is GET /v1/stores/{store_id}/checkouts.
+func (c *Client) ListCheckouts(ctx context.Context, request *checkoutpb.ListCheckoutsRequest, options ...Option) (*checkoutpb.ListCheckoutsResponse, error) {
+	return call(ctx, c, "larder.checkout.v1.CheckoutService.ListCheckouts", request, new(checkoutpb.ListCheckoutsResponse), options)
+}
+
 // GetOrder is GET /v1/orders/{order_id}.
 func (c *Client) GetOrder(ctx context.Context, request *orderpb.GetOrderRequest, options ...Option) (*orderpb.Order, error) {
 	return call(ctx, c, "larder.order.v1.OrderService.GetOrder", request, new(orderpb.Order), options)
@@ -59,6 +65,16 @@ func (c *Client) GetOrder(ctx context.Context, request *orderpb.GetOrderRequest,
 // ListOrders is GET /v1/orders.
 func (c *Client) ListOrders(ctx context.Context, request *orderpb.ListOrdersRequest, options ...Option) (*orderpb.ListOrdersResponse, error) {
 	return call(ctx, c, "larder.order.v1.OrderService.ListOrders", request, new(orderpb.ListOrdersResponse), options)
+}
+
+// ListStoreOrders is GET /v1/stores/{store_id}/orders.
+func (c *Client) ListStoreOrders(ctx context.Context, request *orderpb.ListStoreOrdersRequest, options ...Option) (*orderpb.ListStoreOrdersResponse, error) {
+	return call(ctx, c, "larder.order.v1.OrderService.ListStoreOrders", request, new(orderpb.ListStoreOrdersResponse), options)
+}
+
+// CountOrders is GET /v1/stores/{store_id}/orders:count.
+func (c *Client) CountOrders(ctx context.Context, request *orderpb.CountOrdersRequest, options ...Option) (*orderpb.CountOrdersResponse, error) {
+	return call(ctx, c, "larder.order.v1.OrderService.CountOrders", request, new(orderpb.CountOrdersResponse), options)
 }
 
 // WatchOrder is GET /v1/orders/{order_id}:watch.
@@ -96,6 +112,31 @@ func (c *Client) RefundOrder(ctx context.Context, request *orderpb.RefundOrderRe
 	return callWithKey(ctx, c, "larder.order.v1.OrderService.RefundOrder", request, new(orderpb.Order), options)
 }
 
+// GetOutbox is GET /v1/outbox.
+func (c *Client) GetOutbox(ctx context.Context, request *outboxpb.GetOutboxRequest, options ...Option) (*outboxpb.GetOutboxResponse, error) {
+	return call(ctx, c, "larder.outbox.v1.OutboxService.GetOutbox", request, new(outboxpb.GetOutboxResponse), options)
+}
+
+// ListDeadLetters is GET /v1/dead-letters/{topic}.
+func (c *Client) ListDeadLetters(ctx context.Context, request *outboxpb.ListDeadLettersRequest, options ...Option) (*outboxpb.ListDeadLettersResponse, error) {
+	return call(ctx, c, "larder.outbox.v1.OutboxService.ListDeadLetters", request, new(outboxpb.ListDeadLettersResponse), options)
+}
+
+// GetDeadLetter is GET /v1/dead-letters/{topic}/{letter_id}.
+func (c *Client) GetDeadLetter(ctx context.Context, request *outboxpb.GetDeadLetterRequest, options ...Option) (*outboxpb.DeadLetter, error) {
+	return call(ctx, c, "larder.outbox.v1.OutboxService.GetDeadLetter", request, new(outboxpb.DeadLetter), options)
+}
+
+// ReplayDeadLetter is POST /v1/dead-letters/{topic}/{letter_id}:replay.
+func (c *Client) ReplayDeadLetter(ctx context.Context, request *outboxpb.ReplayDeadLetterRequest, options ...Option) (*outboxpb.Replay, error) {
+	return call(ctx, c, "larder.outbox.v1.OutboxService.ReplayDeadLetter", request, new(outboxpb.Replay), options)
+}
+
+// ListReplays is GET /v1/replays.
+func (c *Client) ListReplays(ctx context.Context, request *outboxpb.ListReplaysRequest, options ...Option) (*outboxpb.ListReplaysResponse, error) {
+	return call(ctx, c, "larder.outbox.v1.OutboxService.ListReplays", request, new(outboxpb.ListReplaysResponse), options)
+}
+
 // GetPayment is GET /v1/orders/{order_id}/payment.
 func (c *Client) GetPayment(ctx context.Context, request *paymentpb.GetPaymentRequest, options ...Option) (*paymentpb.Payment, error) {
 	return call(ctx, c, "larder.payment.v1.PaymentService.GetPayment", request, new(paymentpb.Payment), options)
@@ -104,6 +145,11 @@ func (c *Client) GetPayment(ctx context.Context, request *paymentpb.GetPaymentRe
 // ListPayments is GET /v1/payments.
 func (c *Client) ListPayments(ctx context.Context, request *paymentpb.ListPaymentsRequest, options ...Option) (*paymentpb.ListPaymentsResponse, error) {
 	return call(ctx, c, "larder.payment.v1.PaymentService.ListPayments", request, new(paymentpb.ListPaymentsResponse), options)
+}
+
+// GetProvider is GET /v1/payments:provider.
+func (c *Client) GetProvider(ctx context.Context, request *paymentpb.GetProviderRequest, options ...Option) (*paymentpb.Provider, error) {
+	return call(ctx, c, "larder.payment.v1.PaymentService.GetProvider", request, new(paymentpb.Provider), options)
 }
 
 // AuditPayments is POST /v1/payments:audit.
@@ -236,6 +282,11 @@ func (c *Client) AuditIndex(ctx context.Context, request *productpb.AuditIndexRe
 	return call(ctx, c, "larder.product.v1.ProductService.AuditIndex", request, new(productpb.AuditIndexResponse), options)
 }
 
+// ListIndexAudits is GET /v1/products:audits.
+func (c *Client) ListIndexAudits(ctx context.Context, request *productpb.ListIndexAuditsRequest, options ...Option) (*productpb.ListIndexAuditsResponse, error) {
+	return call(ctx, c, "larder.product.v1.ProductService.ListIndexAudits", request, new(productpb.ListIndexAuditsResponse), options)
+}
+
 // ListChanges is GET /v1/changes.
 func (c *Client) ListChanges(ctx context.Context, request *productpb.ListChangesRequest, options ...Option) (*productpb.ListChangesResponse, error) {
 	return call(ctx, c, "larder.product.v1.ProductService.ListChanges", request, new(productpb.ListChangesResponse), options)
@@ -279,6 +330,11 @@ func (c *Client) ListStockEntries(ctx context.Context, request *stockpb.ListStoc
 // ReconcileStock is POST /v1/stores/{store_id}/stock:reconcile.
 func (c *Client) ReconcileStock(ctx context.Context, request *stockpb.ReconcileStockRequest, options ...Option) (*stockpb.ReconcileStockResponse, error) {
 	return call(ctx, c, "larder.stock.v1.StockService.ReconcileStock", request, new(stockpb.ReconcileStockResponse), options)
+}
+
+// GetStockStatus is GET /v1/stores/{store_id}/stock:status.
+func (c *Client) GetStockStatus(ctx context.Context, request *stockpb.GetStockStatusRequest, options ...Option) (*stockpb.StockStatus, error) {
+	return call(ctx, c, "larder.stock.v1.StockService.GetStockStatus", request, new(stockpb.StockStatus), options)
 }
 
 // PutSlot is PUT /v1/stores/{store_id}/slots/{slot_id}.

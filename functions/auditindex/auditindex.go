@@ -7,6 +7,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	productpb "larder.dev/api/product/v1"
 	"larder.dev/functions/internal/function"
@@ -23,6 +27,8 @@ type report struct {
 	InFlight int `json:"in_flight"`
 	Findings int `json:"findings"`
 	Repaired int `json:"repaired"`
+	// LagMillis is the greatest of the ranges'.
+	LagMillis int64 `json:"lag_ms"`
 }
 
 // New makes the function.
@@ -38,6 +44,7 @@ func New(ctx context.Context, app *function.App) (http.Handler, error) {
 	products := productpb.NewProductServiceClient(conn)
 	return app.Schedule(ctx, func(ctx context.Context) (any, error) {
 		var report report
+		began := time.Now()
 		request := &productpb.AuditIndexRequest{Repair: true}
 		for {
 			answer, err := products.AuditIndex(ctx, request)
@@ -48,13 +55,27 @@ func New(ctx context.Context, app *function.App) (http.Handler, error) {
 			report.InFlight += int(answer.GetInFlight())
 			report.Findings += len(answer.GetFindings())
 			report.Repaired += int(answer.GetRepaired())
+			report.LagMillis = max(report.LagMillis, answer.GetLagMs())
 			for _, finding := range answer.GetFindings() {
 				slog.ErrorContext(ctx, "index differs from the catalogue", "kind", finding.GetKind().String(), "product", finding.GetProductId(),
 					"revision", finding.GetRevision(), "indexed", finding.GetIndexedRevision())
 			}
 			if request.PageToken = answer.GetNextPageToken(); request.GetPageToken() == "" {
-				return report, nil
+				return report, keep(ctx, products, report, began)
 			}
 		}
 	})
+}
+
+// keep has the report kept, for operators to see.
+func keep(ctx context.Context, products productpb.ProductServiceClient, report report, began time.Time) error {
+	_, err := products.RecordIndexAudit(ctx, &productpb.RecordIndexAuditRequest{Audit: &productpb.IndexAudit{
+		AuditId: uuid.NewString(), StartTime: timestamppb.New(began), EndTime: timestamppb.Now(),
+		Checked: int64(report.Checked), Findings: int64(report.Findings), InFlight: int64(report.InFlight), Repaired: int64(report.Repaired),
+		LagMs: report.LagMillis,
+	}})
+	if err != nil {
+		return fmt.Errorf("keep the report: %w", err)
+	}
+	return nil
 }

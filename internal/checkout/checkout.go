@@ -180,6 +180,8 @@ type Books interface {
 	Pack(ctx context.Context, id string, packing Packing, under stock.Epoch) (entered, current stock.Epoch, err error)
 	// ToAttend lists checkouts whose payments are open and due, those that have waited longest first.
 	ToAttend(ctx context.Context, due payment.Due, limit int) ([]string, error)
+	// Steps tells how far those of the checkouts are that Spanner knows of.
+	Steps(ctx context.Context, ids []string) (map[string]Step, error)
 	// PutOff moves on the time of an open payment that is due; false: it isn't, or no more.
 	PutOff(ctx context.Context, id string, due payment.Due, until time.Time) (bool, error)
 }
@@ -193,6 +195,8 @@ type Stock interface {
 	Exchange(ctx context.Context, store, entry string, lines []stock.Line, enter func(under stock.Epoch) (entered, current stock.Epoch, err error)) error
 	Overdue(ctx context.Context, store string, now time.Time, limit int) ([]string, error)
 	Stores(ctx context.Context) ([]string, error)
+	// Holds lists a store's holds; see stock.Virtual.
+	Holds(ctx context.Context, store string, now time.Time, limit int) (stock.Holds, error)
 	Check(ctx context.Context, store string) error
 	// Slot returns a delivery slot; ok is false where there is none.
 	Slot(ctx context.Context, store, id string) (slot stock.Slot, ok bool, err error)

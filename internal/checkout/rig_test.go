@@ -239,7 +239,7 @@ func (s *shop) wantStock(promised, ledger map[string]int64) {
 			s.t.Errorf("%s: %d may be promised, want %d (%v)", product, got[product], want, err)
 		}
 	}
-	epoch, err := s.ledger.Bump(s.t.Context(), s.store+"-audit") // a moment to read at
+	epoch, err := s.ledger.Bump(s.t.Context(), s.store+"-audit", "test") // a moment to read at
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -152,7 +152,7 @@ func TestReapAndReconcile(t *testing.T) {
 
 	// A virtual stock of another epoch than Spanner's is loaded anew.
 	s.flush()
-	if _, err := s.ledger.Bump(t.Context(), s.store); err != nil {
+	if _, err := s.ledger.Bump(t.Context(), s.store, "test"); err != nil {
 		t.Fatal(err)
 	}
 	reap(0)

@@ -16,6 +16,7 @@ import (
 	_ "larder.dev/api/cart/v1" // the contracts
 	_ "larder.dev/api/checkout/v1"
 	_ "larder.dev/api/order/v1"
+	_ "larder.dev/api/outbox/v1"
 	_ "larder.dev/api/payment/v1"
 	_ "larder.dev/api/product/v1"
 	_ "larder.dev/api/search/v1"

@@ -172,6 +172,8 @@ var (
 		"The payment is not authorised, or its authorisation has ended.")
 	PaymentStateConflict = define("PAYMENT_STATE_CONFLICT", codes.FailedPrecondition, http.StatusConflict,
 		"The payment's state doesn't allow the step, or not by this caller. Read the payment again.")
+	DeadLetterNotFound = define("DEAD_LETTER_NOT_FOUND", codes.NotFound, http.StatusNotFound,
+		"The topic has no such dead letter: it was replayed or is too old, or somebody else is looking at it. List the topic's again within a minute.")
 	WebhookSignatureInvalid = define("WEBHOOK_SIGNATURE_INVALID", codes.InvalidArgument, http.StatusBadRequest,
 		"The webhook's signature is missing, malformed, or not of this body by a secret that is in use. Check the endpoint's signing secret.")
 	WebhookTooOld = define("WEBHOOK_TOO_OLD", codes.InvalidArgument, http.StatusBadRequest,

@@ -99,6 +99,11 @@ type Store interface {
 	// List reads a person's orders, without tombstones, newest first and by id among equals, behind a position (nil: from the
 	// start), at most limit.
 	List(ctx context.Context, userID string, behind *Position, limit int) ([]Order, error)
+	// ListInStore reads a store's orders in a state: those that have ended newest first, others oldest first, and by id among equals,
+	// behind a position (nil: from the start), at most limit.
+	ListInStore(ctx context.Context, store string, state State, behind *Position, limit int) ([]Order, error)
+	// ConfirmedSince returns when each of a store's orders since a moment was confirmed, in no order.
+	ConfirmedSince(ctx context.Context, store string, since time.Time) ([]time.Time, error)
 	// Versions returns the versions of those of the orders that are there, by id; tombstones too.
 	Versions(ctx context.Context, ids []string) (map[string]int64, error)
 	// Move takes a step and tells its event, in one transaction, and returns the order as it is then. at is the event's time.

@@ -68,7 +68,7 @@ func (r *refunds) Refund(_ context.Context, refund order.Refund) error {
 func open(t *testing.T) *rig {
 	t.Helper()
 	r := &rig{client: spannertest.Open(t), issuer: servetest.NewIssuer(t), refunds: &refunds{}, user: uuid.NewString()}
-	if _, err := stockspanner.NewLedger(r.client).Bump(t.Context(), "soho"); err != nil {
+	if _, err := stockspanner.NewLedger(r.client).Bump(t.Context(), "soho", "test"); err != nil {
 		t.Fatal(err)
 	}
 

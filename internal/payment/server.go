@@ -18,11 +18,12 @@ type Server struct {
 	service *Service
 	// returnURL is where the provider sends a shopper back to after an action; the order's id is appended.
 	returnURL string
+	healthy   Healthy
 }
 
 // NewServer makes one.
-func NewServer(service *Service, returnURL string) *Server {
-	return &Server{service: service, returnURL: returnURL}
+func NewServer(service *Service, returnURL string, healthy Healthy) *Server {
+	return &Server{service: service, returnURL: returnURL, healthy: healthy}
 }
 
 // CreateIntent implements the service.

@@ -40,7 +40,7 @@ func serves(t *testing.T) *counter {
 	t.Helper()
 	c := &counter{till: open(t, nil), issuer: servetest.NewIssuer(t)}
 	server := c.issuer.Start(t, "payment", func(ctx context.Context, app *serve.App) error {
-		return app.Register(ctx, &paymentpb.PaymentService_ServiceDesc, payment.NewServer(c.Service, "https://shop.example/"),
+		return app.Register(ctx, &paymentpb.PaymentService_ServiceDesc, payment.NewServer(c.Service, "https://shop.example/", c.provider.Provider.(payment.Healthy)),
 			func(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
 				return paymentpb.RegisterPaymentServiceHandlerClient(ctx, mux, paymentpb.NewPaymentServiceClient(conn))
 			})

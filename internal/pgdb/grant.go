@@ -12,6 +12,8 @@ type Grants struct {
 	// Users and Products are roles that read and write all tables of that schema, and run its functions.
 	Users    []string `env:"GRANT_USERS"`
 	Products []string `env:"GRANT_PRODUCTS"`
+	// Outbox are roles that look at the outbox of the schema users, and change nothing.
+	Outbox []string `env:"GRANT_OUTBOX"`
 	// Replication is Debezium's role: it reads the documents, and keeps its offsets in the schema debezium. That it may replicate is said by
 	// who administers the server.
 	Replication string `env:"GRANT_REPLICATION"`
@@ -53,6 +55,12 @@ func (g Grants) statements() []string {
 				"grant usage, select on all sequences in schema "+schema+" to "+to,
 				"grant execute on all functions in schema "+schema+" to "+to)
 		}
+	}
+	for _, role := range g.Outbox {
+		to := pgx.Identifier{role}.Sanitize()
+		all = append(all,
+			"grant usage on schema users to "+to,
+			"grant select on users.outbox, users.outbox_cursor, users.outbox_relays to "+to)
 	}
 	if g.Replication != "" {
 		role := pgx.Identifier{g.Replication}.Sanitize()

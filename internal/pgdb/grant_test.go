@@ -16,7 +16,7 @@ import (
 // Roles that only use what another one migrated get what they need, and nothing of another room's. They are roles that every server has.
 func TestGrant(t *testing.T) {
 	at := pgtest.URL(t, userpg.Schema(), productpg.Schema())
-	grants := pgdb.Grants{Users: []string{"pg_monitor"}, Products: []string{"pg_signal_backend"}, Replication: "pg_checkpoint"}
+	grants := pgdb.Grants{Users: []string{"pg_monitor"}, Products: []string{"pg_signal_backend"}, Outbox: []string{"pg_read_all_stats"}, Replication: "pg_checkpoint"}
 	for range 2 { // again, it changes nothing
 		if err := pgdb.Grant(t.Context(), at, grants); err != nil {
 			t.Fatal(err)
@@ -37,6 +37,9 @@ func TestGrant(t *testing.T) {
 		{"pg_monitor", "products.products", "select", false},
 		{"pg_signal_backend", "products.products", "update", true},
 		{"pg_signal_backend", "users.accounts", "select", false},
+		{"pg_read_all_stats", "users.outbox", "select", true},
+		{"pg_read_all_stats", "users.outbox", "update", false},
+		{"pg_read_all_stats", "users.accounts", "select", false},
 		{"pg_checkpoint", "products.catalog_documents", "select", true},
 		{"pg_checkpoint", "products.catalog_documents", "delete", false},
 		{"pg_checkpoint", "products.products", "select", false},

@@ -79,7 +79,9 @@ type Audit struct {
 	Findings []Finding
 	InFlight int
 	Repaired int
-	Next     string // page token; empty: that was the last range
+	// Lag is how long the slowest of those in flight was watched until the index had it; 0: none was in flight.
+	Lag  time.Duration
+	Next string // page token; empty: that was the last range
 }
 
 // looks are the pauses before a second and further looks at what differs: longer than a change usually takes to be searchable.
@@ -114,7 +116,7 @@ func (a *Auditor) Audit(ctx context.Context, size int, token string, repair bool
 	if r.until != "" {
 		audit.Next = tokenAfter(r.until, auditMark)
 	}
-	if audit.Findings, audit.InFlight, err = a.lookAgain(ctx, r); err != nil || !repair {
+	if err = a.lookAgain(ctx, r, &audit); err != nil || !repair {
 		return audit, err
 	}
 	audit.Repaired, err = a.repair(ctx, audit.Findings)
@@ -181,37 +183,41 @@ func (a *Auditor) pairs(ctx context.Context, ids []string, indexed []Indexed) (m
 }
 
 // lookAgain looks at what differs until it no longer does, or the time is up.
-func (a *Auditor) lookAgain(ctx context.Context, r idRange) (findings []Finding, inFlight int, err error) {
+func (a *Auditor) lookAgain(ctx context.Context, r idRange, audit *Audit) (err error) {
+	began := time.Now()
 	suspects := differing(r.pairs)
 	last := r.pairs
 	for _, pause := range looks {
 		if len(suspects) == 0 {
-			return nil, inFlight, nil
+			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return nil, 0, ctx.Err()
+			return ctx.Err()
 		case <-time.After(pause):
 		}
 		if last, err = a.suspects(ctx, r, suspects); err != nil {
-			return nil, 0, err
+			return err
 		}
 		still := differing(last)
 		before := len(suspects)
 		suspects = slices.DeleteFunc(suspects, func(id string) bool {
 			return !slices.Contains(still, id) || last[id].revision() > r.pairs[id].revision()
 		})
-		inFlight += before - len(suspects)
+		if arrived := before - len(suspects); arrived > 0 {
+			audit.InFlight += arrived
+			audit.Lag = time.Since(began)
+		}
 	}
 	for _, id := range suspects {
 		p := last[id]
 		if p.kept != nil && p.kept.Activating {
-			inFlight++
+			audit.InFlight++
 			continue
 		}
-		findings = append(findings, Finding{Kind: p.fault(), ProductID: id, Revision: p.revision(), IndexedRevision: p.indexedRevision()})
+		audit.Findings = append(audit.Findings, Finding{Kind: p.fault(), ProductID: id, Revision: p.revision(), IndexedRevision: p.indexedRevision()})
 	}
-	return findings, inFlight, nil
+	return nil
 }
 
 // suspects reads these products' documents again, from both sides. In their range the index may by now hold more than it did.

@@ -150,6 +150,7 @@ type Catalogue interface {
 	Categories
 	Stores
 	Trail
+	Reports
 
 	// Product finds one that isn't deleted.
 	Product(ctx context.Context, id string) (Product, error)

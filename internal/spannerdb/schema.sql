@@ -11,6 +11,14 @@ CREATE TABLE Epochs (
   Epoch TIMESTAMP NOT NULL OPTIONS (allow_commit_timestamp = true),
 ) PRIMARY KEY (StoreId);
 
+-- Room stock. Each epoch that a store had, with who asked for it: a user's id, or "system".
+CREATE TABLE StockRebuilds (
+  StoreId STRING(64) NOT NULL,
+  Epoch TIMESTAMP NOT NULL OPTIONS (allow_commit_timestamp = true),
+  Actor STRING(64) NOT NULL,
+) PRIMARY KEY (StoreId, Epoch DESC),
+  ROW DELETION POLICY (OLDER_THAN(Epoch, INTERVAL 400 DAY));
+
 -- Room stock. Every change of a store's stock, insert-only. Epoch is the store's epoch as the transaction read it.
 CREATE TABLE StockLedger (
   StoreId STRING(64) NOT NULL,
@@ -92,9 +100,16 @@ CREATE TABLE Orders (
   ListedFor STRING(36),
   -- What was picked and what it costs (pricing.Receipt) as JSON; NULL until the order is packed.
   Receipt JSON,
+  -- One of 16 parts of the index below that the order is in, by its id's first digit, since their keys grow with time; NULL while it isn't in it.
+  UnderWayShard STRING(1) AS (IF(State IN ('CONFIRMED', 'PICKING', 'PACKED', 'DISPATCHED'), SUBSTR(OrderId, 1, 1), NULL)) STORED,
+  EndedShard STRING(1) AS (IF(State IN ('DELIVERED', 'CANCELLED'), SUBSTR(OrderId, 1, 1), NULL)) STORED,
 ) PRIMARY KEY (OrderId);
 
 CREATE NULL_FILTERED INDEX OrdersByUser ON Orders (ListedFor, CreateTime DESC, OrderId);
+
+-- A store's work, oldest first, and what it has done, newest first. An order is in one of them at a time.
+CREATE NULL_FILTERED INDEX OrdersUnderWay ON Orders (UnderWayShard, StoreId, State, CreateTime, OrderId);
+CREATE NULL_FILTERED INDEX OrdersEnded ON Orders (EndedShard, StoreId, State, CreateTime DESC, OrderId);
 
 -- Room order.
 CREATE TABLE OrderLines (
@@ -237,3 +252,20 @@ CREATE TABLE OutboxRelays (
   SeenTime TIMESTAMP NOT NULL OPTIONS (allow_commit_timestamp = true),
 ) PRIMARY KEY (RelayId),
   ROW DELETION POLICY (OLDER_THAN(SeenTime, INTERVAL 1 DAY));
+
+-- Room outbox. Dead letters that operators had published again. Written before the message is published, so that none goes without a trace;
+-- a row without MessageId is of a replay that nobody knows the end of.
+CREATE TABLE Replays (
+  Topic STRING(64) NOT NULL,
+  LetterId STRING(64) NOT NULL,
+  MessageId STRING(64),
+  -- The operator's user id.
+  Actor STRING(64) NOT NULL,
+  Reason STRING(200) NOT NULL,
+  Mended BOOL NOT NULL,
+  ReplayTime TIMESTAMP NOT NULL OPTIONS (allow_commit_timestamp = true),
+) PRIMARY KEY (Topic, LetterId),
+  ROW DELETION POLICY (OLDER_THAN(ReplayTime, INTERVAL 400 DAY));
+
+-- People make these rows, so few that keys which grow with time do no harm.
+CREATE INDEX ReplaysByTime ON Replays (ReplayTime DESC);

@@ -305,7 +305,7 @@ func TestAdjustmentsEpoch(t *testing.T) {
 	bumps := 0
 	virtual := between{s.virtual, false, func() {
 		if bumps++; bumps == 1 {
-			if _, err := s.ledger.Bump(t.Context(), s.store); err != nil {
+			if _, err := s.ledger.Bump(t.Context(), s.store, "test"); err != nil {
 				t.Error(err)
 			}
 		}

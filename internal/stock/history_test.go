@@ -252,7 +252,7 @@ func TestFoldsRaceRebuilds(t *testing.T) {
 	}
 	work.Go(func() {
 		for ctx.Err() == nil {
-			epoch, err := s.ledger.Bump(whole, s.store)
+			epoch, err := s.ledger.Bump(whole, s.store, "test")
 			if err != nil {
 				t.Error(err)
 				return

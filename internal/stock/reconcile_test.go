@@ -181,7 +181,7 @@ func TestReconcileRebuilds(t *testing.T) {
 	for name, harm := range map[string]func(t *testing.T, s shop){
 		"flushed": func(t *testing.T, s shop) { s.flush(t) },
 		"epoch bumped, rebuilder died": func(t *testing.T, s shop) {
-			if _, err := s.ledger.Bump(t.Context(), s.store); err != nil {
+			if _, err := s.ledger.Bump(t.Context(), s.store, "test"); err != nil {
 				t.Fatal(err)
 			}
 		},

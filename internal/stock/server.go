@@ -140,11 +140,37 @@ func (s *Server) RebuildStock(ctx context.Context, r *stockpb.RebuildStockReques
 	if err := s.known(ctx, r.GetStoreId(), nil); err != nil {
 		return nil, err
 	}
-	epoch, products, err := s.service.Rebuild(ctx, r.GetStoreId())
+	var seen Epoch
+	if r.GetSeenEpoch() != nil {
+		seen = EpochAt(r.GetSeenEpoch().AsTime())
+	}
+	epoch, products, err := s.service.RebuildFor(ctx, r.GetStoreId(), identity.FromContext(ctx).UserID, seen)
 	if err != nil {
 		return nil, err
 	}
 	return &stockpb.RebuildStockResponse{Epoch: timestamppb.New(epoch.Time()), Products: int64(products)}, nil
+}
+
+// GetStockStatus implements the service.
+func (s *Server) GetStockStatus(ctx context.Context, r *stockpb.GetStockStatusRequest) (*stockpb.StockStatus, error) {
+	if err := s.known(ctx, r.GetStoreId(), nil); err != nil {
+		return nil, err
+	}
+	status, err := s.service.Status(ctx, r.GetStoreId(), s.now())
+	if err != nil {
+		return nil, err
+	}
+	answer := &stockpb.StockStatus{StoreId: r.GetStoreId(), Holds: status.Holds.All, OverdueHolds: status.Holds.Overdue}
+	if status.Epoch != 0 {
+		answer.Epoch = timestamppb.New(status.Epoch.Time())
+	}
+	if status.Loaded != 0 {
+		answer.LoadedEpoch = timestamppb.New(status.Loaded.Time())
+	}
+	for _, rebuilt := range status.Rebuilds {
+		answer.Rebuilds = append(answer.Rebuilds, &stockpb.StockRebuild{Epoch: timestamppb.New(rebuilt.Epoch.Time()), Actor: rebuilt.Actor})
+	}
+	return answer, nil
 }
 
 // ListStockEntries implements the service.

@@ -95,6 +95,8 @@ type Virtual interface {
 	Read(ctx context.Context, store string, products []string) (Epoch, map[string]int64, error)
 	// Overdue returns the orders whose holds are past their deadline, at most limit.
 	Overdue(ctx context.Context, store string, now time.Time, limit int) ([]string, error)
+	// Holds returns a store's holds, those first whose deadline comes first, at most limit, and counts all of them and those past it.
+	Holds(ctx context.Context, store string, now time.Time, limit int) (Holds, error)
 	// Snapshot returns all of a store's virtual stock as it is at one instant. Errors: ErrNeedsRebuild.
 	Snapshot(ctx context.Context, store string) (Snapshot, error)
 	// Index lets Overdue find holds that it may have lost; what is no hold any more stays none.
@@ -109,8 +111,10 @@ type Virtual interface {
 type Ledger interface {
 	// Epoch returns a store's epoch by a strong read, zero for a store without one.
 	Epoch(ctx context.Context, store string) (Epoch, error)
-	// Bump gives a store a new epoch and returns it.
-	Bump(ctx context.Context, store string) (Epoch, error)
+	// Bump gives a store a new epoch, keeps who asked for it, and returns it.
+	Bump(ctx context.Context, store, actor string) (Epoch, error)
+	// Rebuilds lists a store's epochs, newest first.
+	Rebuilds(ctx context.Context, store string, limit int) ([]Rebuilt, error)
 	// SumAt returns the stock of every product of a store exactly at an epoch's timestamp.
 	SumAt(ctx context.Context, store string, epoch Epoch) (map[string]int64, error)
 	// Stocked tells which of the products have ever had an entry in a store.
@@ -275,7 +279,7 @@ func (s *Service) rebuild(ctx context.Context, store string, minimum Epoch, prod
 	if done, err := rebuilt(); done || err != nil {
 		return err
 	}
-	_, _, err = s.load(ctx, store)
+	_, _, err = s.load(ctx, store, system)
 	return err
 }
 
@@ -337,20 +341,35 @@ func (s *Service) rebuilt(ctx context.Context, store string, minimum Epoch, prod
 	return loaded == current, nil
 }
 
+// system is who rebuilds what is lost or differs from the ledger.
+const system = "system"
+
 // Rebuild loads a store's virtual stock anew under a new epoch (rule 9), whatever it is now. Errors: STOCK_REBUILDING, while
 // somebody else does.
 func (s *Service) Rebuild(ctx context.Context, store string) (Epoch, int, error) {
+	return s.RebuildFor(ctx, store, system, 0)
+}
+
+// RebuildFor is Rebuild for somebody who has seen an epoch (zero: none). A store that has another one by now was rebuilt since: that epoch is
+// returned, with no products, and nothing is done. So a request that comes twice rebuilds once.
+func (s *Service) RebuildFor(ctx context.Context, store, actor string, seen Epoch) (Epoch, int, error) {
 	unlock, err := s.turn(ctx, store, func() (bool, error) { return false, nil })
 	if err != nil {
 		return 0, 0, err
 	}
 	defer unlock()
-	return s.load(ctx, store)
+	if seen != 0 {
+		current, err := s.ledger.Epoch(ctx, store)
+		if err != nil || current != seen {
+			return current, 0, err
+		}
+	}
+	return s.load(ctx, store, actor)
 }
 
-func (s *Service) load(ctx context.Context, store string) (Epoch, int, error) {
+func (s *Service) load(ctx context.Context, store, actor string) (Epoch, int, error) {
 	began := time.Now()
-	epoch, err := s.ledger.Bump(ctx, store)
+	epoch, err := s.ledger.Bump(ctx, store, actor)
 	if err != nil {
 		return 0, 0, fmt.Errorf("bump the epoch of %s: %w", store, err)
 	}
@@ -365,7 +384,7 @@ func (s *Service) load(ctx context.Context, store string) (Epoch, int, error) {
 		return 0, 0, fmt.Errorf("load the stock of %s: %w", store, err)
 	}
 	chaos.At(chaos.StockLoaded)
-	slog.InfoContext(ctx, "stock rebuilt", "store", store, "epoch", epoch.String(), "products", len(quantities), "took", time.Since(began))
+	slog.InfoContext(ctx, "stock rebuilt", "store", store, "epoch", epoch.String(), "actor", actor, "products", len(quantities), "took", time.Since(began))
 	return epoch, len(quantities), nil
 }
 

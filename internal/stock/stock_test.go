@@ -246,7 +246,7 @@ func TestRebuildsByItself(t *testing.T) {
 			}
 		},
 		"epoch bumped, rebuilder died": func(t *testing.T, s shop) {
-			if _, err := s.ledger.Bump(t.Context(), s.store); err != nil {
+			if _, err := s.ledger.Bump(t.Context(), s.store, "test"); err != nil {
 				t.Fatal(err)
 			}
 			if err := s.Check(t.Context(), s.store); err != nil {

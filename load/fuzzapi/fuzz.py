@@ -9,6 +9,7 @@ EDGE_ADDR is where the API is, MAILSINK_ADDR where mails are read, SEED makes th
 answered 2xx at least once.
 """
 
+import base64
 import collections
 import os
 import random
@@ -225,6 +226,7 @@ class Fuzz:
             self.ask(f"ProductService_Delete{name}", staff, {field: f"spare-{w}"})
         self.ask("ProductService_ListChanges", "operator", query={"page_size": 5})
         self.ask("ProductService_AuditIndex", "operator", body={"page_size": 10})
+        self.ask("ProductService_ListIndexAudits", "operator", query={"page_size": 5})
         self.ask("SearchService_Search", "nobody", query={"store": "soho", "q": "banannas"})
         self.ask("SearchService_Suggest", "nobody", query={"store": "soho", "q": "ban"})
         for field, values in {
@@ -241,12 +243,33 @@ class Fuzz:
         self.ask("StockService_ListStockEntries", "operator", mine)
         self.ask("StockService_ReconcileStock", "operator", soho, body={})
         self.ask("StockService_RebuildStock", "operator", soho, body={})
+        self.ask("StockService_GetStockStatus", "operator", soho)
+        self.ask("CheckoutService_ListCheckouts", "operator", soho)
+        self.ask("OrderService_ListStoreOrders", "operator", soho, query={"state": "CONFIRMED"})
+        self.ask("OrderService_CountOrders", "operator", soho, query={"minutes": 5})
+        self.ask("PaymentService_GetProvider", "operator")
+        self.make_dead_letter()
         slot = f"slot-{self.word}"
         at = [time.strftime("%Y-%m-%dT%H:00:00Z", time.gmtime(time.time() + 3600 * hours)) for hours in (30, 32)]
         self.ask("StockService_PutSlot", "operator", soho | {"slot_id": slot}, body={"start_time": at[0], "end_time": at[1], "capacity": 50})
         self.ask("StockService_ListSlots", "nobody", soho)
         self.pool["slot_id"].append(slot)
         self.pool["delivery_slot_id"].append(slot)
+
+    def make_dead_letter(self):
+        """A letter that is looked at and replayed: one that AdjustStock puts aside again."""
+        topic = f"projects/{os.environ['GOOGLE_CLOUD_PROJECT']}/topics/stock-adjustments-dead-letters"
+        answer = self.http.post(
+            f"http://{os.environ['PUBSUB_EMULATOR_HOST']}/v1/{topic}:publish", timeout=10,
+            json={"messages": [{"data": base64.b64encode(b"{}").decode(), "attributes": {"dead_letter_reason": "FUZZ"}}]})
+        letter = {"topic": "stock-adjustments", "letter_id": answer.json()["messageIds"][0]}
+        self.ask("OutboxService_GetOutbox", "operator")
+        self.ask("OutboxService_ListDeadLetters", "operator", {"topic": "stock-adjustments"})
+        self.ask("OutboxService_GetDeadLetter", "operator", letter)
+        self.ask("OutboxService_ReplayDeadLetter", "operator", letter, body={"reason": "fuzz"})
+        self.ask("OutboxService_ListReplays", "operator")
+        self.pool["topic"].append("stock-adjustments")
+        self.pool["letter_id"].append(letter["letter_id"])
 
     def make_carts(self):
         guests = [self.ask("CartService_CreateCart", "nobody", body={"store_id": "soho"})["cart_id"] for _ in range(4)]

@@ -61,7 +61,7 @@ func TestGenerate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		epoch, err := ledger.Bump(t.Context(), shop.ID)
+		epoch, err := ledger.Bump(t.Context(), shop.ID, "test")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -97,7 +97,7 @@ func TestStockIsEnteredOnce(t *testing.T) {
 		t.Errorf("entered again: %q, %v", said, err)
 	}
 	for _, shop := range content.Stores {
-		epoch, err := ledger.Bump(t.Context(), shop.ID)
+		epoch, err := ledger.Bump(t.Context(), shop.ID, "test")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -52,7 +52,7 @@ func enterLines(ctx context.Context, ledger *spanner.Ledger, store string, lines
 	// The ledger takes entries under an epoch only.
 	epoch, err := ledger.Epoch(ctx, store)
 	if err == nil && epoch == 0 {
-		_, err = ledger.Bump(ctx, store)
+		_, err = ledger.Bump(ctx, store, "seed")
 	}
 	if err != nil {
 		return 0, fmt.Errorf("store %s: %w", store, err)

@@ -36,8 +36,9 @@ func main() {
 		app.Ready("spanner", spannerdb.Ping(database))
 
 		store := paymentspanner.NewStore(database, orderspanner.OpenAmong)
-		service := payment.NewService(stripe.New(config.Stripe), store, chaos.Now)
-		return app.Register(ctx, &paymentpb.PaymentService_ServiceDesc, payment.NewServer(service, config.ReturnURL),
+		provider := stripe.New(config.Stripe)
+		service := payment.NewService(provider, store, chaos.Now)
+		return app.Register(ctx, &paymentpb.PaymentService_ServiceDesc, payment.NewServer(service, config.ReturnURL, provider),
 			func(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
 				return paymentpb.RegisterPaymentServiceHandlerClient(ctx, mux, paymentpb.NewPaymentServiceClient(conn))
 			})

@@ -229,6 +229,7 @@ var readers = map[string][]string{
 	"smtp-password":                       {"notifyshopper"},
 	"debezium-password":                   {"debezium"},
 	"session-keys":                        {"storefront"},
+	"console-session-keys":                {"console"},
 	"redis-cart-url":                      {"cart", "user"},
 	"redis-stock-url":                     {"checkout", "relay"},
 }

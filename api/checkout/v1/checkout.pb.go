@@ -31,6 +31,69 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type CheckoutUnderWay_Step int32
+
+const (
+	CheckoutUnderWay_STEP_UNSPECIFIED CheckoutUnderWay_Step = 0
+	// Its goods are held; its payment isn't begun.
+	CheckoutUnderWay_RESERVED CheckoutUnderWay_Step = 1
+	// The provider is asked for the money.
+	CheckoutUnderWay_PAYING CheckoutUnderWay_Step = 2
+	// The shopper is to confirm the payment with their bank.
+	CheckoutUnderWay_REQUIRES_ACTION CheckoutUnderWay_Step = 3
+	// There is an order; the hold is about to be settled.
+	CheckoutUnderWay_SETTLING CheckoutUnderWay_Step = 4
+	// It was given up; the hold is about to be given back.
+	CheckoutUnderWay_RELEASING CheckoutUnderWay_Step = 5
+)
+
+// Enum value maps for CheckoutUnderWay_Step.
+var (
+	CheckoutUnderWay_Step_name = map[int32]string{
+		0: "STEP_UNSPECIFIED",
+		1: "RESERVED",
+		2: "PAYING",
+		3: "REQUIRES_ACTION",
+		4: "SETTLING",
+		5: "RELEASING",
+	}
+	CheckoutUnderWay_Step_value = map[string]int32{
+		"STEP_UNSPECIFIED": 0,
+		"RESERVED":         1,
+		"PAYING":           2,
+		"REQUIRES_ACTION":  3,
+		"SETTLING":         4,
+		"RELEASING":        5,
+	}
+)
+
+func (x CheckoutUnderWay_Step) Enum() *CheckoutUnderWay_Step {
+	p := new(CheckoutUnderWay_Step)
+	*p = x
+	return p
+}
+
+func (x CheckoutUnderWay_Step) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (CheckoutUnderWay_Step) Descriptor() protoreflect.EnumDescriptor {
+	return file_checkout_v1_checkout_proto_enumTypes[0].Descriptor()
+}
+
+func (CheckoutUnderWay_Step) Type() protoreflect.EnumType {
+	return &file_checkout_v1_checkout_proto_enumTypes[0]
+}
+
+func (x CheckoutUnderWay_Step) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use CheckoutUnderWay_Step.Descriptor instead.
+func (CheckoutUnderWay_Step) EnumDescriptor() ([]byte, []int) {
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{2, 0}
+}
+
 type Checkout_State int32
 
 const (
@@ -74,11 +137,11 @@ func (x Checkout_State) String() string {
 }
 
 func (Checkout_State) Descriptor() protoreflect.EnumDescriptor {
-	return file_checkout_v1_checkout_proto_enumTypes[0].Descriptor()
+	return file_checkout_v1_checkout_proto_enumTypes[1].Descriptor()
 }
 
 func (Checkout_State) Type() protoreflect.EnumType {
-	return &file_checkout_v1_checkout_proto_enumTypes[0]
+	return &file_checkout_v1_checkout_proto_enumTypes[1]
 }
 
 func (x Checkout_State) Number() protoreflect.EnumNumber {
@@ -87,7 +150,246 @@ func (x Checkout_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Checkout_State.Descriptor instead.
 func (Checkout_State) EnumDescriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{12, 0}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{16, 0}
+}
+
+type ListCheckoutsRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	StoreId string                 `protobuf:"bytes,1,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
+	// 1 to 200; 0 means 100.
+	PageSize      int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListCheckoutsRequest) Reset() {
+	*x = ListCheckoutsRequest{}
+	mi := &file_checkout_v1_checkout_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListCheckoutsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListCheckoutsRequest) ProtoMessage() {}
+
+func (x *ListCheckoutsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_checkout_v1_checkout_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListCheckoutsRequest.ProtoReflect.Descriptor instead.
+func (*ListCheckoutsRequest) Descriptor() ([]byte, []int) {
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *ListCheckoutsRequest) GetStoreId() string {
+	if x != nil {
+		return x.StoreId
+	}
+	return ""
+}
+
+func (x *ListCheckoutsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+type ListCheckoutsResponse struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Checkouts []*CheckoutUnderWay    `protobuf:"bytes,1,rep,name=checkouts,proto3" json:"checkouts,omitempty"`
+	// How many holds the store has in all, those of adjustments included.
+	Holds         int64 `protobuf:"varint,2,opt,name=holds,proto3" json:"holds,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListCheckoutsResponse) Reset() {
+	*x = ListCheckoutsResponse{}
+	mi := &file_checkout_v1_checkout_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListCheckoutsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListCheckoutsResponse) ProtoMessage() {}
+
+func (x *ListCheckoutsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_checkout_v1_checkout_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListCheckoutsResponse.ProtoReflect.Descriptor instead.
+func (*ListCheckoutsResponse) Descriptor() ([]byte, []int) {
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ListCheckoutsResponse) GetCheckouts() []*CheckoutUnderWay {
+	if x != nil {
+		return x.Checkouts
+	}
+	return nil
+}
+
+func (x *ListCheckoutsResponse) GetHolds() int64 {
+	if x != nil {
+		return x.Holds
+	}
+	return 0
+}
+
+// A checkout that holds goods.
+type CheckoutUnderWay struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUID; the id of the order that it becomes.
+	CheckoutId string                `protobuf:"bytes,1,opt,name=checkout_id,json=checkoutId,proto3" json:"checkout_id,omitempty"`
+	Step       CheckoutUnderWay_Step `protobuf:"varint,2,opt,name=step,proto3,enum=larder.checkout.v1.CheckoutUnderWay_Step" json:"step,omitempty"`
+	// When the goods were held.
+	HoldTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=hold_time,json=holdTime,proto3" json:"hold_time,omitempty"`
+	// When it is looked after, if it hasn't ended by then.
+	Deadline      *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=deadline,proto3" json:"deadline,omitempty"`
+	Goods         []*HeldGoods           `protobuf:"bytes,5,rep,name=goods,proto3" json:"goods,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckoutUnderWay) Reset() {
+	*x = CheckoutUnderWay{}
+	mi := &file_checkout_v1_checkout_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckoutUnderWay) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckoutUnderWay) ProtoMessage() {}
+
+func (x *CheckoutUnderWay) ProtoReflect() protoreflect.Message {
+	mi := &file_checkout_v1_checkout_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckoutUnderWay.ProtoReflect.Descriptor instead.
+func (*CheckoutUnderWay) Descriptor() ([]byte, []int) {
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *CheckoutUnderWay) GetCheckoutId() string {
+	if x != nil {
+		return x.CheckoutId
+	}
+	return ""
+}
+
+func (x *CheckoutUnderWay) GetStep() CheckoutUnderWay_Step {
+	if x != nil {
+		return x.Step
+	}
+	return CheckoutUnderWay_STEP_UNSPECIFIED
+}
+
+func (x *CheckoutUnderWay) GetHoldTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.HoldTime
+	}
+	return nil
+}
+
+func (x *CheckoutUnderWay) GetDeadline() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Deadline
+	}
+	return nil
+}
+
+func (x *CheckoutUnderWay) GetGoods() []*HeldGoods {
+	if x != nil {
+		return x.Goods
+	}
+	return nil
+}
+
+type HeldGoods struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A product; a slot is "slot:<slot_id>".
+	ProductId     string `protobuf:"bytes,1,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
+	Quantity      int64  `protobuf:"varint,2,opt,name=quantity,proto3" json:"quantity,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HeldGoods) Reset() {
+	*x = HeldGoods{}
+	mi := &file_checkout_v1_checkout_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HeldGoods) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HeldGoods) ProtoMessage() {}
+
+func (x *HeldGoods) ProtoReflect() protoreflect.Message {
+	mi := &file_checkout_v1_checkout_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HeldGoods.ProtoReflect.Descriptor instead.
+func (*HeldGoods) Descriptor() ([]byte, []int) {
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *HeldGoods) GetProductId() string {
+	if x != nil {
+		return x.ProductId
+	}
+	return ""
+}
+
+func (x *HeldGoods) GetQuantity() int64 {
+	if x != nil {
+		return x.Quantity
+	}
+	return 0
 }
 
 type ResumeCheckoutRequest struct {
@@ -99,7 +401,7 @@ type ResumeCheckoutRequest struct {
 
 func (x *ResumeCheckoutRequest) Reset() {
 	*x = ResumeCheckoutRequest{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[0]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -111,7 +413,7 @@ func (x *ResumeCheckoutRequest) String() string {
 func (*ResumeCheckoutRequest) ProtoMessage() {}
 
 func (x *ResumeCheckoutRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[0]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -124,7 +426,7 @@ func (x *ResumeCheckoutRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeCheckoutRequest.ProtoReflect.Descriptor instead.
 func (*ResumeCheckoutRequest) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{0}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ResumeCheckoutRequest) GetCheckoutId() string {
@@ -143,7 +445,7 @@ type ResumeCheckoutResponse struct {
 
 func (x *ResumeCheckoutResponse) Reset() {
 	*x = ResumeCheckoutResponse{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[1]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -155,7 +457,7 @@ func (x *ResumeCheckoutResponse) String() string {
 func (*ResumeCheckoutResponse) ProtoMessage() {}
 
 func (x *ResumeCheckoutResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[1]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -168,7 +470,7 @@ func (x *ResumeCheckoutResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeCheckoutResponse.ProtoReflect.Descriptor instead.
 func (*ResumeCheckoutResponse) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{1}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ResumeCheckoutResponse) GetState() Checkout_State {
@@ -189,7 +491,7 @@ type ReapCheckoutsRequest struct {
 
 func (x *ReapCheckoutsRequest) Reset() {
 	*x = ReapCheckoutsRequest{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[2]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -201,7 +503,7 @@ func (x *ReapCheckoutsRequest) String() string {
 func (*ReapCheckoutsRequest) ProtoMessage() {}
 
 func (x *ReapCheckoutsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[2]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -214,7 +516,7 @@ func (x *ReapCheckoutsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReapCheckoutsRequest.ProtoReflect.Descriptor instead.
 func (*ReapCheckoutsRequest) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{2}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ReapCheckoutsRequest) GetStoreId() string {
@@ -241,7 +543,7 @@ type ReapCheckoutsResponse struct {
 
 func (x *ReapCheckoutsResponse) Reset() {
 	*x = ReapCheckoutsResponse{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[3]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -253,7 +555,7 @@ func (x *ReapCheckoutsResponse) String() string {
 func (*ReapCheckoutsResponse) ProtoMessage() {}
 
 func (x *ReapCheckoutsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[3]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -266,7 +568,7 @@ func (x *ReapCheckoutsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReapCheckoutsResponse.ProtoReflect.Descriptor instead.
 func (*ReapCheckoutsResponse) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{3}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ReapCheckoutsResponse) GetReaped() int32 {
@@ -286,7 +588,7 @@ type ReconcileCheckoutsRequest struct {
 
 func (x *ReconcileCheckoutsRequest) Reset() {
 	*x = ReconcileCheckoutsRequest{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[4]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -298,7 +600,7 @@ func (x *ReconcileCheckoutsRequest) String() string {
 func (*ReconcileCheckoutsRequest) ProtoMessage() {}
 
 func (x *ReconcileCheckoutsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[4]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -311,7 +613,7 @@ func (x *ReconcileCheckoutsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReconcileCheckoutsRequest.ProtoReflect.Descriptor instead.
 func (*ReconcileCheckoutsRequest) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{4}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ReconcileCheckoutsRequest) GetLimit() int32 {
@@ -331,7 +633,7 @@ type ReconcileCheckoutsResponse struct {
 
 func (x *ReconcileCheckoutsResponse) Reset() {
 	*x = ReconcileCheckoutsResponse{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[5]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -343,7 +645,7 @@ func (x *ReconcileCheckoutsResponse) String() string {
 func (*ReconcileCheckoutsResponse) ProtoMessage() {}
 
 func (x *ReconcileCheckoutsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[5]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -356,7 +658,7 @@ func (x *ReconcileCheckoutsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReconcileCheckoutsResponse.ProtoReflect.Descriptor instead.
 func (*ReconcileCheckoutsResponse) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{5}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ReconcileCheckoutsResponse) GetReconciled() int32 {
@@ -380,7 +682,7 @@ type CancelOrderRequest struct {
 
 func (x *CancelOrderRequest) Reset() {
 	*x = CancelOrderRequest{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[6]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -392,7 +694,7 @@ func (x *CancelOrderRequest) String() string {
 func (*CancelOrderRequest) ProtoMessage() {}
 
 func (x *CancelOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[6]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -405,7 +707,7 @@ func (x *CancelOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelOrderRequest.ProtoReflect.Descriptor instead.
 func (*CancelOrderRequest) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{6}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CancelOrderRequest) GetOrderId() string {
@@ -444,7 +746,7 @@ type CancelOrderResponse struct {
 
 func (x *CancelOrderResponse) Reset() {
 	*x = CancelOrderResponse{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[7]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -456,7 +758,7 @@ func (x *CancelOrderResponse) String() string {
 func (*CancelOrderResponse) ProtoMessage() {}
 
 func (x *CancelOrderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[7]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -469,7 +771,7 @@ func (x *CancelOrderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelOrderResponse.ProtoReflect.Descriptor instead.
 func (*CancelOrderResponse) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{7}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{11}
 }
 
 type PackOrderRequest struct {
@@ -481,7 +783,7 @@ type PackOrderRequest struct {
 
 func (x *PackOrderRequest) Reset() {
 	*x = PackOrderRequest{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[8]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -493,7 +795,7 @@ func (x *PackOrderRequest) String() string {
 func (*PackOrderRequest) ProtoMessage() {}
 
 func (x *PackOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[8]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -506,7 +808,7 @@ func (x *PackOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PackOrderRequest.ProtoReflect.Descriptor instead.
 func (*PackOrderRequest) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{8}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *PackOrderRequest) GetPacking() *v1.PackOrderRequest {
@@ -524,7 +826,7 @@ type PackOrderResponse struct {
 
 func (x *PackOrderResponse) Reset() {
 	*x = PackOrderResponse{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[9]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -536,7 +838,7 @@ func (x *PackOrderResponse) String() string {
 func (*PackOrderResponse) ProtoMessage() {}
 
 func (x *PackOrderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[9]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -549,7 +851,7 @@ func (x *PackOrderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PackOrderResponse.ProtoReflect.Descriptor instead.
 func (*PackOrderResponse) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{9}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{13}
 }
 
 type CreateCheckoutRequest struct {
@@ -570,7 +872,7 @@ type CreateCheckoutRequest struct {
 
 func (x *CreateCheckoutRequest) Reset() {
 	*x = CreateCheckoutRequest{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[10]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -582,7 +884,7 @@ func (x *CreateCheckoutRequest) String() string {
 func (*CreateCheckoutRequest) ProtoMessage() {}
 
 func (x *CreateCheckoutRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[10]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -595,7 +897,7 @@ func (x *CreateCheckoutRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateCheckoutRequest.ProtoReflect.Descriptor instead.
 func (*CreateCheckoutRequest) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{10}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *CreateCheckoutRequest) GetCartId() string {
@@ -649,7 +951,7 @@ type GetCheckoutRequest struct {
 
 func (x *GetCheckoutRequest) Reset() {
 	*x = GetCheckoutRequest{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[11]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -661,7 +963,7 @@ func (x *GetCheckoutRequest) String() string {
 func (*GetCheckoutRequest) ProtoMessage() {}
 
 func (x *GetCheckoutRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[11]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -674,7 +976,7 @@ func (x *GetCheckoutRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCheckoutRequest.ProtoReflect.Descriptor instead.
 func (*GetCheckoutRequest) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{11}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GetCheckoutRequest) GetCheckoutId() string {
@@ -703,7 +1005,7 @@ type Checkout struct {
 
 func (x *Checkout) Reset() {
 	*x = Checkout{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[12]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -715,7 +1017,7 @@ func (x *Checkout) String() string {
 func (*Checkout) ProtoMessage() {}
 
 func (x *Checkout) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[12]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -728,7 +1030,7 @@ func (x *Checkout) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Checkout.ProtoReflect.Descriptor instead.
 func (*Checkout) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{12}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Checkout) GetCheckoutId() string {
@@ -783,7 +1085,7 @@ type OutOfStock struct {
 
 func (x *OutOfStock) Reset() {
 	*x = OutOfStock{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[13]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -795,7 +1097,7 @@ func (x *OutOfStock) String() string {
 func (*OutOfStock) ProtoMessage() {}
 
 func (x *OutOfStock) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[13]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -808,7 +1110,7 @@ func (x *OutOfStock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutOfStock.ProtoReflect.Descriptor instead.
 func (*OutOfStock) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{13}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *OutOfStock) GetShortages() []*Shortage {
@@ -830,7 +1132,7 @@ type Shortage struct {
 
 func (x *Shortage) Reset() {
 	*x = Shortage{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[14]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -842,7 +1144,7 @@ func (x *Shortage) String() string {
 func (*Shortage) ProtoMessage() {}
 
 func (x *Shortage) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[14]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -855,7 +1157,7 @@ func (x *Shortage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Shortage.ProtoReflect.Descriptor instead.
 func (*Shortage) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{14}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Shortage) GetProductId() string {
@@ -891,7 +1193,7 @@ type LimitExceeded struct {
 
 func (x *LimitExceeded) Reset() {
 	*x = LimitExceeded{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[15]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -903,7 +1205,7 @@ func (x *LimitExceeded) String() string {
 func (*LimitExceeded) ProtoMessage() {}
 
 func (x *LimitExceeded) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[15]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -916,7 +1218,7 @@ func (x *LimitExceeded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LimitExceeded.ProtoReflect.Descriptor instead.
 func (*LimitExceeded) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{15}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *LimitExceeded) GetLimits() []*ExceededLimit {
@@ -947,7 +1249,7 @@ type ExceededLimit struct {
 
 func (x *ExceededLimit) Reset() {
 	*x = ExceededLimit{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[16]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -959,7 +1261,7 @@ func (x *ExceededLimit) String() string {
 func (*ExceededLimit) ProtoMessage() {}
 
 func (x *ExceededLimit) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[16]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -972,7 +1274,7 @@ func (x *ExceededLimit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExceededLimit.ProtoReflect.Descriptor instead.
 func (*ExceededLimit) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{16}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ExceededLimit) GetProductId() string {
@@ -1015,7 +1317,7 @@ type SlotUnavailable struct {
 
 func (x *SlotUnavailable) Reset() {
 	*x = SlotUnavailable{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[17]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1027,7 +1329,7 @@ func (x *SlotUnavailable) String() string {
 func (*SlotUnavailable) ProtoMessage() {}
 
 func (x *SlotUnavailable) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[17]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1040,7 +1342,7 @@ func (x *SlotUnavailable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SlotUnavailable.ProtoReflect.Descriptor instead.
 func (*SlotUnavailable) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{17}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SlotUnavailable) GetSlotId() string {
@@ -1068,7 +1370,7 @@ type PriceChanged struct {
 
 func (x *PriceChanged) Reset() {
 	*x = PriceChanged{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[18]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1080,7 +1382,7 @@ func (x *PriceChanged) String() string {
 func (*PriceChanged) ProtoMessage() {}
 
 func (x *PriceChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[18]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1093,7 +1395,7 @@ func (x *PriceChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PriceChanged.ProtoReflect.Descriptor instead.
 func (*PriceChanged) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{18}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *PriceChanged) GetExpectedTotal() *v11.Money {
@@ -1121,7 +1423,7 @@ type PaymentDeclined struct {
 
 func (x *PaymentDeclined) Reset() {
 	*x = PaymentDeclined{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[19]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1133,7 +1435,7 @@ func (x *PaymentDeclined) String() string {
 func (*PaymentDeclined) ProtoMessage() {}
 
 func (x *PaymentDeclined) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[19]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1146,7 +1448,7 @@ func (x *PaymentDeclined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentDeclined.ProtoReflect.Descriptor instead.
 func (*PaymentDeclined) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{19}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *PaymentDeclined) GetClass() string {
@@ -1160,7 +1462,33 @@ var File_checkout_v1_checkout_proto protoreflect.FileDescriptor
 
 const file_checkout_v1_checkout_proto_rawDesc = "" +
 	"\n" +
-	"\x1acheckout/v1/checkout.proto\x12\x12larder.checkout.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x14order/v1/order.proto\x1a\x12type/v1/type.proto\"B\n" +
+	"\x1acheckout/v1/checkout.proto\x12\x12larder.checkout.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x14order/v1/order.proto\x1a\x12type/v1/type.proto\"|\n" +
+	"\x14ListCheckoutsRequest\x12;\n" +
+	"\bstore_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\astoreId\x12'\n" +
+	"\tpage_size\x18\x02 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xc8\x01(\x00R\bpageSize\"q\n" +
+	"\x15ListCheckoutsResponse\x12B\n" +
+	"\tcheckouts\x18\x01 \x03(\v2$.larder.checkout.v1.CheckoutUnderWayR\tcheckouts\x12\x14\n" +
+	"\x05holds\x18\x02 \x01(\x03R\x05holds\"\x82\x03\n" +
+	"\x10CheckoutUnderWay\x12\x1f\n" +
+	"\vcheckout_id\x18\x01 \x01(\tR\n" +
+	"checkoutId\x12=\n" +
+	"\x04step\x18\x02 \x01(\x0e2).larder.checkout.v1.CheckoutUnderWay.StepR\x04step\x127\n" +
+	"\thold_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\bholdTime\x126\n" +
+	"\bdeadline\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\bdeadline\x123\n" +
+	"\x05goods\x18\x05 \x03(\v2\x1d.larder.checkout.v1.HeldGoodsR\x05goods\"h\n" +
+	"\x04Step\x12\x14\n" +
+	"\x10STEP_UNSPECIFIED\x10\x00\x12\f\n" +
+	"\bRESERVED\x10\x01\x12\n" +
+	"\n" +
+	"\x06PAYING\x10\x02\x12\x13\n" +
+	"\x0fREQUIRES_ACTION\x10\x03\x12\f\n" +
+	"\bSETTLING\x10\x04\x12\r\n" +
+	"\tRELEASING\x10\x05\"F\n" +
+	"\tHeldGoods\x12\x1d\n" +
+	"\n" +
+	"product_id\x18\x01 \x01(\tR\tproductId\x12\x1a\n" +
+	"\bquantity\x18\x02 \x01(\x03R\bquantity\"B\n" +
 	"\x15ResumeCheckoutRequest\x12)\n" +
 	"\vcheckout_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\n" +
 	"checkoutId\"R\n" +
@@ -1241,12 +1569,14 @@ const file_checkout_v1_checkout_proto_rawDesc = "" +
 	"\x0eexpected_total\x18\x01 \x01(\v2\x15.larder.type.v1.MoneyR\rexpectedTotal\x12.\n" +
 	"\x06totals\x18\x02 \x01(\v2\x16.larder.type.v1.TotalsR\x06totals\"'\n" +
 	"\x0fPaymentDeclined\x12\x14\n" +
-	"\x05class\x18\x01 \x01(\tR\x05class2\xef\x06\n" +
+	"\x05class\x18\x01 \x01(\tR\x05class2\x86\b\n" +
 	"\x0fCheckoutService\x12z\n" +
 	"\x0eCreateCheckout\x12).larder.checkout.v1.CreateCheckoutRequest\x1a\x1c.larder.checkout.v1.Checkout\"\x1f\xaa\xd4\x18\x03\n" +
 	"\x01\x02\x82\xd3\xe4\x93\x02\x12:\x01*\"\r/v1/checkouts\x12\x7f\n" +
 	"\vGetCheckout\x12&.larder.checkout.v1.GetCheckoutRequest\x1a\x1c.larder.checkout.v1.Checkout\"*\xaa\xd4\x18\x03\n" +
-	"\x01\x02\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/checkouts/{checkout_id}\x12\x80\x01\n" +
+	"\x01\x02\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/checkouts/{checkout_id}\x12\x94\x01\n" +
+	"\rListCheckouts\x12(.larder.checkout.v1.ListCheckoutsRequest\x1a).larder.checkout.v1.ListCheckoutsResponse\".\xaa\xd4\x18\x03\n" +
+	"\x01\x04\x82\xd3\xe4\x93\x02!\x12\x1f/v1/stores/{store_id}/checkouts\x12\x80\x01\n" +
 	"\x0eResumeCheckout\x12).larder.checkout.v1.ResumeCheckoutRequest\x1a*.larder.checkout.v1.ResumeCheckoutResponse\"\x17\xaa\xd4\x18\x13\x12\x11applypaymentevent\x12y\n" +
 	"\rReapCheckouts\x12(.larder.checkout.v1.ReapCheckoutsRequest\x1a).larder.checkout.v1.ReapCheckoutsResponse\"\x13\xaa\xd4\x18\x0f\x12\rreapcheckouts\x12\x8c\x01\n" +
 	"\x12ReconcileCheckouts\x12-.larder.checkout.v1.ReconcileCheckoutsRequest\x1a..larder.checkout.v1.ReconcileCheckoutsResponse\"\x17\xaa\xd4\x18\x13\x12\x11reconcilepayments\x12k\n" +
@@ -1265,74 +1595,86 @@ func file_checkout_v1_checkout_proto_rawDescGZIP() []byte {
 	return file_checkout_v1_checkout_proto_rawDescData
 }
 
-var file_checkout_v1_checkout_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_checkout_v1_checkout_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_checkout_v1_checkout_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_checkout_v1_checkout_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_checkout_v1_checkout_proto_goTypes = []any{
-	(Checkout_State)(0),                // 0: larder.checkout.v1.Checkout.State
-	(*ResumeCheckoutRequest)(nil),      // 1: larder.checkout.v1.ResumeCheckoutRequest
-	(*ResumeCheckoutResponse)(nil),     // 2: larder.checkout.v1.ResumeCheckoutResponse
-	(*ReapCheckoutsRequest)(nil),       // 3: larder.checkout.v1.ReapCheckoutsRequest
-	(*ReapCheckoutsResponse)(nil),      // 4: larder.checkout.v1.ReapCheckoutsResponse
-	(*ReconcileCheckoutsRequest)(nil),  // 5: larder.checkout.v1.ReconcileCheckoutsRequest
-	(*ReconcileCheckoutsResponse)(nil), // 6: larder.checkout.v1.ReconcileCheckoutsResponse
-	(*CancelOrderRequest)(nil),         // 7: larder.checkout.v1.CancelOrderRequest
-	(*CancelOrderResponse)(nil),        // 8: larder.checkout.v1.CancelOrderResponse
-	(*PackOrderRequest)(nil),           // 9: larder.checkout.v1.PackOrderRequest
-	(*PackOrderResponse)(nil),          // 10: larder.checkout.v1.PackOrderResponse
-	(*CreateCheckoutRequest)(nil),      // 11: larder.checkout.v1.CreateCheckoutRequest
-	(*GetCheckoutRequest)(nil),         // 12: larder.checkout.v1.GetCheckoutRequest
-	(*Checkout)(nil),                   // 13: larder.checkout.v1.Checkout
-	(*OutOfStock)(nil),                 // 14: larder.checkout.v1.OutOfStock
-	(*Shortage)(nil),                   // 15: larder.checkout.v1.Shortage
-	(*LimitExceeded)(nil),              // 16: larder.checkout.v1.LimitExceeded
-	(*ExceededLimit)(nil),              // 17: larder.checkout.v1.ExceededLimit
-	(*SlotUnavailable)(nil),            // 18: larder.checkout.v1.SlotUnavailable
-	(*PriceChanged)(nil),               // 19: larder.checkout.v1.PriceChanged
-	(*PaymentDeclined)(nil),            // 20: larder.checkout.v1.PaymentDeclined
-	(*v1.PackOrderRequest)(nil),        // 21: larder.order.v1.PackOrderRequest
-	(*v11.Address)(nil),                // 22: larder.type.v1.Address
-	(*v11.Money)(nil),                  // 23: larder.type.v1.Money
-	(*v1.Order)(nil),                   // 24: larder.order.v1.Order
-	(*status.Status)(nil),              // 25: google.rpc.Status
-	(*durationpb.Duration)(nil),        // 26: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil),      // 27: google.protobuf.Timestamp
-	(*v11.Slot)(nil),                   // 28: larder.type.v1.Slot
-	(*v11.Totals)(nil),                 // 29: larder.type.v1.Totals
+	(CheckoutUnderWay_Step)(0),         // 0: larder.checkout.v1.CheckoutUnderWay.Step
+	(Checkout_State)(0),                // 1: larder.checkout.v1.Checkout.State
+	(*ListCheckoutsRequest)(nil),       // 2: larder.checkout.v1.ListCheckoutsRequest
+	(*ListCheckoutsResponse)(nil),      // 3: larder.checkout.v1.ListCheckoutsResponse
+	(*CheckoutUnderWay)(nil),           // 4: larder.checkout.v1.CheckoutUnderWay
+	(*HeldGoods)(nil),                  // 5: larder.checkout.v1.HeldGoods
+	(*ResumeCheckoutRequest)(nil),      // 6: larder.checkout.v1.ResumeCheckoutRequest
+	(*ResumeCheckoutResponse)(nil),     // 7: larder.checkout.v1.ResumeCheckoutResponse
+	(*ReapCheckoutsRequest)(nil),       // 8: larder.checkout.v1.ReapCheckoutsRequest
+	(*ReapCheckoutsResponse)(nil),      // 9: larder.checkout.v1.ReapCheckoutsResponse
+	(*ReconcileCheckoutsRequest)(nil),  // 10: larder.checkout.v1.ReconcileCheckoutsRequest
+	(*ReconcileCheckoutsResponse)(nil), // 11: larder.checkout.v1.ReconcileCheckoutsResponse
+	(*CancelOrderRequest)(nil),         // 12: larder.checkout.v1.CancelOrderRequest
+	(*CancelOrderResponse)(nil),        // 13: larder.checkout.v1.CancelOrderResponse
+	(*PackOrderRequest)(nil),           // 14: larder.checkout.v1.PackOrderRequest
+	(*PackOrderResponse)(nil),          // 15: larder.checkout.v1.PackOrderResponse
+	(*CreateCheckoutRequest)(nil),      // 16: larder.checkout.v1.CreateCheckoutRequest
+	(*GetCheckoutRequest)(nil),         // 17: larder.checkout.v1.GetCheckoutRequest
+	(*Checkout)(nil),                   // 18: larder.checkout.v1.Checkout
+	(*OutOfStock)(nil),                 // 19: larder.checkout.v1.OutOfStock
+	(*Shortage)(nil),                   // 20: larder.checkout.v1.Shortage
+	(*LimitExceeded)(nil),              // 21: larder.checkout.v1.LimitExceeded
+	(*ExceededLimit)(nil),              // 22: larder.checkout.v1.ExceededLimit
+	(*SlotUnavailable)(nil),            // 23: larder.checkout.v1.SlotUnavailable
+	(*PriceChanged)(nil),               // 24: larder.checkout.v1.PriceChanged
+	(*PaymentDeclined)(nil),            // 25: larder.checkout.v1.PaymentDeclined
+	(*timestamppb.Timestamp)(nil),      // 26: google.protobuf.Timestamp
+	(*v1.PackOrderRequest)(nil),        // 27: larder.order.v1.PackOrderRequest
+	(*v11.Address)(nil),                // 28: larder.type.v1.Address
+	(*v11.Money)(nil),                  // 29: larder.type.v1.Money
+	(*v1.Order)(nil),                   // 30: larder.order.v1.Order
+	(*status.Status)(nil),              // 31: google.rpc.Status
+	(*durationpb.Duration)(nil),        // 32: google.protobuf.Duration
+	(*v11.Slot)(nil),                   // 33: larder.type.v1.Slot
+	(*v11.Totals)(nil),                 // 34: larder.type.v1.Totals
 }
 var file_checkout_v1_checkout_proto_depIdxs = []int32{
-	0,  // 0: larder.checkout.v1.ResumeCheckoutResponse.state:type_name -> larder.checkout.v1.Checkout.State
-	21, // 1: larder.checkout.v1.PackOrderRequest.packing:type_name -> larder.order.v1.PackOrderRequest
-	22, // 2: larder.checkout.v1.CreateCheckoutRequest.address:type_name -> larder.type.v1.Address
-	23, // 3: larder.checkout.v1.CreateCheckoutRequest.expected_total:type_name -> larder.type.v1.Money
-	0,  // 4: larder.checkout.v1.Checkout.state:type_name -> larder.checkout.v1.Checkout.State
-	24, // 5: larder.checkout.v1.Checkout.order:type_name -> larder.order.v1.Order
-	25, // 6: larder.checkout.v1.Checkout.failure:type_name -> google.rpc.Status
-	26, // 7: larder.checkout.v1.Checkout.retry_after:type_name -> google.protobuf.Duration
-	15, // 8: larder.checkout.v1.OutOfStock.shortages:type_name -> larder.checkout.v1.Shortage
-	17, // 9: larder.checkout.v1.LimitExceeded.limits:type_name -> larder.checkout.v1.ExceededLimit
-	27, // 10: larder.checkout.v1.LimitExceeded.renew_time:type_name -> google.protobuf.Timestamp
-	28, // 11: larder.checkout.v1.SlotUnavailable.alternatives:type_name -> larder.type.v1.Slot
-	23, // 12: larder.checkout.v1.PriceChanged.expected_total:type_name -> larder.type.v1.Money
-	29, // 13: larder.checkout.v1.PriceChanged.totals:type_name -> larder.type.v1.Totals
-	11, // 14: larder.checkout.v1.CheckoutService.CreateCheckout:input_type -> larder.checkout.v1.CreateCheckoutRequest
-	12, // 15: larder.checkout.v1.CheckoutService.GetCheckout:input_type -> larder.checkout.v1.GetCheckoutRequest
-	1,  // 16: larder.checkout.v1.CheckoutService.ResumeCheckout:input_type -> larder.checkout.v1.ResumeCheckoutRequest
-	3,  // 17: larder.checkout.v1.CheckoutService.ReapCheckouts:input_type -> larder.checkout.v1.ReapCheckoutsRequest
-	5,  // 18: larder.checkout.v1.CheckoutService.ReconcileCheckouts:input_type -> larder.checkout.v1.ReconcileCheckoutsRequest
-	7,  // 19: larder.checkout.v1.CheckoutService.CancelOrder:input_type -> larder.checkout.v1.CancelOrderRequest
-	9,  // 20: larder.checkout.v1.CheckoutService.PackOrder:input_type -> larder.checkout.v1.PackOrderRequest
-	13, // 21: larder.checkout.v1.CheckoutService.CreateCheckout:output_type -> larder.checkout.v1.Checkout
-	13, // 22: larder.checkout.v1.CheckoutService.GetCheckout:output_type -> larder.checkout.v1.Checkout
-	2,  // 23: larder.checkout.v1.CheckoutService.ResumeCheckout:output_type -> larder.checkout.v1.ResumeCheckoutResponse
-	4,  // 24: larder.checkout.v1.CheckoutService.ReapCheckouts:output_type -> larder.checkout.v1.ReapCheckoutsResponse
-	6,  // 25: larder.checkout.v1.CheckoutService.ReconcileCheckouts:output_type -> larder.checkout.v1.ReconcileCheckoutsResponse
-	8,  // 26: larder.checkout.v1.CheckoutService.CancelOrder:output_type -> larder.checkout.v1.CancelOrderResponse
-	10, // 27: larder.checkout.v1.CheckoutService.PackOrder:output_type -> larder.checkout.v1.PackOrderResponse
-	21, // [21:28] is the sub-list for method output_type
-	14, // [14:21] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	4,  // 0: larder.checkout.v1.ListCheckoutsResponse.checkouts:type_name -> larder.checkout.v1.CheckoutUnderWay
+	0,  // 1: larder.checkout.v1.CheckoutUnderWay.step:type_name -> larder.checkout.v1.CheckoutUnderWay.Step
+	26, // 2: larder.checkout.v1.CheckoutUnderWay.hold_time:type_name -> google.protobuf.Timestamp
+	26, // 3: larder.checkout.v1.CheckoutUnderWay.deadline:type_name -> google.protobuf.Timestamp
+	5,  // 4: larder.checkout.v1.CheckoutUnderWay.goods:type_name -> larder.checkout.v1.HeldGoods
+	1,  // 5: larder.checkout.v1.ResumeCheckoutResponse.state:type_name -> larder.checkout.v1.Checkout.State
+	27, // 6: larder.checkout.v1.PackOrderRequest.packing:type_name -> larder.order.v1.PackOrderRequest
+	28, // 7: larder.checkout.v1.CreateCheckoutRequest.address:type_name -> larder.type.v1.Address
+	29, // 8: larder.checkout.v1.CreateCheckoutRequest.expected_total:type_name -> larder.type.v1.Money
+	1,  // 9: larder.checkout.v1.Checkout.state:type_name -> larder.checkout.v1.Checkout.State
+	30, // 10: larder.checkout.v1.Checkout.order:type_name -> larder.order.v1.Order
+	31, // 11: larder.checkout.v1.Checkout.failure:type_name -> google.rpc.Status
+	32, // 12: larder.checkout.v1.Checkout.retry_after:type_name -> google.protobuf.Duration
+	20, // 13: larder.checkout.v1.OutOfStock.shortages:type_name -> larder.checkout.v1.Shortage
+	22, // 14: larder.checkout.v1.LimitExceeded.limits:type_name -> larder.checkout.v1.ExceededLimit
+	26, // 15: larder.checkout.v1.LimitExceeded.renew_time:type_name -> google.protobuf.Timestamp
+	33, // 16: larder.checkout.v1.SlotUnavailable.alternatives:type_name -> larder.type.v1.Slot
+	29, // 17: larder.checkout.v1.PriceChanged.expected_total:type_name -> larder.type.v1.Money
+	34, // 18: larder.checkout.v1.PriceChanged.totals:type_name -> larder.type.v1.Totals
+	16, // 19: larder.checkout.v1.CheckoutService.CreateCheckout:input_type -> larder.checkout.v1.CreateCheckoutRequest
+	17, // 20: larder.checkout.v1.CheckoutService.GetCheckout:input_type -> larder.checkout.v1.GetCheckoutRequest
+	2,  // 21: larder.checkout.v1.CheckoutService.ListCheckouts:input_type -> larder.checkout.v1.ListCheckoutsRequest
+	6,  // 22: larder.checkout.v1.CheckoutService.ResumeCheckout:input_type -> larder.checkout.v1.ResumeCheckoutRequest
+	8,  // 23: larder.checkout.v1.CheckoutService.ReapCheckouts:input_type -> larder.checkout.v1.ReapCheckoutsRequest
+	10, // 24: larder.checkout.v1.CheckoutService.ReconcileCheckouts:input_type -> larder.checkout.v1.ReconcileCheckoutsRequest
+	12, // 25: larder.checkout.v1.CheckoutService.CancelOrder:input_type -> larder.checkout.v1.CancelOrderRequest
+	14, // 26: larder.checkout.v1.CheckoutService.PackOrder:input_type -> larder.checkout.v1.PackOrderRequest
+	18, // 27: larder.checkout.v1.CheckoutService.CreateCheckout:output_type -> larder.checkout.v1.Checkout
+	18, // 28: larder.checkout.v1.CheckoutService.GetCheckout:output_type -> larder.checkout.v1.Checkout
+	3,  // 29: larder.checkout.v1.CheckoutService.ListCheckouts:output_type -> larder.checkout.v1.ListCheckoutsResponse
+	7,  // 30: larder.checkout.v1.CheckoutService.ResumeCheckout:output_type -> larder.checkout.v1.ResumeCheckoutResponse
+	9,  // 31: larder.checkout.v1.CheckoutService.ReapCheckouts:output_type -> larder.checkout.v1.ReapCheckoutsResponse
+	11, // 32: larder.checkout.v1.CheckoutService.ReconcileCheckouts:output_type -> larder.checkout.v1.ReconcileCheckoutsResponse
+	13, // 33: larder.checkout.v1.CheckoutService.CancelOrder:output_type -> larder.checkout.v1.CancelOrderResponse
+	15, // 34: larder.checkout.v1.CheckoutService.PackOrder:output_type -> larder.checkout.v1.PackOrderResponse
+	27, // [27:35] is the sub-list for method output_type
+	19, // [19:27] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_checkout_v1_checkout_proto_init() }
@@ -1345,8 +1687,8 @@ func file_checkout_v1_checkout_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_checkout_v1_checkout_proto_rawDesc), len(file_checkout_v1_checkout_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   20,
+			NumEnums:      2,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

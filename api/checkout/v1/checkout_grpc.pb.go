@@ -23,6 +23,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	CheckoutService_CreateCheckout_FullMethodName     = "/larder.checkout.v1.CheckoutService/CreateCheckout"
 	CheckoutService_GetCheckout_FullMethodName        = "/larder.checkout.v1.CheckoutService/GetCheckout"
+	CheckoutService_ListCheckouts_FullMethodName      = "/larder.checkout.v1.CheckoutService/ListCheckouts"
 	CheckoutService_ResumeCheckout_FullMethodName     = "/larder.checkout.v1.CheckoutService/ResumeCheckout"
 	CheckoutService_ReapCheckouts_FullMethodName      = "/larder.checkout.v1.CheckoutService/ReapCheckouts"
 	CheckoutService_ReconcileCheckouts_FullMethodName = "/larder.checkout.v1.CheckoutService/ReconcileCheckouts"
@@ -40,6 +41,9 @@ type CheckoutServiceClient interface {
 	// with GetCheckout.
 	CreateCheckout(ctx context.Context, in *CreateCheckoutRequest, opts ...grpc.CallOption) (*Checkout, error)
 	GetCheckout(ctx context.Context, in *GetCheckoutRequest, opts ...grpc.CallOption) (*Checkout, error)
+	// The checkouts of a store that are under way, by what they hold, for operators: those first whose time ends first. A checkout is under way
+	// from the moment that its goods are held until the hold is settled or given back.
+	ListCheckouts(ctx context.Context, in *ListCheckoutsRequest, opts ...grpc.CallOption) (*ListCheckoutsResponse, error)
 	// Goes on with a checkout that waits for its payment (rule 10, re-entry). One that Spanner knows nothing of is left alone.
 	ResumeCheckout(ctx context.Context, in *ResumeCheckoutRequest, opts ...grpc.CallOption) (*ResumeCheckoutResponse, error)
 	// Looks after a store's holds that are past their deadline (rule 11), and after a virtual stock of another epoch than Spanner's.
@@ -75,6 +79,16 @@ func (c *checkoutServiceClient) GetCheckout(ctx context.Context, in *GetCheckout
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Checkout)
 	err := c.cc.Invoke(ctx, CheckoutService_GetCheckout_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *checkoutServiceClient) ListCheckouts(ctx context.Context, in *ListCheckoutsRequest, opts ...grpc.CallOption) (*ListCheckoutsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListCheckoutsResponse)
+	err := c.cc.Invoke(ctx, CheckoutService_ListCheckouts_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -141,6 +155,9 @@ type CheckoutServiceServer interface {
 	// with GetCheckout.
 	CreateCheckout(context.Context, *CreateCheckoutRequest) (*Checkout, error)
 	GetCheckout(context.Context, *GetCheckoutRequest) (*Checkout, error)
+	// The checkouts of a store that are under way, by what they hold, for operators: those first whose time ends first. A checkout is under way
+	// from the moment that its goods are held until the hold is settled or given back.
+	ListCheckouts(context.Context, *ListCheckoutsRequest) (*ListCheckoutsResponse, error)
 	// Goes on with a checkout that waits for its payment (rule 10, re-entry). One that Spanner knows nothing of is left alone.
 	ResumeCheckout(context.Context, *ResumeCheckoutRequest) (*ResumeCheckoutResponse, error)
 	// Looks after a store's holds that are past their deadline (rule 11), and after a virtual stock of another epoch than Spanner's.
@@ -167,6 +184,9 @@ func (UnimplementedCheckoutServiceServer) CreateCheckout(context.Context, *Creat
 }
 func (UnimplementedCheckoutServiceServer) GetCheckout(context.Context, *GetCheckoutRequest) (*Checkout, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetCheckout not implemented")
+}
+func (UnimplementedCheckoutServiceServer) ListCheckouts(context.Context, *ListCheckoutsRequest) (*ListCheckoutsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListCheckouts not implemented")
 }
 func (UnimplementedCheckoutServiceServer) ResumeCheckout(context.Context, *ResumeCheckoutRequest) (*ResumeCheckoutResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ResumeCheckout not implemented")
@@ -236,6 +256,24 @@ func _CheckoutService_GetCheckout_Handler(srv interface{}, ctx context.Context, 
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(CheckoutServiceServer).GetCheckout(ctx, req.(*GetCheckoutRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _CheckoutService_ListCheckouts_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListCheckoutsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CheckoutServiceServer).ListCheckouts(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CheckoutService_ListCheckouts_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CheckoutServiceServer).ListCheckouts(ctx, req.(*ListCheckoutsRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -344,6 +382,10 @@ var CheckoutService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetCheckout",
 			Handler:    _CheckoutService_GetCheckout_Handler,
+		},
+		{
+			MethodName: "ListCheckouts",
+			Handler:    _CheckoutService_ListCheckouts_Handler,
 		},
 		{
 			MethodName: "ResumeCheckout",

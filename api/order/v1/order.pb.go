@@ -1732,6 +1732,278 @@ func (x *ListOrdersResponse) GetNextPageToken() string {
 	return ""
 }
 
+type ListStoreOrdersRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	StoreId string                 `protobuf:"bytes,1,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
+	State   Order_State            `protobuf:"varint,2,opt,name=state,proto3,enum=larder.order.v1.Order_State" json:"state,omitempty"`
+	// 1 to 100; 0 means 20.
+	PageSize      int32  `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken     string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListStoreOrdersRequest) Reset() {
+	*x = ListStoreOrdersRequest{}
+	mi := &file_order_v1_order_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListStoreOrdersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListStoreOrdersRequest) ProtoMessage() {}
+
+func (x *ListStoreOrdersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_order_v1_order_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListStoreOrdersRequest.ProtoReflect.Descriptor instead.
+func (*ListStoreOrdersRequest) Descriptor() ([]byte, []int) {
+	return file_order_v1_order_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *ListStoreOrdersRequest) GetStoreId() string {
+	if x != nil {
+		return x.StoreId
+	}
+	return ""
+}
+
+func (x *ListStoreOrdersRequest) GetState() Order_State {
+	if x != nil {
+		return x.State
+	}
+	return Order_STATE_UNSPECIFIED
+}
+
+func (x *ListStoreOrdersRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListStoreOrdersRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type ListStoreOrdersResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Orders        []*Order               `protobuf:"bytes,1,rep,name=orders,proto3" json:"orders,omitempty"`
+	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListStoreOrdersResponse) Reset() {
+	*x = ListStoreOrdersResponse{}
+	mi := &file_order_v1_order_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListStoreOrdersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListStoreOrdersResponse) ProtoMessage() {}
+
+func (x *ListStoreOrdersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_order_v1_order_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListStoreOrdersResponse.ProtoReflect.Descriptor instead.
+func (*ListStoreOrdersResponse) Descriptor() ([]byte, []int) {
+	return file_order_v1_order_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *ListStoreOrdersResponse) GetOrders() []*Order {
+	if x != nil {
+		return x.Orders
+	}
+	return nil
+}
+
+func (x *ListStoreOrdersResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+type CountOrdersRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	StoreId string                 `protobuf:"bytes,1,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
+	// How far back: 1 to 180; 0 means 60.
+	Minutes       int32 `protobuf:"varint,2,opt,name=minutes,proto3" json:"minutes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CountOrdersRequest) Reset() {
+	*x = CountOrdersRequest{}
+	mi := &file_order_v1_order_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CountOrdersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CountOrdersRequest) ProtoMessage() {}
+
+func (x *CountOrdersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_order_v1_order_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CountOrdersRequest.ProtoReflect.Descriptor instead.
+func (*CountOrdersRequest) Descriptor() ([]byte, []int) {
+	return file_order_v1_order_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *CountOrdersRequest) GetStoreId() string {
+	if x != nil {
+		return x.StoreId
+	}
+	return ""
+}
+
+func (x *CountOrdersRequest) GetMinutes() int32 {
+	if x != nil {
+		return x.Minutes
+	}
+	return 0
+}
+
+type CountOrdersResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One for each minute, oldest first; the last one is under way.
+	Minutes       []*MinuteCount `protobuf:"bytes,1,rep,name=minutes,proto3" json:"minutes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CountOrdersResponse) Reset() {
+	*x = CountOrdersResponse{}
+	mi := &file_order_v1_order_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CountOrdersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CountOrdersResponse) ProtoMessage() {}
+
+func (x *CountOrdersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_order_v1_order_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CountOrdersResponse.ProtoReflect.Descriptor instead.
+func (*CountOrdersResponse) Descriptor() ([]byte, []int) {
+	return file_order_v1_order_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *CountOrdersResponse) GetMinutes() []*MinuteCount {
+	if x != nil {
+		return x.Minutes
+	}
+	return nil
+}
+
+type MinuteCount struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When the minute began.
+	Time          *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=time,proto3" json:"time,omitempty"`
+	Orders        int64                  `protobuf:"varint,2,opt,name=orders,proto3" json:"orders,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MinuteCount) Reset() {
+	*x = MinuteCount{}
+	mi := &file_order_v1_order_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MinuteCount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MinuteCount) ProtoMessage() {}
+
+func (x *MinuteCount) ProtoReflect() protoreflect.Message {
+	mi := &file_order_v1_order_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MinuteCount.ProtoReflect.Descriptor instead.
+func (*MinuteCount) Descriptor() ([]byte, []int) {
+	return file_order_v1_order_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *MinuteCount) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *MinuteCount) GetOrders() int64 {
+	if x != nil {
+		return x.Orders
+	}
+	return 0
+}
+
 var File_order_v1_order_proto protoreflect.FileDescriptor
 
 const file_order_v1_order_proto_rawDesc = "" +
@@ -1890,15 +2162,36 @@ const file_order_v1_order_proto_rawDesc = "" +
 	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\tpageToken\"l\n" +
 	"\x12ListOrdersResponse\x12.\n" +
 	"\x06orders\x18\x01 \x03(\v2\x16.larder.order.v1.OrderR\x06orders\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\x90\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xee\x01\n" +
+	"\x16ListStoreOrdersRequest\x12;\n" +
+	"\bstore_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\astoreId\x12F\n" +
+	"\x05state\x18\x02 \x01(\x0e2\x1c.larder.order.v1.Order.StateB\x12\xbaH\x0f\x82\x01\f\x18\x01\x18\x02\x18\x03\x18\x04\x18\x05\x18\x06R\x05state\x12&\n" +
+	"\tpage_size\x18\x03 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\bpageSize\x12'\n" +
 	"\n" +
+	"page_token\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\tpageToken\"q\n" +
+	"\x17ListStoreOrdersResponse\x12.\n" +
+	"\x06orders\x18\x01 \x03(\v2\x16.larder.order.v1.OrderR\x06orders\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"w\n" +
+	"\x12CountOrdersRequest\x12;\n" +
+	"\bstore_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\astoreId\x12$\n" +
+	"\aminutes\x18\x02 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xb4\x01(\x00R\aminutes\"M\n" +
+	"\x13CountOrdersResponse\x126\n" +
+	"\aminutes\x18\x01 \x03(\v2\x1c.larder.order.v1.MinuteCountR\aminutes\"U\n" +
+	"\vMinuteCount\x12.\n" +
+	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x16\n" +
+	"\x06orders\x18\x02 \x01(\x03R\x06orders2\xb2\f\n" +
 	"\fOrderService\x12j\n" +
 	"\bGetOrder\x12 .larder.order.v1.GetOrderRequest\x1a\x16.larder.order.v1.Order\"$\xaa\xd4\x18\x03\n" +
 	"\x01\x02\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/orders/{order_id}\x12p\n" +
 	"\n" +
 	"ListOrders\x12\".larder.order.v1.ListOrdersRequest\x1a#.larder.order.v1.ListOrdersResponse\"\x19\xaa\xd4\x18\x03\n" +
 	"\x01\x02\x82\xd3\xe4\x93\x02\f\x12\n" +
-	"/v1/orders\x12\x81\x01\n" +
+	"/v1/orders\x12\x91\x01\n" +
+	"\x0fListStoreOrders\x12'.larder.order.v1.ListStoreOrdersRequest\x1a(.larder.order.v1.ListStoreOrdersResponse\"+\xaa\xd4\x18\x03\n" +
+	"\x01\x04\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/stores/{store_id}/orders\x12\x8b\x01\n" +
+	"\vCountOrders\x12#.larder.order.v1.CountOrdersRequest\x1a$.larder.order.v1.CountOrdersResponse\"1\xaa\xd4\x18\x03\n" +
+	"\x01\x04\x82\xd3\xe4\x93\x02$\x12\"/v1/stores/{store_id}/orders:count\x12\x81\x01\n" +
 	"\n" +
 	"WatchOrder\x12\".larder.order.v1.WatchOrderRequest\x1a#.larder.order.v1.WatchOrderResponse\"*\xaa\xd4\x18\x03\n" +
 	"\x01\x02\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/orders/{order_id}:watch\x12z\n" +
@@ -1933,64 +2226,69 @@ func file_order_v1_order_proto_rawDescGZIP() []byte {
 }
 
 var file_order_v1_order_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_order_v1_order_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_order_v1_order_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_order_v1_order_proto_goTypes = []any{
-	(Order_State)(0),              // 0: larder.order.v1.Order.State
-	(OrderPayment_State)(0),       // 1: larder.order.v1.OrderPayment.State
-	(*ForgetUserRequest)(nil),     // 2: larder.order.v1.ForgetUserRequest
-	(*ForgetOrderRequest)(nil),    // 3: larder.order.v1.ForgetOrderRequest
-	(*Order)(nil),                 // 4: larder.order.v1.Order
-	(*Receipt)(nil),               // 5: larder.order.v1.Receipt
-	(*ReceiptLine)(nil),           // 6: larder.order.v1.ReceiptLine
-	(*OrderLine)(nil),             // 7: larder.order.v1.OrderLine
-	(*OrderPayment)(nil),          // 8: larder.order.v1.OrderPayment
-	(*OrderEvent)(nil),            // 9: larder.order.v1.OrderEvent
-	(*PickOrderRequest)(nil),      // 10: larder.order.v1.PickOrderRequest
-	(*PackOrderRequest)(nil),      // 11: larder.order.v1.PackOrderRequest
-	(*PickedLine)(nil),            // 12: larder.order.v1.PickedLine
-	(*Substitute)(nil),            // 13: larder.order.v1.Substitute
-	(*DispatchOrderRequest)(nil),  // 14: larder.order.v1.DispatchOrderRequest
-	(*DeliverOrderRequest)(nil),   // 15: larder.order.v1.DeliverOrderRequest
-	(*CancelOrderRequest)(nil),    // 16: larder.order.v1.CancelOrderRequest
-	(*RefundOrderRequest)(nil),    // 17: larder.order.v1.RefundOrderRequest
-	(*RefundLine)(nil),            // 18: larder.order.v1.RefundLine
-	(*GetOrderRequest)(nil),       // 19: larder.order.v1.GetOrderRequest
-	(*WatchOrderRequest)(nil),     // 20: larder.order.v1.WatchOrderRequest
-	(*WatchOrderResponse)(nil),    // 21: larder.order.v1.WatchOrderResponse
-	(*OrderChange)(nil),           // 22: larder.order.v1.OrderChange
-	(*ListOrdersRequest)(nil),     // 23: larder.order.v1.ListOrdersRequest
-	(*ListOrdersResponse)(nil),    // 24: larder.order.v1.ListOrdersResponse
-	(*v1.Totals)(nil),             // 25: larder.type.v1.Totals
-	(*v1.Address)(nil),            // 26: larder.type.v1.Address
-	(*timestamppb.Timestamp)(nil), // 27: google.protobuf.Timestamp
-	(*v1.Slot)(nil),               // 28: larder.type.v1.Slot
-	(*v1.Money)(nil),              // 29: larder.type.v1.Money
-	(*emptypb.Empty)(nil),         // 30: google.protobuf.Empty
+	(Order_State)(0),                // 0: larder.order.v1.Order.State
+	(OrderPayment_State)(0),         // 1: larder.order.v1.OrderPayment.State
+	(*ForgetUserRequest)(nil),       // 2: larder.order.v1.ForgetUserRequest
+	(*ForgetOrderRequest)(nil),      // 3: larder.order.v1.ForgetOrderRequest
+	(*Order)(nil),                   // 4: larder.order.v1.Order
+	(*Receipt)(nil),                 // 5: larder.order.v1.Receipt
+	(*ReceiptLine)(nil),             // 6: larder.order.v1.ReceiptLine
+	(*OrderLine)(nil),               // 7: larder.order.v1.OrderLine
+	(*OrderPayment)(nil),            // 8: larder.order.v1.OrderPayment
+	(*OrderEvent)(nil),              // 9: larder.order.v1.OrderEvent
+	(*PickOrderRequest)(nil),        // 10: larder.order.v1.PickOrderRequest
+	(*PackOrderRequest)(nil),        // 11: larder.order.v1.PackOrderRequest
+	(*PickedLine)(nil),              // 12: larder.order.v1.PickedLine
+	(*Substitute)(nil),              // 13: larder.order.v1.Substitute
+	(*DispatchOrderRequest)(nil),    // 14: larder.order.v1.DispatchOrderRequest
+	(*DeliverOrderRequest)(nil),     // 15: larder.order.v1.DeliverOrderRequest
+	(*CancelOrderRequest)(nil),      // 16: larder.order.v1.CancelOrderRequest
+	(*RefundOrderRequest)(nil),      // 17: larder.order.v1.RefundOrderRequest
+	(*RefundLine)(nil),              // 18: larder.order.v1.RefundLine
+	(*GetOrderRequest)(nil),         // 19: larder.order.v1.GetOrderRequest
+	(*WatchOrderRequest)(nil),       // 20: larder.order.v1.WatchOrderRequest
+	(*WatchOrderResponse)(nil),      // 21: larder.order.v1.WatchOrderResponse
+	(*OrderChange)(nil),             // 22: larder.order.v1.OrderChange
+	(*ListOrdersRequest)(nil),       // 23: larder.order.v1.ListOrdersRequest
+	(*ListOrdersResponse)(nil),      // 24: larder.order.v1.ListOrdersResponse
+	(*ListStoreOrdersRequest)(nil),  // 25: larder.order.v1.ListStoreOrdersRequest
+	(*ListStoreOrdersResponse)(nil), // 26: larder.order.v1.ListStoreOrdersResponse
+	(*CountOrdersRequest)(nil),      // 27: larder.order.v1.CountOrdersRequest
+	(*CountOrdersResponse)(nil),     // 28: larder.order.v1.CountOrdersResponse
+	(*MinuteCount)(nil),             // 29: larder.order.v1.MinuteCount
+	(*v1.Totals)(nil),               // 30: larder.type.v1.Totals
+	(*v1.Address)(nil),              // 31: larder.type.v1.Address
+	(*timestamppb.Timestamp)(nil),   // 32: google.protobuf.Timestamp
+	(*v1.Slot)(nil),                 // 33: larder.type.v1.Slot
+	(*v1.Money)(nil),                // 34: larder.type.v1.Money
+	(*emptypb.Empty)(nil),           // 35: google.protobuf.Empty
 }
 var file_order_v1_order_proto_depIdxs = []int32{
 	0,  // 0: larder.order.v1.Order.state:type_name -> larder.order.v1.Order.State
 	7,  // 1: larder.order.v1.Order.lines:type_name -> larder.order.v1.OrderLine
-	25, // 2: larder.order.v1.Order.totals:type_name -> larder.type.v1.Totals
-	26, // 3: larder.order.v1.Order.address:type_name -> larder.type.v1.Address
+	30, // 2: larder.order.v1.Order.totals:type_name -> larder.type.v1.Totals
+	31, // 3: larder.order.v1.Order.address:type_name -> larder.type.v1.Address
 	8,  // 4: larder.order.v1.Order.payment:type_name -> larder.order.v1.OrderPayment
 	9,  // 5: larder.order.v1.Order.history:type_name -> larder.order.v1.OrderEvent
-	27, // 6: larder.order.v1.Order.create_time:type_name -> google.protobuf.Timestamp
-	27, // 7: larder.order.v1.Order.update_time:type_name -> google.protobuf.Timestamp
-	28, // 8: larder.order.v1.Order.delivery_slot:type_name -> larder.type.v1.Slot
+	32, // 6: larder.order.v1.Order.create_time:type_name -> google.protobuf.Timestamp
+	32, // 7: larder.order.v1.Order.update_time:type_name -> google.protobuf.Timestamp
+	33, // 8: larder.order.v1.Order.delivery_slot:type_name -> larder.type.v1.Slot
 	5,  // 9: larder.order.v1.Order.receipt:type_name -> larder.order.v1.Receipt
 	6,  // 10: larder.order.v1.Receipt.lines:type_name -> larder.order.v1.ReceiptLine
-	25, // 11: larder.order.v1.Receipt.totals:type_name -> larder.type.v1.Totals
-	29, // 12: larder.order.v1.ReceiptLine.unit_price:type_name -> larder.type.v1.Money
-	29, // 13: larder.order.v1.ReceiptLine.discount:type_name -> larder.type.v1.Money
-	29, // 14: larder.order.v1.ReceiptLine.line_total:type_name -> larder.type.v1.Money
-	29, // 15: larder.order.v1.OrderLine.unit_price:type_name -> larder.type.v1.Money
-	29, // 16: larder.order.v1.OrderLine.line_total:type_name -> larder.type.v1.Money
+	30, // 11: larder.order.v1.Receipt.totals:type_name -> larder.type.v1.Totals
+	34, // 12: larder.order.v1.ReceiptLine.unit_price:type_name -> larder.type.v1.Money
+	34, // 13: larder.order.v1.ReceiptLine.discount:type_name -> larder.type.v1.Money
+	34, // 14: larder.order.v1.ReceiptLine.line_total:type_name -> larder.type.v1.Money
+	34, // 15: larder.order.v1.OrderLine.unit_price:type_name -> larder.type.v1.Money
+	34, // 16: larder.order.v1.OrderLine.line_total:type_name -> larder.type.v1.Money
 	1,  // 17: larder.order.v1.OrderPayment.state:type_name -> larder.order.v1.OrderPayment.State
-	29, // 18: larder.order.v1.OrderPayment.authorized:type_name -> larder.type.v1.Money
-	29, // 19: larder.order.v1.OrderPayment.captured:type_name -> larder.type.v1.Money
-	29, // 20: larder.order.v1.OrderPayment.refunded:type_name -> larder.type.v1.Money
+	34, // 18: larder.order.v1.OrderPayment.authorized:type_name -> larder.type.v1.Money
+	34, // 19: larder.order.v1.OrderPayment.captured:type_name -> larder.type.v1.Money
+	34, // 20: larder.order.v1.OrderPayment.refunded:type_name -> larder.type.v1.Money
 	0,  // 21: larder.order.v1.OrderEvent.state:type_name -> larder.order.v1.Order.State
-	27, // 22: larder.order.v1.OrderEvent.time:type_name -> google.protobuf.Timestamp
+	32, // 22: larder.order.v1.OrderEvent.time:type_name -> google.protobuf.Timestamp
 	12, // 23: larder.order.v1.PackOrderRequest.lines:type_name -> larder.order.v1.PickedLine
 	13, // 24: larder.order.v1.PickedLine.substitutes:type_name -> larder.order.v1.Substitute
 	18, // 25: larder.order.v1.RefundOrderRequest.lines:type_name -> larder.order.v1.RefundLine
@@ -1998,33 +2296,41 @@ var file_order_v1_order_proto_depIdxs = []int32{
 	4,  // 27: larder.order.v1.WatchOrderResponse.order:type_name -> larder.order.v1.Order
 	9,  // 28: larder.order.v1.OrderChange.event:type_name -> larder.order.v1.OrderEvent
 	4,  // 29: larder.order.v1.ListOrdersResponse.orders:type_name -> larder.order.v1.Order
-	19, // 30: larder.order.v1.OrderService.GetOrder:input_type -> larder.order.v1.GetOrderRequest
-	23, // 31: larder.order.v1.OrderService.ListOrders:input_type -> larder.order.v1.ListOrdersRequest
-	20, // 32: larder.order.v1.OrderService.WatchOrder:input_type -> larder.order.v1.WatchOrderRequest
-	16, // 33: larder.order.v1.OrderService.CancelOrder:input_type -> larder.order.v1.CancelOrderRequest
-	10, // 34: larder.order.v1.OrderService.PickOrder:input_type -> larder.order.v1.PickOrderRequest
-	11, // 35: larder.order.v1.OrderService.PackOrder:input_type -> larder.order.v1.PackOrderRequest
-	14, // 36: larder.order.v1.OrderService.DispatchOrder:input_type -> larder.order.v1.DispatchOrderRequest
-	15, // 37: larder.order.v1.OrderService.DeliverOrder:input_type -> larder.order.v1.DeliverOrderRequest
-	17, // 38: larder.order.v1.OrderService.RefundOrder:input_type -> larder.order.v1.RefundOrderRequest
-	2,  // 39: larder.order.v1.OrderService.ForgetUser:input_type -> larder.order.v1.ForgetUserRequest
-	3,  // 40: larder.order.v1.OrderService.ForgetOrder:input_type -> larder.order.v1.ForgetOrderRequest
-	4,  // 41: larder.order.v1.OrderService.GetOrder:output_type -> larder.order.v1.Order
-	24, // 42: larder.order.v1.OrderService.ListOrders:output_type -> larder.order.v1.ListOrdersResponse
-	21, // 43: larder.order.v1.OrderService.WatchOrder:output_type -> larder.order.v1.WatchOrderResponse
-	4,  // 44: larder.order.v1.OrderService.CancelOrder:output_type -> larder.order.v1.Order
-	4,  // 45: larder.order.v1.OrderService.PickOrder:output_type -> larder.order.v1.Order
-	4,  // 46: larder.order.v1.OrderService.PackOrder:output_type -> larder.order.v1.Order
-	4,  // 47: larder.order.v1.OrderService.DispatchOrder:output_type -> larder.order.v1.Order
-	4,  // 48: larder.order.v1.OrderService.DeliverOrder:output_type -> larder.order.v1.Order
-	4,  // 49: larder.order.v1.OrderService.RefundOrder:output_type -> larder.order.v1.Order
-	30, // 50: larder.order.v1.OrderService.ForgetUser:output_type -> google.protobuf.Empty
-	30, // 51: larder.order.v1.OrderService.ForgetOrder:output_type -> google.protobuf.Empty
-	41, // [41:52] is the sub-list for method output_type
-	30, // [30:41] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	0,  // 30: larder.order.v1.ListStoreOrdersRequest.state:type_name -> larder.order.v1.Order.State
+	4,  // 31: larder.order.v1.ListStoreOrdersResponse.orders:type_name -> larder.order.v1.Order
+	29, // 32: larder.order.v1.CountOrdersResponse.minutes:type_name -> larder.order.v1.MinuteCount
+	32, // 33: larder.order.v1.MinuteCount.time:type_name -> google.protobuf.Timestamp
+	19, // 34: larder.order.v1.OrderService.GetOrder:input_type -> larder.order.v1.GetOrderRequest
+	23, // 35: larder.order.v1.OrderService.ListOrders:input_type -> larder.order.v1.ListOrdersRequest
+	25, // 36: larder.order.v1.OrderService.ListStoreOrders:input_type -> larder.order.v1.ListStoreOrdersRequest
+	27, // 37: larder.order.v1.OrderService.CountOrders:input_type -> larder.order.v1.CountOrdersRequest
+	20, // 38: larder.order.v1.OrderService.WatchOrder:input_type -> larder.order.v1.WatchOrderRequest
+	16, // 39: larder.order.v1.OrderService.CancelOrder:input_type -> larder.order.v1.CancelOrderRequest
+	10, // 40: larder.order.v1.OrderService.PickOrder:input_type -> larder.order.v1.PickOrderRequest
+	11, // 41: larder.order.v1.OrderService.PackOrder:input_type -> larder.order.v1.PackOrderRequest
+	14, // 42: larder.order.v1.OrderService.DispatchOrder:input_type -> larder.order.v1.DispatchOrderRequest
+	15, // 43: larder.order.v1.OrderService.DeliverOrder:input_type -> larder.order.v1.DeliverOrderRequest
+	17, // 44: larder.order.v1.OrderService.RefundOrder:input_type -> larder.order.v1.RefundOrderRequest
+	2,  // 45: larder.order.v1.OrderService.ForgetUser:input_type -> larder.order.v1.ForgetUserRequest
+	3,  // 46: larder.order.v1.OrderService.ForgetOrder:input_type -> larder.order.v1.ForgetOrderRequest
+	4,  // 47: larder.order.v1.OrderService.GetOrder:output_type -> larder.order.v1.Order
+	24, // 48: larder.order.v1.OrderService.ListOrders:output_type -> larder.order.v1.ListOrdersResponse
+	26, // 49: larder.order.v1.OrderService.ListStoreOrders:output_type -> larder.order.v1.ListStoreOrdersResponse
+	28, // 50: larder.order.v1.OrderService.CountOrders:output_type -> larder.order.v1.CountOrdersResponse
+	21, // 51: larder.order.v1.OrderService.WatchOrder:output_type -> larder.order.v1.WatchOrderResponse
+	4,  // 52: larder.order.v1.OrderService.CancelOrder:output_type -> larder.order.v1.Order
+	4,  // 53: larder.order.v1.OrderService.PickOrder:output_type -> larder.order.v1.Order
+	4,  // 54: larder.order.v1.OrderService.PackOrder:output_type -> larder.order.v1.Order
+	4,  // 55: larder.order.v1.OrderService.DispatchOrder:output_type -> larder.order.v1.Order
+	4,  // 56: larder.order.v1.OrderService.DeliverOrder:output_type -> larder.order.v1.Order
+	4,  // 57: larder.order.v1.OrderService.RefundOrder:output_type -> larder.order.v1.Order
+	35, // 58: larder.order.v1.OrderService.ForgetUser:output_type -> google.protobuf.Empty
+	35, // 59: larder.order.v1.OrderService.ForgetOrder:output_type -> google.protobuf.Empty
+	47, // [47:60] is the sub-list for method output_type
+	34, // [34:47] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_order_v1_order_proto_init() }
@@ -2038,7 +2344,7 @@ func file_order_v1_order_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_order_v1_order_proto_rawDesc), len(file_order_v1_order_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   23,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

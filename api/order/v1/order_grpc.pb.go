@@ -22,17 +22,19 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	OrderService_GetOrder_FullMethodName      = "/larder.order.v1.OrderService/GetOrder"
-	OrderService_ListOrders_FullMethodName    = "/larder.order.v1.OrderService/ListOrders"
-	OrderService_WatchOrder_FullMethodName    = "/larder.order.v1.OrderService/WatchOrder"
-	OrderService_CancelOrder_FullMethodName   = "/larder.order.v1.OrderService/CancelOrder"
-	OrderService_PickOrder_FullMethodName     = "/larder.order.v1.OrderService/PickOrder"
-	OrderService_PackOrder_FullMethodName     = "/larder.order.v1.OrderService/PackOrder"
-	OrderService_DispatchOrder_FullMethodName = "/larder.order.v1.OrderService/DispatchOrder"
-	OrderService_DeliverOrder_FullMethodName  = "/larder.order.v1.OrderService/DeliverOrder"
-	OrderService_RefundOrder_FullMethodName   = "/larder.order.v1.OrderService/RefundOrder"
-	OrderService_ForgetUser_FullMethodName    = "/larder.order.v1.OrderService/ForgetUser"
-	OrderService_ForgetOrder_FullMethodName   = "/larder.order.v1.OrderService/ForgetOrder"
+	OrderService_GetOrder_FullMethodName        = "/larder.order.v1.OrderService/GetOrder"
+	OrderService_ListOrders_FullMethodName      = "/larder.order.v1.OrderService/ListOrders"
+	OrderService_ListStoreOrders_FullMethodName = "/larder.order.v1.OrderService/ListStoreOrders"
+	OrderService_CountOrders_FullMethodName     = "/larder.order.v1.OrderService/CountOrders"
+	OrderService_WatchOrder_FullMethodName      = "/larder.order.v1.OrderService/WatchOrder"
+	OrderService_CancelOrder_FullMethodName     = "/larder.order.v1.OrderService/CancelOrder"
+	OrderService_PickOrder_FullMethodName       = "/larder.order.v1.OrderService/PickOrder"
+	OrderService_PackOrder_FullMethodName       = "/larder.order.v1.OrderService/PackOrder"
+	OrderService_DispatchOrder_FullMethodName   = "/larder.order.v1.OrderService/DispatchOrder"
+	OrderService_DeliverOrder_FullMethodName    = "/larder.order.v1.OrderService/DeliverOrder"
+	OrderService_RefundOrder_FullMethodName     = "/larder.order.v1.OrderService/RefundOrder"
+	OrderService_ForgetUser_FullMethodName      = "/larder.order.v1.OrderService/ForgetUser"
+	OrderService_ForgetOrder_FullMethodName     = "/larder.order.v1.OrderService/ForgetOrder"
 )
 
 // OrderServiceClient is the client API for OrderService service.
@@ -43,6 +45,11 @@ type OrderServiceClient interface {
 	GetOrder(ctx context.Context, in *GetOrderRequest, opts ...grpc.CallOption) (*Order, error)
 	// The caller's orders, newest first.
 	ListOrders(ctx context.Context, in *ListOrdersRequest, opts ...grpc.CallOption) (*ListOrdersResponse, error)
+	// A store's orders in one state, for operators. Those that are still on their way, CONFIRMED to DISPATCHED, come oldest first, for
+	// these wait longest; those that have ended, newest first. An order that moves on between two pages leaves the list and hides none.
+	ListStoreOrders(ctx context.Context, in *ListStoreOrdersRequest, opts ...grpc.CallOption) (*ListStoreOrdersResponse, error)
+	// How many orders a store has confirmed in each of the last minutes.
+	CountOrders(ctx context.Context, in *CountOrdersRequest, opts ...grpc.CallOption) (*CountOrdersResponse, error)
 	// The changes of an order behind a version, in their order, so that none is missed. On REST, a request that accepts text/event-stream gets
 	// them as server-sent events, those to come too: an event "change" each, whose id is its version and whose data is an OrderChange. A client
 	// that comes again with Last-Event-ID, as browsers do, gets what it has missed. The stream ends behind a final state, and now and then
@@ -93,6 +100,26 @@ func (c *orderServiceClient) ListOrders(ctx context.Context, in *ListOrdersReque
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListOrdersResponse)
 	err := c.cc.Invoke(ctx, OrderService_ListOrders_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *orderServiceClient) ListStoreOrders(ctx context.Context, in *ListStoreOrdersRequest, opts ...grpc.CallOption) (*ListStoreOrdersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListStoreOrdersResponse)
+	err := c.cc.Invoke(ctx, OrderService_ListStoreOrders_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *orderServiceClient) CountOrders(ctx context.Context, in *CountOrdersRequest, opts ...grpc.CallOption) (*CountOrdersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CountOrdersResponse)
+	err := c.cc.Invoke(ctx, OrderService_CountOrders_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -197,6 +224,11 @@ type OrderServiceServer interface {
 	GetOrder(context.Context, *GetOrderRequest) (*Order, error)
 	// The caller's orders, newest first.
 	ListOrders(context.Context, *ListOrdersRequest) (*ListOrdersResponse, error)
+	// A store's orders in one state, for operators. Those that are still on their way, CONFIRMED to DISPATCHED, come oldest first, for
+	// these wait longest; those that have ended, newest first. An order that moves on between two pages leaves the list and hides none.
+	ListStoreOrders(context.Context, *ListStoreOrdersRequest) (*ListStoreOrdersResponse, error)
+	// How many orders a store has confirmed in each of the last minutes.
+	CountOrders(context.Context, *CountOrdersRequest) (*CountOrdersResponse, error)
 	// The changes of an order behind a version, in their order, so that none is missed. On REST, a request that accepts text/event-stream gets
 	// them as server-sent events, those to come too: an event "change" each, whose id is its version and whose data is an OrderChange. A client
 	// that comes again with Last-Event-ID, as browsers do, gets what it has missed. The stream ends behind a final state, and now and then
@@ -238,6 +270,12 @@ func (UnimplementedOrderServiceServer) GetOrder(context.Context, *GetOrderReques
 }
 func (UnimplementedOrderServiceServer) ListOrders(context.Context, *ListOrdersRequest) (*ListOrdersResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListOrders not implemented")
+}
+func (UnimplementedOrderServiceServer) ListStoreOrders(context.Context, *ListStoreOrdersRequest) (*ListStoreOrdersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListStoreOrders not implemented")
+}
+func (UnimplementedOrderServiceServer) CountOrders(context.Context, *CountOrdersRequest) (*CountOrdersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CountOrders not implemented")
 }
 func (UnimplementedOrderServiceServer) WatchOrder(context.Context, *WatchOrderRequest) (*WatchOrderResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method WatchOrder not implemented")
@@ -319,6 +357,42 @@ func _OrderService_ListOrders_Handler(srv interface{}, ctx context.Context, dec 
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(OrderServiceServer).ListOrders(ctx, req.(*ListOrdersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OrderService_ListStoreOrders_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListStoreOrdersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrderServiceServer).ListStoreOrders(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrderService_ListStoreOrders_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrderServiceServer).ListStoreOrders(ctx, req.(*ListStoreOrdersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OrderService_CountOrders_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CountOrdersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrderServiceServer).CountOrders(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrderService_CountOrders_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrderServiceServer).CountOrders(ctx, req.(*CountOrdersRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -499,6 +573,14 @@ var OrderService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListOrders",
 			Handler:    _OrderService_ListOrders_Handler,
+		},
+		{
+			MethodName: "ListStoreOrders",
+			Handler:    _OrderService_ListStoreOrders_Handler,
+		},
+		{
+			MethodName: "CountOrders",
+			Handler:    _OrderService_CountOrders_Handler,
 		},
 		{
 			MethodName: "WatchOrder",

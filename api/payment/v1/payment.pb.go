@@ -29,6 +29,61 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type Provider_Breaker int32
+
+const (
+	Provider_BREAKER_UNSPECIFIED Provider_Breaker = 0
+	// Calls go to the provider.
+	Provider_CLOSED Provider_Breaker = 1
+	// Too many calls failed: none is made for a while.
+	Provider_OPEN Provider_Breaker = 2
+	// Some calls are let through, to see whether it is well again.
+	Provider_HALF_OPEN Provider_Breaker = 3
+)
+
+// Enum value maps for Provider_Breaker.
+var (
+	Provider_Breaker_name = map[int32]string{
+		0: "BREAKER_UNSPECIFIED",
+		1: "CLOSED",
+		2: "OPEN",
+		3: "HALF_OPEN",
+	}
+	Provider_Breaker_value = map[string]int32{
+		"BREAKER_UNSPECIFIED": 0,
+		"CLOSED":              1,
+		"OPEN":                2,
+		"HALF_OPEN":           3,
+	}
+)
+
+func (x Provider_Breaker) Enum() *Provider_Breaker {
+	p := new(Provider_Breaker)
+	*p = x
+	return p
+}
+
+func (x Provider_Breaker) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Provider_Breaker) Descriptor() protoreflect.EnumDescriptor {
+	return file_payment_v1_payment_proto_enumTypes[0].Descriptor()
+}
+
+func (Provider_Breaker) Type() protoreflect.EnumType {
+	return &file_payment_v1_payment_proto_enumTypes[0]
+}
+
+func (x Provider_Breaker) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Provider_Breaker.Descriptor instead.
+func (Provider_Breaker) EnumDescriptor() ([]byte, []int) {
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{1, 0}
+}
+
 type Intent_Status int32
 
 const (
@@ -78,11 +133,11 @@ func (x Intent_Status) String() string {
 }
 
 func (Intent_Status) Descriptor() protoreflect.EnumDescriptor {
-	return file_payment_v1_payment_proto_enumTypes[0].Descriptor()
+	return file_payment_v1_payment_proto_enumTypes[1].Descriptor()
 }
 
 func (Intent_Status) Type() protoreflect.EnumType {
-	return &file_payment_v1_payment_proto_enumTypes[0]
+	return &file_payment_v1_payment_proto_enumTypes[1]
 }
 
 func (x Intent_Status) Number() protoreflect.EnumNumber {
@@ -91,7 +146,7 @@ func (x Intent_Status) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Intent_Status.Descriptor instead.
 func (Intent_Status) EnumDescriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{2, 0}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{4, 0}
 }
 
 type Refund_State int32
@@ -132,11 +187,11 @@ func (x Refund_State) String() string {
 }
 
 func (Refund_State) Descriptor() protoreflect.EnumDescriptor {
-	return file_payment_v1_payment_proto_enumTypes[1].Descriptor()
+	return file_payment_v1_payment_proto_enumTypes[2].Descriptor()
 }
 
 func (Refund_State) Type() protoreflect.EnumType {
-	return &file_payment_v1_payment_proto_enumTypes[1]
+	return &file_payment_v1_payment_proto_enumTypes[2]
 }
 
 func (x Refund_State) Number() protoreflect.EnumNumber {
@@ -145,7 +200,7 @@ func (x Refund_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Refund_State.Descriptor instead.
 func (Refund_State) EnumDescriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{10, 0}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{12, 0}
 }
 
 type PaymentFinding_Kind int32
@@ -195,11 +250,11 @@ func (x PaymentFinding_Kind) String() string {
 }
 
 func (PaymentFinding_Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_payment_v1_payment_proto_enumTypes[2].Descriptor()
+	return file_payment_v1_payment_proto_enumTypes[3].Descriptor()
 }
 
 func (PaymentFinding_Kind) Type() protoreflect.EnumType {
-	return &file_payment_v1_payment_proto_enumTypes[2]
+	return &file_payment_v1_payment_proto_enumTypes[3]
 }
 
 func (x PaymentFinding_Kind) Number() protoreflect.EnumNumber {
@@ -208,7 +263,147 @@ func (x PaymentFinding_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use PaymentFinding_Kind.Descriptor instead.
 func (PaymentFinding_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{21, 0}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{23, 0}
+}
+
+type GetProviderRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetProviderRequest) Reset() {
+	*x = GetProviderRequest{}
+	mi := &file_payment_v1_payment_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetProviderRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetProviderRequest) ProtoMessage() {}
+
+func (x *GetProviderRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_payment_v1_payment_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetProviderRequest.ProtoReflect.Descriptor instead.
+func (*GetProviderRequest) Descriptor() ([]byte, []int) {
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{0}
+}
+
+type Provider struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Breaker Provider_Breaker       `protobuf:"varint,1,opt,name=breaker,proto3,enum=larder.payment.v1.Provider_Breaker" json:"breaker,omitempty"`
+	// The last 10 seconds' calls, those of the last moment before it opened while it is open, and how many failed by the provider's fault.
+	RecentCalls    int64 `protobuf:"varint,2,opt,name=recent_calls,json=recentCalls,proto3" json:"recent_calls,omitempty"`
+	RecentFailures int64 `protobuf:"varint,3,opt,name=recent_failures,json=recentFailures,proto3" json:"recent_failures,omitempty"`
+	// While it is open: when calls are let through again.
+	RetryTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=retry_time,json=retryTime,proto3" json:"retry_time,omitempty"`
+	// The last answer, be it a refusal, and the last failure; absent: none since the process started.
+	LastAnswerTime  *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=last_answer_time,json=lastAnswerTime,proto3" json:"last_answer_time,omitempty"`
+	LastFailureTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=last_failure_time,json=lastFailureTime,proto3" json:"last_failure_time,omitempty"`
+	// Of the last 200 calls that were answered, milliseconds; 0: none yet.
+	MedianMs      int64 `protobuf:"varint,7,opt,name=median_ms,json=medianMs,proto3" json:"median_ms,omitempty"`
+	P99Ms         int64 `protobuf:"varint,8,opt,name=p99_ms,json=p99Ms,proto3" json:"p99_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Provider) Reset() {
+	*x = Provider{}
+	mi := &file_payment_v1_payment_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Provider) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Provider) ProtoMessage() {}
+
+func (x *Provider) ProtoReflect() protoreflect.Message {
+	mi := &file_payment_v1_payment_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Provider.ProtoReflect.Descriptor instead.
+func (*Provider) Descriptor() ([]byte, []int) {
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Provider) GetBreaker() Provider_Breaker {
+	if x != nil {
+		return x.Breaker
+	}
+	return Provider_BREAKER_UNSPECIFIED
+}
+
+func (x *Provider) GetRecentCalls() int64 {
+	if x != nil {
+		return x.RecentCalls
+	}
+	return 0
+}
+
+func (x *Provider) GetRecentFailures() int64 {
+	if x != nil {
+		return x.RecentFailures
+	}
+	return 0
+}
+
+func (x *Provider) GetRetryTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RetryTime
+	}
+	return nil
+}
+
+func (x *Provider) GetLastAnswerTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastAnswerTime
+	}
+	return nil
+}
+
+func (x *Provider) GetLastFailureTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastFailureTime
+	}
+	return nil
+}
+
+func (x *Provider) GetMedianMs() int64 {
+	if x != nil {
+		return x.MedianMs
+	}
+	return 0
+}
+
+func (x *Provider) GetP99Ms() int64 {
+	if x != nil {
+		return x.P99Ms
+	}
+	return 0
 }
 
 type FinishRefundsRequest struct {
@@ -221,7 +416,7 @@ type FinishRefundsRequest struct {
 
 func (x *FinishRefundsRequest) Reset() {
 	*x = FinishRefundsRequest{}
-	mi := &file_payment_v1_payment_proto_msgTypes[0]
+	mi := &file_payment_v1_payment_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -233,7 +428,7 @@ func (x *FinishRefundsRequest) String() string {
 func (*FinishRefundsRequest) ProtoMessage() {}
 
 func (x *FinishRefundsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[0]
+	mi := &file_payment_v1_payment_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -246,7 +441,7 @@ func (x *FinishRefundsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FinishRefundsRequest.ProtoReflect.Descriptor instead.
 func (*FinishRefundsRequest) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{0}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *FinishRefundsRequest) GetLimit() int32 {
@@ -266,7 +461,7 @@ type FinishRefundsResponse struct {
 
 func (x *FinishRefundsResponse) Reset() {
 	*x = FinishRefundsResponse{}
-	mi := &file_payment_v1_payment_proto_msgTypes[1]
+	mi := &file_payment_v1_payment_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -278,7 +473,7 @@ func (x *FinishRefundsResponse) String() string {
 func (*FinishRefundsResponse) ProtoMessage() {}
 
 func (x *FinishRefundsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[1]
+	mi := &file_payment_v1_payment_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -291,7 +486,7 @@ func (x *FinishRefundsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FinishRefundsResponse.ProtoReflect.Descriptor instead.
 func (*FinishRefundsResponse) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{1}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *FinishRefundsResponse) GetAttended() int32 {
@@ -318,7 +513,7 @@ type Intent struct {
 
 func (x *Intent) Reset() {
 	*x = Intent{}
-	mi := &file_payment_v1_payment_proto_msgTypes[2]
+	mi := &file_payment_v1_payment_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -330,7 +525,7 @@ func (x *Intent) String() string {
 func (*Intent) ProtoMessage() {}
 
 func (x *Intent) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[2]
+	mi := &file_payment_v1_payment_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -343,7 +538,7 @@ func (x *Intent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Intent.ProtoReflect.Descriptor instead.
 func (*Intent) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{2}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Intent) GetIntentId() string {
@@ -398,7 +593,7 @@ type CreateIntentRequest struct {
 
 func (x *CreateIntentRequest) Reset() {
 	*x = CreateIntentRequest{}
-	mi := &file_payment_v1_payment_proto_msgTypes[3]
+	mi := &file_payment_v1_payment_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -410,7 +605,7 @@ func (x *CreateIntentRequest) String() string {
 func (*CreateIntentRequest) ProtoMessage() {}
 
 func (x *CreateIntentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[3]
+	mi := &file_payment_v1_payment_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -423,7 +618,7 @@ func (x *CreateIntentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateIntentRequest.ProtoReflect.Descriptor instead.
 func (*CreateIntentRequest) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{3}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *CreateIntentRequest) GetOrderId() string {
@@ -451,7 +646,7 @@ type ConfirmIntentRequest struct {
 
 func (x *ConfirmIntentRequest) Reset() {
 	*x = ConfirmIntentRequest{}
-	mi := &file_payment_v1_payment_proto_msgTypes[4]
+	mi := &file_payment_v1_payment_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -463,7 +658,7 @@ func (x *ConfirmIntentRequest) String() string {
 func (*ConfirmIntentRequest) ProtoMessage() {}
 
 func (x *ConfirmIntentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[4]
+	mi := &file_payment_v1_payment_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -476,7 +671,7 @@ func (x *ConfirmIntentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmIntentRequest.ProtoReflect.Descriptor instead.
 func (*ConfirmIntentRequest) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{4}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ConfirmIntentRequest) GetIntentId() string {
@@ -509,7 +704,7 @@ type GetIntentRequest struct {
 
 func (x *GetIntentRequest) Reset() {
 	*x = GetIntentRequest{}
-	mi := &file_payment_v1_payment_proto_msgTypes[5]
+	mi := &file_payment_v1_payment_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -521,7 +716,7 @@ func (x *GetIntentRequest) String() string {
 func (*GetIntentRequest) ProtoMessage() {}
 
 func (x *GetIntentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[5]
+	mi := &file_payment_v1_payment_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -534,7 +729,7 @@ func (x *GetIntentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetIntentRequest.ProtoReflect.Descriptor instead.
 func (*GetIntentRequest) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{5}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *GetIntentRequest) GetIntentId() string {
@@ -553,7 +748,7 @@ type CapturePaymentRequest struct {
 
 func (x *CapturePaymentRequest) Reset() {
 	*x = CapturePaymentRequest{}
-	mi := &file_payment_v1_payment_proto_msgTypes[6]
+	mi := &file_payment_v1_payment_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -565,7 +760,7 @@ func (x *CapturePaymentRequest) String() string {
 func (*CapturePaymentRequest) ProtoMessage() {}
 
 func (x *CapturePaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[6]
+	mi := &file_payment_v1_payment_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -578,7 +773,7 @@ func (x *CapturePaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CapturePaymentRequest.ProtoReflect.Descriptor instead.
 func (*CapturePaymentRequest) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{6}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *CapturePaymentRequest) GetOrderId() string {
@@ -597,7 +792,7 @@ type VoidPaymentRequest struct {
 
 func (x *VoidPaymentRequest) Reset() {
 	*x = VoidPaymentRequest{}
-	mi := &file_payment_v1_payment_proto_msgTypes[7]
+	mi := &file_payment_v1_payment_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -609,7 +804,7 @@ func (x *VoidPaymentRequest) String() string {
 func (*VoidPaymentRequest) ProtoMessage() {}
 
 func (x *VoidPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[7]
+	mi := &file_payment_v1_payment_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -622,7 +817,7 @@ func (x *VoidPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VoidPaymentRequest.ProtoReflect.Descriptor instead.
 func (*VoidPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{7}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *VoidPaymentRequest) GetOrderId() string {
@@ -641,7 +836,7 @@ type VoidPaymentResponse struct {
 
 func (x *VoidPaymentResponse) Reset() {
 	*x = VoidPaymentResponse{}
-	mi := &file_payment_v1_payment_proto_msgTypes[8]
+	mi := &file_payment_v1_payment_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -653,7 +848,7 @@ func (x *VoidPaymentResponse) String() string {
 func (*VoidPaymentResponse) ProtoMessage() {}
 
 func (x *VoidPaymentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[8]
+	mi := &file_payment_v1_payment_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -666,7 +861,7 @@ func (x *VoidPaymentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VoidPaymentResponse.ProtoReflect.Descriptor instead.
 func (*VoidPaymentResponse) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{8}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *VoidPaymentResponse) GetState() v11.OrderPayment_State {
@@ -692,7 +887,7 @@ type RefundPaymentRequest struct {
 
 func (x *RefundPaymentRequest) Reset() {
 	*x = RefundPaymentRequest{}
-	mi := &file_payment_v1_payment_proto_msgTypes[9]
+	mi := &file_payment_v1_payment_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -704,7 +899,7 @@ func (x *RefundPaymentRequest) String() string {
 func (*RefundPaymentRequest) ProtoMessage() {}
 
 func (x *RefundPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[9]
+	mi := &file_payment_v1_payment_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -717,7 +912,7 @@ func (x *RefundPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefundPaymentRequest.ProtoReflect.Descriptor instead.
 func (*RefundPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{9}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *RefundPaymentRequest) GetOrderId() string {
@@ -769,7 +964,7 @@ type Refund struct {
 
 func (x *Refund) Reset() {
 	*x = Refund{}
-	mi := &file_payment_v1_payment_proto_msgTypes[10]
+	mi := &file_payment_v1_payment_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -781,7 +976,7 @@ func (x *Refund) String() string {
 func (*Refund) ProtoMessage() {}
 
 func (x *Refund) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[10]
+	mi := &file_payment_v1_payment_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -794,7 +989,7 @@ func (x *Refund) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refund.ProtoReflect.Descriptor instead.
 func (*Refund) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{10}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Refund) GetRefundId() string {
@@ -848,7 +1043,7 @@ type GetPaymentRequest struct {
 
 func (x *GetPaymentRequest) Reset() {
 	*x = GetPaymentRequest{}
-	mi := &file_payment_v1_payment_proto_msgTypes[11]
+	mi := &file_payment_v1_payment_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -860,7 +1055,7 @@ func (x *GetPaymentRequest) String() string {
 func (*GetPaymentRequest) ProtoMessage() {}
 
 func (x *GetPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[11]
+	mi := &file_payment_v1_payment_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -873,7 +1068,7 @@ func (x *GetPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPaymentRequest.ProtoReflect.Descriptor instead.
 func (*GetPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{11}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GetPaymentRequest) GetOrderId() string {
@@ -896,7 +1091,7 @@ type ListPaymentsRequest struct {
 
 func (x *ListPaymentsRequest) Reset() {
 	*x = ListPaymentsRequest{}
-	mi := &file_payment_v1_payment_proto_msgTypes[12]
+	mi := &file_payment_v1_payment_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -908,7 +1103,7 @@ func (x *ListPaymentsRequest) String() string {
 func (*ListPaymentsRequest) ProtoMessage() {}
 
 func (x *ListPaymentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[12]
+	mi := &file_payment_v1_payment_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -921,7 +1116,7 @@ func (x *ListPaymentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPaymentsRequest.ProtoReflect.Descriptor instead.
 func (*ListPaymentsRequest) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{12}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListPaymentsRequest) GetState() v11.OrderPayment_State {
@@ -956,7 +1151,7 @@ type ListPaymentsResponse struct {
 
 func (x *ListPaymentsResponse) Reset() {
 	*x = ListPaymentsResponse{}
-	mi := &file_payment_v1_payment_proto_msgTypes[13]
+	mi := &file_payment_v1_payment_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -968,7 +1163,7 @@ func (x *ListPaymentsResponse) String() string {
 func (*ListPaymentsResponse) ProtoMessage() {}
 
 func (x *ListPaymentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[13]
+	mi := &file_payment_v1_payment_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -981,7 +1176,7 @@ func (x *ListPaymentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPaymentsResponse.ProtoReflect.Descriptor instead.
 func (*ListPaymentsResponse) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{13}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListPaymentsResponse) GetPayments() []*Payment {
@@ -1022,7 +1217,7 @@ type Payment struct {
 
 func (x *Payment) Reset() {
 	*x = Payment{}
-	mi := &file_payment_v1_payment_proto_msgTypes[14]
+	mi := &file_payment_v1_payment_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1034,7 +1229,7 @@ func (x *Payment) String() string {
 func (*Payment) ProtoMessage() {}
 
 func (x *Payment) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[14]
+	mi := &file_payment_v1_payment_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1047,7 +1242,7 @@ func (x *Payment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Payment.ProtoReflect.Descriptor instead.
 func (*Payment) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{14}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Payment) GetOrderId() string {
@@ -1141,7 +1336,7 @@ type PaymentChange struct {
 
 func (x *PaymentChange) Reset() {
 	*x = PaymentChange{}
-	mi := &file_payment_v1_payment_proto_msgTypes[15]
+	mi := &file_payment_v1_payment_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1153,7 +1348,7 @@ func (x *PaymentChange) String() string {
 func (*PaymentChange) ProtoMessage() {}
 
 func (x *PaymentChange) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[15]
+	mi := &file_payment_v1_payment_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1166,7 +1361,7 @@ func (x *PaymentChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentChange.ProtoReflect.Descriptor instead.
 func (*PaymentChange) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{15}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *PaymentChange) GetState() v11.OrderPayment_State {
@@ -1211,7 +1406,7 @@ type ReceivedEvent struct {
 
 func (x *ReceivedEvent) Reset() {
 	*x = ReceivedEvent{}
-	mi := &file_payment_v1_payment_proto_msgTypes[16]
+	mi := &file_payment_v1_payment_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1223,7 +1418,7 @@ func (x *ReceivedEvent) String() string {
 func (*ReceivedEvent) ProtoMessage() {}
 
 func (x *ReceivedEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[16]
+	mi := &file_payment_v1_payment_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1236,7 +1431,7 @@ func (x *ReceivedEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReceivedEvent.ProtoReflect.Descriptor instead.
 func (*ReceivedEvent) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{16}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ReceivedEvent) GetEventId() string {
@@ -1276,7 +1471,7 @@ type ApplyProviderEventRequest struct {
 
 func (x *ApplyProviderEventRequest) Reset() {
 	*x = ApplyProviderEventRequest{}
-	mi := &file_payment_v1_payment_proto_msgTypes[17]
+	mi := &file_payment_v1_payment_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1288,7 +1483,7 @@ func (x *ApplyProviderEventRequest) String() string {
 func (*ApplyProviderEventRequest) ProtoMessage() {}
 
 func (x *ApplyProviderEventRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[17]
+	mi := &file_payment_v1_payment_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1301,7 +1496,7 @@ func (x *ApplyProviderEventRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyProviderEventRequest.ProtoReflect.Descriptor instead.
 func (*ApplyProviderEventRequest) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{17}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ApplyProviderEventRequest) GetEvent() *ProviderEvent {
@@ -1323,7 +1518,7 @@ type ApplyProviderEventResponse struct {
 
 func (x *ApplyProviderEventResponse) Reset() {
 	*x = ApplyProviderEventResponse{}
-	mi := &file_payment_v1_payment_proto_msgTypes[18]
+	mi := &file_payment_v1_payment_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1335,7 +1530,7 @@ func (x *ApplyProviderEventResponse) String() string {
 func (*ApplyProviderEventResponse) ProtoMessage() {}
 
 func (x *ApplyProviderEventResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[18]
+	mi := &file_payment_v1_payment_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1348,7 +1543,7 @@ func (x *ApplyProviderEventResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyProviderEventResponse.ProtoReflect.Descriptor instead.
 func (*ApplyProviderEventResponse) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{18}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ApplyProviderEventResponse) GetApplied() bool {
@@ -1383,7 +1578,7 @@ type AuditPaymentsRequest struct {
 
 func (x *AuditPaymentsRequest) Reset() {
 	*x = AuditPaymentsRequest{}
-	mi := &file_payment_v1_payment_proto_msgTypes[19]
+	mi := &file_payment_v1_payment_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1395,7 +1590,7 @@ func (x *AuditPaymentsRequest) String() string {
 func (*AuditPaymentsRequest) ProtoMessage() {}
 
 func (x *AuditPaymentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[19]
+	mi := &file_payment_v1_payment_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1408,7 +1603,7 @@ func (x *AuditPaymentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditPaymentsRequest.ProtoReflect.Descriptor instead.
 func (*AuditPaymentsRequest) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{19}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *AuditPaymentsRequest) GetSettledSeconds() int32 {
@@ -1458,7 +1653,7 @@ type AuditPaymentsResponse struct {
 
 func (x *AuditPaymentsResponse) Reset() {
 	*x = AuditPaymentsResponse{}
-	mi := &file_payment_v1_payment_proto_msgTypes[20]
+	mi := &file_payment_v1_payment_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1470,7 +1665,7 @@ func (x *AuditPaymentsResponse) String() string {
 func (*AuditPaymentsResponse) ProtoMessage() {}
 
 func (x *AuditPaymentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[20]
+	mi := &file_payment_v1_payment_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1483,7 +1678,7 @@ func (x *AuditPaymentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditPaymentsResponse.ProtoReflect.Descriptor instead.
 func (*AuditPaymentsResponse) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{20}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *AuditPaymentsResponse) GetChecked() int32 {
@@ -1522,7 +1717,7 @@ type PaymentFinding struct {
 
 func (x *PaymentFinding) Reset() {
 	*x = PaymentFinding{}
-	mi := &file_payment_v1_payment_proto_msgTypes[21]
+	mi := &file_payment_v1_payment_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1534,7 +1729,7 @@ func (x *PaymentFinding) String() string {
 func (*PaymentFinding) ProtoMessage() {}
 
 func (x *PaymentFinding) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[21]
+	mi := &file_payment_v1_payment_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1547,7 +1742,7 @@ func (x *PaymentFinding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentFinding.ProtoReflect.Descriptor instead.
 func (*PaymentFinding) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{21}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *PaymentFinding) GetKind() PaymentFinding_Kind {
@@ -1594,7 +1789,7 @@ type CapturePaymentResponse struct {
 
 func (x *CapturePaymentResponse) Reset() {
 	*x = CapturePaymentResponse{}
-	mi := &file_payment_v1_payment_proto_msgTypes[22]
+	mi := &file_payment_v1_payment_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1606,7 +1801,7 @@ func (x *CapturePaymentResponse) String() string {
 func (*CapturePaymentResponse) ProtoMessage() {}
 
 func (x *CapturePaymentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[22]
+	mi := &file_payment_v1_payment_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1619,7 +1814,7 @@ func (x *CapturePaymentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CapturePaymentResponse.ProtoReflect.Descriptor instead.
 func (*CapturePaymentResponse) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{22}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *CapturePaymentResponse) GetState() v11.OrderPayment_State {
@@ -1633,7 +1828,24 @@ var File_payment_v1_payment_proto protoreflect.FileDescriptor
 
 const file_payment_v1_payment_proto_rawDesc = "" +
 	"\n" +
-	"\x18payment/v1/payment.proto\x12\x11larder.payment.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14order/v1/order.proto\x1a\x17payment/v1/events.proto\x1a\x12type/v1/type.proto\"8\n" +
+	"\x18payment/v1/payment.proto\x12\x11larder.payment.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14order/v1/order.proto\x1a\x17payment/v1/events.proto\x1a\x12type/v1/type.proto\"\x14\n" +
+	"\x12GetProviderRequest\"\xdb\x03\n" +
+	"\bProvider\x12=\n" +
+	"\abreaker\x18\x01 \x01(\x0e2#.larder.payment.v1.Provider.BreakerR\abreaker\x12!\n" +
+	"\frecent_calls\x18\x02 \x01(\x03R\vrecentCalls\x12'\n" +
+	"\x0frecent_failures\x18\x03 \x01(\x03R\x0erecentFailures\x129\n" +
+	"\n" +
+	"retry_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tretryTime\x12D\n" +
+	"\x10last_answer_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x0elastAnswerTime\x12F\n" +
+	"\x11last_failure_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x0flastFailureTime\x12\x1b\n" +
+	"\tmedian_ms\x18\a \x01(\x03R\bmedianMs\x12\x15\n" +
+	"\x06p99_ms\x18\b \x01(\x03R\x05p99Ms\"G\n" +
+	"\aBreaker\x12\x17\n" +
+	"\x13BREAKER_UNSPECIFIED\x10\x00\x12\n" +
+	"\n" +
+	"\x06CLOSED\x10\x01\x12\b\n" +
+	"\x04OPEN\x10\x02\x12\r\n" +
+	"\tHALF_OPEN\x10\x03\"8\n" +
 	"\x14FinishRefundsRequest\x12 \n" +
 	"\x05limit\x18\x01 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\x05limit\"3\n" +
@@ -1765,8 +1977,7 @@ const file_payment_v1_payment_proto_rawDesc = "" +
 	"\aDOUBLED\x10\x04\x12\f\n" +
 	"\bEXPIRING\x10\x05\"S\n" +
 	"\x16CapturePaymentResponse\x129\n" +
-	"\x05state\x18\x01 \x01(\x0e2#.larder.order.v1.OrderPayment.StateR\x05state2\xc1\n" +
-	"\n" +
+	"\x05state\x18\x01 \x01(\x0e2#.larder.order.v1.OrderPayment.StateR\x05state2\xba\v\n" +
 	"\x0ePaymentService\x12a\n" +
 	"\fCreateIntent\x12&.larder.payment.v1.CreateIntentRequest\x1a\x19.larder.payment.v1.Intent\"\x0e\xaa\xd4\x18\n" +
 	"\x12\bcheckout\x12c\n" +
@@ -1783,7 +1994,9 @@ const file_payment_v1_payment_proto_rawDesc = "" +
 	"GetPayment\x12$.larder.payment.v1.GetPaymentRequest\x1a\x1a.larder.payment.v1.Payment\",\xaa\xd4\x18\x03\n" +
 	"\x01\x04\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/orders/{order_id}/payment\x12|\n" +
 	"\fListPayments\x12&.larder.payment.v1.ListPaymentsRequest\x1a'.larder.payment.v1.ListPaymentsResponse\"\x1b\xaa\xd4\x18\x03\n" +
-	"\x01\x04\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/payments\x12\x8a\x01\n" +
+	"\x01\x04\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/payments\x12w\n" +
+	"\vGetProvider\x12%.larder.payment.v1.GetProviderRequest\x1a\x1b.larder.payment.v1.Provider\"$\xaa\xd4\x18\x03\n" +
+	"\x01\x04\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/payments:provider\x12\x8a\x01\n" +
 	"\x12ApplyProviderEvent\x12,.larder.payment.v1.ApplyProviderEventRequest\x1a-.larder.payment.v1.ApplyProviderEventResponse\"\x17\xaa\xd4\x18\x13\x12\x11applypaymentevent\x12\x9b\x01\n" +
 	"\rAuditPayments\x12'.larder.payment.v1.AuditPaymentsRequest\x1a(.larder.payment.v1.AuditPaymentsResponse\"7\xaa\xd4\x18\x16\n" +
 	"\x01\x04\x12\x11reconcilepayments\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/payments:auditB%Z#larder.dev/api/payment/v1;paymentpbb\x06proto3"
@@ -1800,98 +2013,107 @@ func file_payment_v1_payment_proto_rawDescGZIP() []byte {
 	return file_payment_v1_payment_proto_rawDescData
 }
 
-var file_payment_v1_payment_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_payment_v1_payment_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_payment_v1_payment_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_payment_v1_payment_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_payment_v1_payment_proto_goTypes = []any{
-	(Intent_Status)(0),                 // 0: larder.payment.v1.Intent.Status
-	(Refund_State)(0),                  // 1: larder.payment.v1.Refund.State
-	(PaymentFinding_Kind)(0),           // 2: larder.payment.v1.PaymentFinding.Kind
-	(*FinishRefundsRequest)(nil),       // 3: larder.payment.v1.FinishRefundsRequest
-	(*FinishRefundsResponse)(nil),      // 4: larder.payment.v1.FinishRefundsResponse
-	(*Intent)(nil),                     // 5: larder.payment.v1.Intent
-	(*CreateIntentRequest)(nil),        // 6: larder.payment.v1.CreateIntentRequest
-	(*ConfirmIntentRequest)(nil),       // 7: larder.payment.v1.ConfirmIntentRequest
-	(*GetIntentRequest)(nil),           // 8: larder.payment.v1.GetIntentRequest
-	(*CapturePaymentRequest)(nil),      // 9: larder.payment.v1.CapturePaymentRequest
-	(*VoidPaymentRequest)(nil),         // 10: larder.payment.v1.VoidPaymentRequest
-	(*VoidPaymentResponse)(nil),        // 11: larder.payment.v1.VoidPaymentResponse
-	(*RefundPaymentRequest)(nil),       // 12: larder.payment.v1.RefundPaymentRequest
-	(*Refund)(nil),                     // 13: larder.payment.v1.Refund
-	(*GetPaymentRequest)(nil),          // 14: larder.payment.v1.GetPaymentRequest
-	(*ListPaymentsRequest)(nil),        // 15: larder.payment.v1.ListPaymentsRequest
-	(*ListPaymentsResponse)(nil),       // 16: larder.payment.v1.ListPaymentsResponse
-	(*Payment)(nil),                    // 17: larder.payment.v1.Payment
-	(*PaymentChange)(nil),              // 18: larder.payment.v1.PaymentChange
-	(*ReceivedEvent)(nil),              // 19: larder.payment.v1.ReceivedEvent
-	(*ApplyProviderEventRequest)(nil),  // 20: larder.payment.v1.ApplyProviderEventRequest
-	(*ApplyProviderEventResponse)(nil), // 21: larder.payment.v1.ApplyProviderEventResponse
-	(*AuditPaymentsRequest)(nil),       // 22: larder.payment.v1.AuditPaymentsRequest
-	(*AuditPaymentsResponse)(nil),      // 23: larder.payment.v1.AuditPaymentsResponse
-	(*PaymentFinding)(nil),             // 24: larder.payment.v1.PaymentFinding
-	(*CapturePaymentResponse)(nil),     // 25: larder.payment.v1.CapturePaymentResponse
-	(*v1.Money)(nil),                   // 26: larder.type.v1.Money
-	(v11.OrderPayment_State)(0),        // 27: larder.order.v1.OrderPayment.State
-	(*v11.RefundLine)(nil),             // 28: larder.order.v1.RefundLine
+	(Provider_Breaker)(0),              // 0: larder.payment.v1.Provider.Breaker
+	(Intent_Status)(0),                 // 1: larder.payment.v1.Intent.Status
+	(Refund_State)(0),                  // 2: larder.payment.v1.Refund.State
+	(PaymentFinding_Kind)(0),           // 3: larder.payment.v1.PaymentFinding.Kind
+	(*GetProviderRequest)(nil),         // 4: larder.payment.v1.GetProviderRequest
+	(*Provider)(nil),                   // 5: larder.payment.v1.Provider
+	(*FinishRefundsRequest)(nil),       // 6: larder.payment.v1.FinishRefundsRequest
+	(*FinishRefundsResponse)(nil),      // 7: larder.payment.v1.FinishRefundsResponse
+	(*Intent)(nil),                     // 8: larder.payment.v1.Intent
+	(*CreateIntentRequest)(nil),        // 9: larder.payment.v1.CreateIntentRequest
+	(*ConfirmIntentRequest)(nil),       // 10: larder.payment.v1.ConfirmIntentRequest
+	(*GetIntentRequest)(nil),           // 11: larder.payment.v1.GetIntentRequest
+	(*CapturePaymentRequest)(nil),      // 12: larder.payment.v1.CapturePaymentRequest
+	(*VoidPaymentRequest)(nil),         // 13: larder.payment.v1.VoidPaymentRequest
+	(*VoidPaymentResponse)(nil),        // 14: larder.payment.v1.VoidPaymentResponse
+	(*RefundPaymentRequest)(nil),       // 15: larder.payment.v1.RefundPaymentRequest
+	(*Refund)(nil),                     // 16: larder.payment.v1.Refund
+	(*GetPaymentRequest)(nil),          // 17: larder.payment.v1.GetPaymentRequest
+	(*ListPaymentsRequest)(nil),        // 18: larder.payment.v1.ListPaymentsRequest
+	(*ListPaymentsResponse)(nil),       // 19: larder.payment.v1.ListPaymentsResponse
+	(*Payment)(nil),                    // 20: larder.payment.v1.Payment
+	(*PaymentChange)(nil),              // 21: larder.payment.v1.PaymentChange
+	(*ReceivedEvent)(nil),              // 22: larder.payment.v1.ReceivedEvent
+	(*ApplyProviderEventRequest)(nil),  // 23: larder.payment.v1.ApplyProviderEventRequest
+	(*ApplyProviderEventResponse)(nil), // 24: larder.payment.v1.ApplyProviderEventResponse
+	(*AuditPaymentsRequest)(nil),       // 25: larder.payment.v1.AuditPaymentsRequest
+	(*AuditPaymentsResponse)(nil),      // 26: larder.payment.v1.AuditPaymentsResponse
+	(*PaymentFinding)(nil),             // 27: larder.payment.v1.PaymentFinding
+	(*CapturePaymentResponse)(nil),     // 28: larder.payment.v1.CapturePaymentResponse
 	(*timestamppb.Timestamp)(nil),      // 29: google.protobuf.Timestamp
-	(*ProviderEvent)(nil),              // 30: larder.payment.v1.ProviderEvent
+	(*v1.Money)(nil),                   // 30: larder.type.v1.Money
+	(v11.OrderPayment_State)(0),        // 31: larder.order.v1.OrderPayment.State
+	(*v11.RefundLine)(nil),             // 32: larder.order.v1.RefundLine
+	(*ProviderEvent)(nil),              // 33: larder.payment.v1.ProviderEvent
 }
 var file_payment_v1_payment_proto_depIdxs = []int32{
-	0,  // 0: larder.payment.v1.Intent.status:type_name -> larder.payment.v1.Intent.Status
-	26, // 1: larder.payment.v1.Intent.amount:type_name -> larder.type.v1.Money
-	26, // 2: larder.payment.v1.Intent.refunded:type_name -> larder.type.v1.Money
-	26, // 3: larder.payment.v1.CreateIntentRequest.amount:type_name -> larder.type.v1.Money
-	27, // 4: larder.payment.v1.VoidPaymentResponse.state:type_name -> larder.order.v1.OrderPayment.State
-	28, // 5: larder.payment.v1.RefundPaymentRequest.lines:type_name -> larder.order.v1.RefundLine
-	1,  // 6: larder.payment.v1.Refund.state:type_name -> larder.payment.v1.Refund.State
-	26, // 7: larder.payment.v1.Refund.amount:type_name -> larder.type.v1.Money
-	28, // 8: larder.payment.v1.Refund.lines:type_name -> larder.order.v1.RefundLine
-	29, // 9: larder.payment.v1.Refund.create_time:type_name -> google.protobuf.Timestamp
-	27, // 10: larder.payment.v1.ListPaymentsRequest.state:type_name -> larder.order.v1.OrderPayment.State
-	17, // 11: larder.payment.v1.ListPaymentsResponse.payments:type_name -> larder.payment.v1.Payment
-	27, // 12: larder.payment.v1.Payment.state:type_name -> larder.order.v1.OrderPayment.State
-	26, // 13: larder.payment.v1.Payment.authorized:type_name -> larder.type.v1.Money
-	26, // 14: larder.payment.v1.Payment.captured:type_name -> larder.type.v1.Money
-	26, // 15: larder.payment.v1.Payment.refunded:type_name -> larder.type.v1.Money
-	13, // 16: larder.payment.v1.Payment.refunds:type_name -> larder.payment.v1.Refund
-	19, // 17: larder.payment.v1.Payment.events:type_name -> larder.payment.v1.ReceivedEvent
-	18, // 18: larder.payment.v1.Payment.history:type_name -> larder.payment.v1.PaymentChange
-	29, // 19: larder.payment.v1.Payment.create_time:type_name -> google.protobuf.Timestamp
-	29, // 20: larder.payment.v1.Payment.update_time:type_name -> google.protobuf.Timestamp
-	27, // 21: larder.payment.v1.PaymentChange.state:type_name -> larder.order.v1.OrderPayment.State
-	29, // 22: larder.payment.v1.PaymentChange.time:type_name -> google.protobuf.Timestamp
-	29, // 23: larder.payment.v1.ReceivedEvent.create_time:type_name -> google.protobuf.Timestamp
-	29, // 24: larder.payment.v1.ReceivedEvent.receive_time:type_name -> google.protobuf.Timestamp
-	30, // 25: larder.payment.v1.ApplyProviderEventRequest.event:type_name -> larder.payment.v1.ProviderEvent
-	24, // 26: larder.payment.v1.AuditPaymentsResponse.findings:type_name -> larder.payment.v1.PaymentFinding
-	2,  // 27: larder.payment.v1.PaymentFinding.kind:type_name -> larder.payment.v1.PaymentFinding.Kind
-	27, // 28: larder.payment.v1.CapturePaymentResponse.state:type_name -> larder.order.v1.OrderPayment.State
-	6,  // 29: larder.payment.v1.PaymentService.CreateIntent:input_type -> larder.payment.v1.CreateIntentRequest
-	7,  // 30: larder.payment.v1.PaymentService.ConfirmIntent:input_type -> larder.payment.v1.ConfirmIntentRequest
-	8,  // 31: larder.payment.v1.PaymentService.GetIntent:input_type -> larder.payment.v1.GetIntentRequest
-	9,  // 32: larder.payment.v1.PaymentService.CapturePayment:input_type -> larder.payment.v1.CapturePaymentRequest
-	10, // 33: larder.payment.v1.PaymentService.VoidPayment:input_type -> larder.payment.v1.VoidPaymentRequest
-	12, // 34: larder.payment.v1.PaymentService.RefundPayment:input_type -> larder.payment.v1.RefundPaymentRequest
-	3,  // 35: larder.payment.v1.PaymentService.FinishRefunds:input_type -> larder.payment.v1.FinishRefundsRequest
-	14, // 36: larder.payment.v1.PaymentService.GetPayment:input_type -> larder.payment.v1.GetPaymentRequest
-	15, // 37: larder.payment.v1.PaymentService.ListPayments:input_type -> larder.payment.v1.ListPaymentsRequest
-	20, // 38: larder.payment.v1.PaymentService.ApplyProviderEvent:input_type -> larder.payment.v1.ApplyProviderEventRequest
-	22, // 39: larder.payment.v1.PaymentService.AuditPayments:input_type -> larder.payment.v1.AuditPaymentsRequest
-	5,  // 40: larder.payment.v1.PaymentService.CreateIntent:output_type -> larder.payment.v1.Intent
-	5,  // 41: larder.payment.v1.PaymentService.ConfirmIntent:output_type -> larder.payment.v1.Intent
-	5,  // 42: larder.payment.v1.PaymentService.GetIntent:output_type -> larder.payment.v1.Intent
-	25, // 43: larder.payment.v1.PaymentService.CapturePayment:output_type -> larder.payment.v1.CapturePaymentResponse
-	11, // 44: larder.payment.v1.PaymentService.VoidPayment:output_type -> larder.payment.v1.VoidPaymentResponse
-	13, // 45: larder.payment.v1.PaymentService.RefundPayment:output_type -> larder.payment.v1.Refund
-	4,  // 46: larder.payment.v1.PaymentService.FinishRefunds:output_type -> larder.payment.v1.FinishRefundsResponse
-	17, // 47: larder.payment.v1.PaymentService.GetPayment:output_type -> larder.payment.v1.Payment
-	16, // 48: larder.payment.v1.PaymentService.ListPayments:output_type -> larder.payment.v1.ListPaymentsResponse
-	21, // 49: larder.payment.v1.PaymentService.ApplyProviderEvent:output_type -> larder.payment.v1.ApplyProviderEventResponse
-	23, // 50: larder.payment.v1.PaymentService.AuditPayments:output_type -> larder.payment.v1.AuditPaymentsResponse
-	40, // [40:51] is the sub-list for method output_type
-	29, // [29:40] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	0,  // 0: larder.payment.v1.Provider.breaker:type_name -> larder.payment.v1.Provider.Breaker
+	29, // 1: larder.payment.v1.Provider.retry_time:type_name -> google.protobuf.Timestamp
+	29, // 2: larder.payment.v1.Provider.last_answer_time:type_name -> google.protobuf.Timestamp
+	29, // 3: larder.payment.v1.Provider.last_failure_time:type_name -> google.protobuf.Timestamp
+	1,  // 4: larder.payment.v1.Intent.status:type_name -> larder.payment.v1.Intent.Status
+	30, // 5: larder.payment.v1.Intent.amount:type_name -> larder.type.v1.Money
+	30, // 6: larder.payment.v1.Intent.refunded:type_name -> larder.type.v1.Money
+	30, // 7: larder.payment.v1.CreateIntentRequest.amount:type_name -> larder.type.v1.Money
+	31, // 8: larder.payment.v1.VoidPaymentResponse.state:type_name -> larder.order.v1.OrderPayment.State
+	32, // 9: larder.payment.v1.RefundPaymentRequest.lines:type_name -> larder.order.v1.RefundLine
+	2,  // 10: larder.payment.v1.Refund.state:type_name -> larder.payment.v1.Refund.State
+	30, // 11: larder.payment.v1.Refund.amount:type_name -> larder.type.v1.Money
+	32, // 12: larder.payment.v1.Refund.lines:type_name -> larder.order.v1.RefundLine
+	29, // 13: larder.payment.v1.Refund.create_time:type_name -> google.protobuf.Timestamp
+	31, // 14: larder.payment.v1.ListPaymentsRequest.state:type_name -> larder.order.v1.OrderPayment.State
+	20, // 15: larder.payment.v1.ListPaymentsResponse.payments:type_name -> larder.payment.v1.Payment
+	31, // 16: larder.payment.v1.Payment.state:type_name -> larder.order.v1.OrderPayment.State
+	30, // 17: larder.payment.v1.Payment.authorized:type_name -> larder.type.v1.Money
+	30, // 18: larder.payment.v1.Payment.captured:type_name -> larder.type.v1.Money
+	30, // 19: larder.payment.v1.Payment.refunded:type_name -> larder.type.v1.Money
+	16, // 20: larder.payment.v1.Payment.refunds:type_name -> larder.payment.v1.Refund
+	22, // 21: larder.payment.v1.Payment.events:type_name -> larder.payment.v1.ReceivedEvent
+	21, // 22: larder.payment.v1.Payment.history:type_name -> larder.payment.v1.PaymentChange
+	29, // 23: larder.payment.v1.Payment.create_time:type_name -> google.protobuf.Timestamp
+	29, // 24: larder.payment.v1.Payment.update_time:type_name -> google.protobuf.Timestamp
+	31, // 25: larder.payment.v1.PaymentChange.state:type_name -> larder.order.v1.OrderPayment.State
+	29, // 26: larder.payment.v1.PaymentChange.time:type_name -> google.protobuf.Timestamp
+	29, // 27: larder.payment.v1.ReceivedEvent.create_time:type_name -> google.protobuf.Timestamp
+	29, // 28: larder.payment.v1.ReceivedEvent.receive_time:type_name -> google.protobuf.Timestamp
+	33, // 29: larder.payment.v1.ApplyProviderEventRequest.event:type_name -> larder.payment.v1.ProviderEvent
+	27, // 30: larder.payment.v1.AuditPaymentsResponse.findings:type_name -> larder.payment.v1.PaymentFinding
+	3,  // 31: larder.payment.v1.PaymentFinding.kind:type_name -> larder.payment.v1.PaymentFinding.Kind
+	31, // 32: larder.payment.v1.CapturePaymentResponse.state:type_name -> larder.order.v1.OrderPayment.State
+	9,  // 33: larder.payment.v1.PaymentService.CreateIntent:input_type -> larder.payment.v1.CreateIntentRequest
+	10, // 34: larder.payment.v1.PaymentService.ConfirmIntent:input_type -> larder.payment.v1.ConfirmIntentRequest
+	11, // 35: larder.payment.v1.PaymentService.GetIntent:input_type -> larder.payment.v1.GetIntentRequest
+	12, // 36: larder.payment.v1.PaymentService.CapturePayment:input_type -> larder.payment.v1.CapturePaymentRequest
+	13, // 37: larder.payment.v1.PaymentService.VoidPayment:input_type -> larder.payment.v1.VoidPaymentRequest
+	15, // 38: larder.payment.v1.PaymentService.RefundPayment:input_type -> larder.payment.v1.RefundPaymentRequest
+	6,  // 39: larder.payment.v1.PaymentService.FinishRefunds:input_type -> larder.payment.v1.FinishRefundsRequest
+	17, // 40: larder.payment.v1.PaymentService.GetPayment:input_type -> larder.payment.v1.GetPaymentRequest
+	18, // 41: larder.payment.v1.PaymentService.ListPayments:input_type -> larder.payment.v1.ListPaymentsRequest
+	4,  // 42: larder.payment.v1.PaymentService.GetProvider:input_type -> larder.payment.v1.GetProviderRequest
+	23, // 43: larder.payment.v1.PaymentService.ApplyProviderEvent:input_type -> larder.payment.v1.ApplyProviderEventRequest
+	25, // 44: larder.payment.v1.PaymentService.AuditPayments:input_type -> larder.payment.v1.AuditPaymentsRequest
+	8,  // 45: larder.payment.v1.PaymentService.CreateIntent:output_type -> larder.payment.v1.Intent
+	8,  // 46: larder.payment.v1.PaymentService.ConfirmIntent:output_type -> larder.payment.v1.Intent
+	8,  // 47: larder.payment.v1.PaymentService.GetIntent:output_type -> larder.payment.v1.Intent
+	28, // 48: larder.payment.v1.PaymentService.CapturePayment:output_type -> larder.payment.v1.CapturePaymentResponse
+	14, // 49: larder.payment.v1.PaymentService.VoidPayment:output_type -> larder.payment.v1.VoidPaymentResponse
+	16, // 50: larder.payment.v1.PaymentService.RefundPayment:output_type -> larder.payment.v1.Refund
+	7,  // 51: larder.payment.v1.PaymentService.FinishRefunds:output_type -> larder.payment.v1.FinishRefundsResponse
+	20, // 52: larder.payment.v1.PaymentService.GetPayment:output_type -> larder.payment.v1.Payment
+	19, // 53: larder.payment.v1.PaymentService.ListPayments:output_type -> larder.payment.v1.ListPaymentsResponse
+	5,  // 54: larder.payment.v1.PaymentService.GetProvider:output_type -> larder.payment.v1.Provider
+	24, // 55: larder.payment.v1.PaymentService.ApplyProviderEvent:output_type -> larder.payment.v1.ApplyProviderEventResponse
+	26, // 56: larder.payment.v1.PaymentService.AuditPayments:output_type -> larder.payment.v1.AuditPaymentsResponse
+	45, // [45:57] is the sub-list for method output_type
+	33, // [33:45] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_payment_v1_payment_proto_init() }
@@ -1905,8 +2127,8 @@ func file_payment_v1_payment_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_payment_v1_payment_proto_rawDesc), len(file_payment_v1_payment_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   23,
+			NumEnums:      4,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

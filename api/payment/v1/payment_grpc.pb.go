@@ -30,6 +30,7 @@ const (
 	PaymentService_FinishRefunds_FullMethodName      = "/larder.payment.v1.PaymentService/FinishRefunds"
 	PaymentService_GetPayment_FullMethodName         = "/larder.payment.v1.PaymentService/GetPayment"
 	PaymentService_ListPayments_FullMethodName       = "/larder.payment.v1.PaymentService/ListPayments"
+	PaymentService_GetProvider_FullMethodName        = "/larder.payment.v1.PaymentService/GetProvider"
 	PaymentService_ApplyProviderEvent_FullMethodName = "/larder.payment.v1.PaymentService/ApplyProviderEvent"
 	PaymentService_AuditPayments_FullMethodName      = "/larder.payment.v1.PaymentService/AuditPayments"
 )
@@ -59,6 +60,8 @@ type PaymentServiceClient interface {
 	// look at: the provider refuses to capture, it is tried again for a time, and then the order is cancelled. A payment leaves the list with
 	// its state.
 	ListPayments(ctx context.Context, in *ListPaymentsRequest, opts ...grpc.CallOption) (*ListPaymentsResponse, error)
+	// How the provider does, as the process that answers sees it: each process has a circuit breaker of its own.
+	GetProvider(ctx context.Context, in *GetProviderRequest, opts ...grpc.CallOption) (*Provider, error)
 	// Takes in an event of the provider's, once (the inbox). The provider is asked for the intent as it is now, so late and reordered
 	// events do no harm.
 	ApplyProviderEvent(ctx context.Context, in *ApplyProviderEventRequest, opts ...grpc.CallOption) (*ApplyProviderEventResponse, error)
@@ -165,6 +168,16 @@ func (c *paymentServiceClient) ListPayments(ctx context.Context, in *ListPayment
 	return out, nil
 }
 
+func (c *paymentServiceClient) GetProvider(ctx context.Context, in *GetProviderRequest, opts ...grpc.CallOption) (*Provider, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Provider)
+	err := c.cc.Invoke(ctx, PaymentService_GetProvider_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *paymentServiceClient) ApplyProviderEvent(ctx context.Context, in *ApplyProviderEventRequest, opts ...grpc.CallOption) (*ApplyProviderEventResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ApplyProviderEventResponse)
@@ -210,6 +223,8 @@ type PaymentServiceServer interface {
 	// look at: the provider refuses to capture, it is tried again for a time, and then the order is cancelled. A payment leaves the list with
 	// its state.
 	ListPayments(context.Context, *ListPaymentsRequest) (*ListPaymentsResponse, error)
+	// How the provider does, as the process that answers sees it: each process has a circuit breaker of its own.
+	GetProvider(context.Context, *GetProviderRequest) (*Provider, error)
 	// Takes in an event of the provider's, once (the inbox). The provider is asked for the intent as it is now, so late and reordered
 	// events do no harm.
 	ApplyProviderEvent(context.Context, *ApplyProviderEventRequest) (*ApplyProviderEventResponse, error)
@@ -252,6 +267,9 @@ func (UnimplementedPaymentServiceServer) GetPayment(context.Context, *GetPayment
 }
 func (UnimplementedPaymentServiceServer) ListPayments(context.Context, *ListPaymentsRequest) (*ListPaymentsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListPayments not implemented")
+}
+func (UnimplementedPaymentServiceServer) GetProvider(context.Context, *GetProviderRequest) (*Provider, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetProvider not implemented")
 }
 func (UnimplementedPaymentServiceServer) ApplyProviderEvent(context.Context, *ApplyProviderEventRequest) (*ApplyProviderEventResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ApplyProviderEvent not implemented")
@@ -442,6 +460,24 @@ func _PaymentService_ListPayments_Handler(srv interface{}, ctx context.Context, 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _PaymentService_GetProvider_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetProviderRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PaymentServiceServer).GetProvider(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PaymentService_GetProvider_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PaymentServiceServer).GetProvider(ctx, req.(*GetProviderRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _PaymentService_ApplyProviderEvent_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ApplyProviderEventRequest)
 	if err := dec(in); err != nil {
@@ -520,6 +556,10 @@ var PaymentService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListPayments",
 			Handler:    _PaymentService_ListPayments_Handler,
+		},
+		{
+			MethodName: "GetProvider",
+			Handler:    _PaymentService_GetProvider_Handler,
 		},
 		{
 			MethodName: "ApplyProviderEvent",

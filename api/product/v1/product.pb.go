@@ -86,7 +86,7 @@ func (x IndexFinding_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use IndexFinding_Kind.Descriptor instead.
 func (IndexFinding_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{12, 0}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{16, 0}
 }
 
 type Product_Status int32
@@ -140,7 +140,7 @@ func (x Product_Status) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Product_Status.Descriptor instead.
 func (Product_Status) EnumDescriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{13, 0}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{17, 0}
 }
 
 type PlanPriceRequest struct {
@@ -729,6 +729,9 @@ type AuditIndexResponse struct {
 	Repaired int32 `protobuf:"varint,4,opt,name=repaired,proto3" json:"repaired,omitempty"`
 	// Empty: that was the last range.
 	NextPageToken string `protobuf:"bytes,5,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// How long the slowest of those in flight was watched until the index had it, or a later one, milliseconds; 0: none was in flight. What
+	// a change takes from commit to searchable is at least that.
+	LagMs         int64 `protobuf:"varint,6,opt,name=lag_ms,json=lagMs,proto3" json:"lag_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -798,6 +801,250 @@ func (x *AuditIndexResponse) GetNextPageToken() string {
 	return ""
 }
 
+func (x *AuditIndexResponse) GetLagMs() int64 {
+	if x != nil {
+		return x.LagMs
+	}
+	return 0
+}
+
+type RecordIndexAuditRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Audit         *IndexAudit            `protobuf:"bytes,1,opt,name=audit,proto3" json:"audit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecordIndexAuditRequest) Reset() {
+	*x = RecordIndexAuditRequest{}
+	mi := &file_product_v1_product_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecordIndexAuditRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecordIndexAuditRequest) ProtoMessage() {}
+
+func (x *RecordIndexAuditRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_product_v1_product_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecordIndexAuditRequest.ProtoReflect.Descriptor instead.
+func (*RecordIndexAuditRequest) Descriptor() ([]byte, []int) {
+	return file_product_v1_product_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *RecordIndexAuditRequest) GetAudit() *IndexAudit {
+	if x != nil {
+		return x.Audit
+	}
+	return nil
+}
+
+type ListIndexAuditsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 to 500; 0 means 60.
+	PageSize      int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListIndexAuditsRequest) Reset() {
+	*x = ListIndexAuditsRequest{}
+	mi := &file_product_v1_product_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListIndexAuditsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListIndexAuditsRequest) ProtoMessage() {}
+
+func (x *ListIndexAuditsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_product_v1_product_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListIndexAuditsRequest.ProtoReflect.Descriptor instead.
+func (*ListIndexAuditsRequest) Descriptor() ([]byte, []int) {
+	return file_product_v1_product_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ListIndexAuditsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+type ListIndexAuditsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Audits        []*IndexAudit          `protobuf:"bytes,1,rep,name=audits,proto3" json:"audits,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListIndexAuditsResponse) Reset() {
+	*x = ListIndexAuditsResponse{}
+	mi := &file_product_v1_product_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListIndexAuditsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListIndexAuditsResponse) ProtoMessage() {}
+
+func (x *ListIndexAuditsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_product_v1_product_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListIndexAuditsResponse.ProtoReflect.Descriptor instead.
+func (*ListIndexAuditsResponse) Descriptor() ([]byte, []int) {
+	return file_product_v1_product_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ListIndexAuditsResponse) GetAudits() []*IndexAudit {
+	if x != nil {
+		return x.Audits
+	}
+	return nil
+}
+
+// A whole audit of the index, from the first product to the last.
+type IndexAudit struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUID.
+	AuditId   string                 `protobuf:"bytes,1,opt,name=audit_id,json=auditId,proto3" json:"audit_id,omitempty"`
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	EndTime   *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	// As in AuditIndexResponse, summed up.
+	Checked  int64 `protobuf:"varint,4,opt,name=checked,proto3" json:"checked,omitempty"`
+	Findings int64 `protobuf:"varint,5,opt,name=findings,proto3" json:"findings,omitempty"`
+	InFlight int64 `protobuf:"varint,6,opt,name=in_flight,json=inFlight,proto3" json:"in_flight,omitempty"`
+	Repaired int64 `protobuf:"varint,7,opt,name=repaired,proto3" json:"repaired,omitempty"`
+	// The greatest of its ranges'.
+	LagMs         int64 `protobuf:"varint,8,opt,name=lag_ms,json=lagMs,proto3" json:"lag_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IndexAudit) Reset() {
+	*x = IndexAudit{}
+	mi := &file_product_v1_product_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IndexAudit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IndexAudit) ProtoMessage() {}
+
+func (x *IndexAudit) ProtoReflect() protoreflect.Message {
+	mi := &file_product_v1_product_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IndexAudit.ProtoReflect.Descriptor instead.
+func (*IndexAudit) Descriptor() ([]byte, []int) {
+	return file_product_v1_product_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *IndexAudit) GetAuditId() string {
+	if x != nil {
+		return x.AuditId
+	}
+	return ""
+}
+
+func (x *IndexAudit) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *IndexAudit) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
+}
+
+func (x *IndexAudit) GetChecked() int64 {
+	if x != nil {
+		return x.Checked
+	}
+	return 0
+}
+
+func (x *IndexAudit) GetFindings() int64 {
+	if x != nil {
+		return x.Findings
+	}
+	return 0
+}
+
+func (x *IndexAudit) GetInFlight() int64 {
+	if x != nil {
+		return x.InFlight
+	}
+	return 0
+}
+
+func (x *IndexAudit) GetRepaired() int64 {
+	if x != nil {
+		return x.Repaired
+	}
+	return 0
+}
+
+func (x *IndexAudit) GetLagMs() int64 {
+	if x != nil {
+		return x.LagMs
+	}
+	return 0
+}
+
 type IndexFinding struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Kind      IndexFinding_Kind      `protobuf:"varint,1,opt,name=kind,proto3,enum=larder.product.v1.IndexFinding_Kind" json:"kind,omitempty"`
@@ -811,7 +1058,7 @@ type IndexFinding struct {
 
 func (x *IndexFinding) Reset() {
 	*x = IndexFinding{}
-	mi := &file_product_v1_product_proto_msgTypes[12]
+	mi := &file_product_v1_product_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -823,7 +1070,7 @@ func (x *IndexFinding) String() string {
 func (*IndexFinding) ProtoMessage() {}
 
 func (x *IndexFinding) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[12]
+	mi := &file_product_v1_product_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -836,7 +1083,7 @@ func (x *IndexFinding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IndexFinding.ProtoReflect.Descriptor instead.
 func (*IndexFinding) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{12}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *IndexFinding) GetKind() IndexFinding_Kind {
@@ -913,7 +1160,7 @@ type Product struct {
 
 func (x *Product) Reset() {
 	*x = Product{}
-	mi := &file_product_v1_product_proto_msgTypes[13]
+	mi := &file_product_v1_product_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -925,7 +1172,7 @@ func (x *Product) String() string {
 func (*Product) ProtoMessage() {}
 
 func (x *Product) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[13]
+	mi := &file_product_v1_product_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -938,7 +1185,7 @@ func (x *Product) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Product.ProtoReflect.Descriptor instead.
 func (*Product) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{13}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Product) GetProductId() string {
@@ -1116,7 +1363,7 @@ type Variant struct {
 
 func (x *Variant) Reset() {
 	*x = Variant{}
-	mi := &file_product_v1_product_proto_msgTypes[14]
+	mi := &file_product_v1_product_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1128,7 +1375,7 @@ func (x *Variant) String() string {
 func (*Variant) ProtoMessage() {}
 
 func (x *Variant) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[14]
+	mi := &file_product_v1_product_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1141,7 +1388,7 @@ func (x *Variant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Variant.ProtoReflect.Descriptor instead.
 func (*Variant) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{14}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Variant) GetProductId() string {
@@ -1181,7 +1428,7 @@ type GetProductRequest struct {
 
 func (x *GetProductRequest) Reset() {
 	*x = GetProductRequest{}
-	mi := &file_product_v1_product_proto_msgTypes[15]
+	mi := &file_product_v1_product_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1193,7 +1440,7 @@ func (x *GetProductRequest) String() string {
 func (*GetProductRequest) ProtoMessage() {}
 
 func (x *GetProductRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[15]
+	mi := &file_product_v1_product_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1206,7 +1453,7 @@ func (x *GetProductRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetProductRequest.ProtoReflect.Descriptor instead.
 func (*GetProductRequest) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{15}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *GetProductRequest) GetProductId() string {
@@ -1238,7 +1485,7 @@ type ListProductsRequest struct {
 
 func (x *ListProductsRequest) Reset() {
 	*x = ListProductsRequest{}
-	mi := &file_product_v1_product_proto_msgTypes[16]
+	mi := &file_product_v1_product_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1250,7 +1497,7 @@ func (x *ListProductsRequest) String() string {
 func (*ListProductsRequest) ProtoMessage() {}
 
 func (x *ListProductsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[16]
+	mi := &file_product_v1_product_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1263,7 +1510,7 @@ func (x *ListProductsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProductsRequest.ProtoReflect.Descriptor instead.
 func (*ListProductsRequest) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{16}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListProductsRequest) GetCategoryId() string {
@@ -1332,7 +1579,7 @@ type ListProductsResponse struct {
 
 func (x *ListProductsResponse) Reset() {
 	*x = ListProductsResponse{}
-	mi := &file_product_v1_product_proto_msgTypes[17]
+	mi := &file_product_v1_product_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1344,7 +1591,7 @@ func (x *ListProductsResponse) String() string {
 func (*ListProductsResponse) ProtoMessage() {}
 
 func (x *ListProductsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[17]
+	mi := &file_product_v1_product_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1357,7 +1604,7 @@ func (x *ListProductsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProductsResponse.ProtoReflect.Descriptor instead.
 func (*ListProductsResponse) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{17}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ListProductsResponse) GetProducts() []*Product {
@@ -1384,7 +1631,7 @@ type BatchGetOffersRequest struct {
 
 func (x *BatchGetOffersRequest) Reset() {
 	*x = BatchGetOffersRequest{}
-	mi := &file_product_v1_product_proto_msgTypes[18]
+	mi := &file_product_v1_product_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1396,7 +1643,7 @@ func (x *BatchGetOffersRequest) String() string {
 func (*BatchGetOffersRequest) ProtoMessage() {}
 
 func (x *BatchGetOffersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[18]
+	mi := &file_product_v1_product_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1409,7 +1656,7 @@ func (x *BatchGetOffersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchGetOffersRequest.ProtoReflect.Descriptor instead.
 func (*BatchGetOffersRequest) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{18}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *BatchGetOffersRequest) GetStoreId() string {
@@ -1436,7 +1683,7 @@ type BatchGetOffersResponse struct {
 
 func (x *BatchGetOffersResponse) Reset() {
 	*x = BatchGetOffersResponse{}
-	mi := &file_product_v1_product_proto_msgTypes[19]
+	mi := &file_product_v1_product_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1448,7 +1695,7 @@ func (x *BatchGetOffersResponse) String() string {
 func (*BatchGetOffersResponse) ProtoMessage() {}
 
 func (x *BatchGetOffersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[19]
+	mi := &file_product_v1_product_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1461,7 +1708,7 @@ func (x *BatchGetOffersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchGetOffersResponse.ProtoReflect.Descriptor instead.
 func (*BatchGetOffersResponse) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{19}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *BatchGetOffersResponse) GetStore() *Store {
@@ -1502,7 +1749,7 @@ type Offer struct {
 
 func (x *Offer) Reset() {
 	*x = Offer{}
-	mi := &file_product_v1_product_proto_msgTypes[20]
+	mi := &file_product_v1_product_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1514,7 +1761,7 @@ func (x *Offer) String() string {
 func (*Offer) ProtoMessage() {}
 
 func (x *Offer) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[20]
+	mi := &file_product_v1_product_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1527,7 +1774,7 @@ func (x *Offer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Offer.ProtoReflect.Descriptor instead.
 func (*Offer) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{20}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Offer) GetProductId() string {
@@ -1609,7 +1856,7 @@ type CreateProductRequest struct {
 
 func (x *CreateProductRequest) Reset() {
 	*x = CreateProductRequest{}
-	mi := &file_product_v1_product_proto_msgTypes[21]
+	mi := &file_product_v1_product_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1621,7 +1868,7 @@ func (x *CreateProductRequest) String() string {
 func (*CreateProductRequest) ProtoMessage() {}
 
 func (x *CreateProductRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[21]
+	mi := &file_product_v1_product_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1634,7 +1881,7 @@ func (x *CreateProductRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateProductRequest.ProtoReflect.Descriptor instead.
 func (*CreateProductRequest) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{21}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *CreateProductRequest) GetProduct() *Product {
@@ -1656,7 +1903,7 @@ type UpdateProductRequest struct {
 
 func (x *UpdateProductRequest) Reset() {
 	*x = UpdateProductRequest{}
-	mi := &file_product_v1_product_proto_msgTypes[22]
+	mi := &file_product_v1_product_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1668,7 +1915,7 @@ func (x *UpdateProductRequest) String() string {
 func (*UpdateProductRequest) ProtoMessage() {}
 
 func (x *UpdateProductRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[22]
+	mi := &file_product_v1_product_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1681,7 +1928,7 @@ func (x *UpdateProductRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateProductRequest.ProtoReflect.Descriptor instead.
 func (*UpdateProductRequest) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{22}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *UpdateProductRequest) GetProduct() *Product {
@@ -1708,7 +1955,7 @@ type DeleteProductRequest struct {
 
 func (x *DeleteProductRequest) Reset() {
 	*x = DeleteProductRequest{}
-	mi := &file_product_v1_product_proto_msgTypes[23]
+	mi := &file_product_v1_product_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1720,7 +1967,7 @@ func (x *DeleteProductRequest) String() string {
 func (*DeleteProductRequest) ProtoMessage() {}
 
 func (x *DeleteProductRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[23]
+	mi := &file_product_v1_product_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1733,7 +1980,7 @@ func (x *DeleteProductRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteProductRequest.ProtoReflect.Descriptor instead.
 func (*DeleteProductRequest) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{23}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *DeleteProductRequest) GetProductId() string {
@@ -1762,7 +2009,7 @@ type UpdateAvailabilityRequest struct {
 
 func (x *UpdateAvailabilityRequest) Reset() {
 	*x = UpdateAvailabilityRequest{}
-	mi := &file_product_v1_product_proto_msgTypes[24]
+	mi := &file_product_v1_product_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1774,7 +2021,7 @@ func (x *UpdateAvailabilityRequest) String() string {
 func (*UpdateAvailabilityRequest) ProtoMessage() {}
 
 func (x *UpdateAvailabilityRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[24]
+	mi := &file_product_v1_product_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1787,7 +2034,7 @@ func (x *UpdateAvailabilityRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateAvailabilityRequest.ProtoReflect.Descriptor instead.
 func (*UpdateAvailabilityRequest) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{24}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *UpdateAvailabilityRequest) GetStoreId() string {
@@ -1823,7 +2070,7 @@ type Availability struct {
 
 func (x *Availability) Reset() {
 	*x = Availability{}
-	mi := &file_product_v1_product_proto_msgTypes[25]
+	mi := &file_product_v1_product_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1835,7 +2082,7 @@ func (x *Availability) String() string {
 func (*Availability) ProtoMessage() {}
 
 func (x *Availability) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[25]
+	mi := &file_product_v1_product_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1848,7 +2095,7 @@ func (x *Availability) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Availability.ProtoReflect.Descriptor instead.
 func (*Availability) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{25}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Availability) GetProductId() string {
@@ -1882,7 +2129,7 @@ type UpdateAvailabilityResponse struct {
 
 func (x *UpdateAvailabilityResponse) Reset() {
 	*x = UpdateAvailabilityResponse{}
-	mi := &file_product_v1_product_proto_msgTypes[26]
+	mi := &file_product_v1_product_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1894,7 +2141,7 @@ func (x *UpdateAvailabilityResponse) String() string {
 func (*UpdateAvailabilityResponse) ProtoMessage() {}
 
 func (x *UpdateAvailabilityResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_product_proto_msgTypes[26]
+	mi := &file_product_v1_product_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1907,7 +2154,7 @@ func (x *UpdateAvailabilityResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateAvailabilityResponse.ProtoReflect.Descriptor instead.
 func (*UpdateAvailabilityResponse) Descriptor() ([]byte, []int) {
-	return file_product_v1_product_proto_rawDescGZIP(), []int{26}
+	return file_product_v1_product_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *UpdateAvailabilityResponse) GetChanged() int32 {
@@ -1966,13 +2213,32 @@ const file_product_v1_product_proto_rawDesc = "" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
 	"\n" +
 	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\tpageToken\x12\x16\n" +
-	"\x06repair\x18\x03 \x01(\bR\x06repair\"\xcc\x01\n" +
+	"\x06repair\x18\x03 \x01(\bR\x06repair\"\xe3\x01\n" +
 	"\x12AuditIndexResponse\x12\x18\n" +
 	"\achecked\x18\x01 \x01(\x05R\achecked\x12;\n" +
 	"\bfindings\x18\x02 \x03(\v2\x1f.larder.product.v1.IndexFindingR\bfindings\x12\x1b\n" +
 	"\tin_flight\x18\x03 \x01(\x05R\binFlight\x12\x1a\n" +
 	"\brepaired\x18\x04 \x01(\x05R\brepaired\x12&\n" +
-	"\x0fnext_page_token\x18\x05 \x01(\tR\rnextPageToken\"\x80\x02\n" +
+	"\x0fnext_page_token\x18\x05 \x01(\tR\rnextPageToken\x12\x15\n" +
+	"\x06lag_ms\x18\x06 \x01(\x03R\x05lagMs\"V\n" +
+	"\x17RecordIndexAuditRequest\x12;\n" +
+	"\x05audit\x18\x01 \x01(\v2\x1d.larder.product.v1.IndexAuditB\x06\xbaH\x03\xc8\x01\x01R\x05audit\"A\n" +
+	"\x16ListIndexAuditsRequest\x12'\n" +
+	"\tpage_size\x18\x01 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xf4\x03(\x00R\bpageSize\"P\n" +
+	"\x17ListIndexAuditsResponse\x125\n" +
+	"\x06audits\x18\x01 \x03(\v2\x1d.larder.product.v1.IndexAuditR\x06audits\"\xe6\x02\n" +
+	"\n" +
+	"IndexAudit\x12#\n" +
+	"\baudit_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aauditId\x12A\n" +
+	"\n" +
+	"start_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\tstartTime\x12=\n" +
+	"\bend_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\aendTime\x12!\n" +
+	"\achecked\x18\x04 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\achecked\x12#\n" +
+	"\bfindings\x18\x05 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\bfindings\x12$\n" +
+	"\tin_flight\x18\x06 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\binFlight\x12#\n" +
+	"\brepaired\x18\a \x01(\x03B\a\xbaH\x04\"\x02(\x00R\brepaired\x12\x1e\n" +
+	"\x06lag_ms\x18\b \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x05lagMs\"\x80\x02\n" +
 	"\fIndexFinding\x128\n" +
 	"\x04kind\x18\x01 \x01(\x0e2$.larder.product.v1.IndexFinding.KindR\x04kind\x12\x1d\n" +
 	"\n" +
@@ -2092,7 +2358,7 @@ const file_product_v1_product_proto_rawDesc = "" +
 	"\tavailable\x18\x02 \x01(\bR\tavailable\x12\x1a\n" +
 	"\bsequence\x18\x03 \x01(\x03R\bsequence\"6\n" +
 	"\x1aUpdateAvailabilityResponse\x12\x18\n" +
-	"\achanged\x18\x01 \x01(\x05R\achanged2\xd8\x1f\n" +
+	"\achanged\x18\x01 \x01(\x05R\achanged2\xd2!\n" +
 	"\x0eProductService\x12x\n" +
 	"\n" +
 	"GetProduct\x12$.larder.product.v1.GetProductRequest\x1a\x1a.larder.product.v1.Product\"(\xaa\xd4\x18\x03\n" +
@@ -2162,7 +2428,11 @@ const file_product_v1_product_proto_rawDesc = "" +
 	"\n" +
 	"AuditIndex\x12$.larder.product.v1.AuditIndexRequest\x1a%.larder.product.v1.AuditIndexResponse\"1\xaa\xd4\x18\x10\n" +
 	"\x02\x03\x04\x12\n" +
-	"auditindex\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/products:audit\x12y\n" +
+	"auditindex\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/products:audit\x12h\n" +
+	"\x10RecordIndexAudit\x12*.larder.product.v1.RecordIndexAuditRequest\x1a\x16.google.protobuf.Empty\"\x10\xaa\xd4\x18\f\x12\n" +
+	"auditindex\x12\x8d\x01\n" +
+	"\x0fListIndexAudits\x12).larder.product.v1.ListIndexAuditsRequest\x1a*.larder.product.v1.ListIndexAuditsResponse\"#\xaa\xd4\x18\x04\n" +
+	"\x02\x03\x04\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/products:audits\x12y\n" +
 	"\vListChanges\x12%.larder.product.v1.ListChangesRequest\x1a&.larder.product.v1.ListChangesResponse\"\x1b\xaa\xd4\x18\x04\n" +
 	"\x02\x03\x04\x82\xd3\xe4\x93\x02\r\x12\v/v1/changesB%Z#larder.dev/api/product/v1;productpbb\x06proto3"
 
@@ -2179,7 +2449,7 @@ func file_product_v1_product_proto_rawDescGZIP() []byte {
 }
 
 var file_product_v1_product_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_product_v1_product_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_product_v1_product_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_product_v1_product_proto_goTypes = []any{
 	(IndexFinding_Kind)(0),             // 0: larder.product.v1.IndexFinding.Kind
 	(Product_Status)(0),                // 1: larder.product.v1.Product.Status
@@ -2195,148 +2465,160 @@ var file_product_v1_product_proto_goTypes = []any{
 	(*UpdatePopularityResponse)(nil),   // 11: larder.product.v1.UpdatePopularityResponse
 	(*AuditIndexRequest)(nil),          // 12: larder.product.v1.AuditIndexRequest
 	(*AuditIndexResponse)(nil),         // 13: larder.product.v1.AuditIndexResponse
-	(*IndexFinding)(nil),               // 14: larder.product.v1.IndexFinding
-	(*Product)(nil),                    // 15: larder.product.v1.Product
-	(*Variant)(nil),                    // 16: larder.product.v1.Variant
-	(*GetProductRequest)(nil),          // 17: larder.product.v1.GetProductRequest
-	(*ListProductsRequest)(nil),        // 18: larder.product.v1.ListProductsRequest
-	(*ListProductsResponse)(nil),       // 19: larder.product.v1.ListProductsResponse
-	(*BatchGetOffersRequest)(nil),      // 20: larder.product.v1.BatchGetOffersRequest
-	(*BatchGetOffersResponse)(nil),     // 21: larder.product.v1.BatchGetOffersResponse
-	(*Offer)(nil),                      // 22: larder.product.v1.Offer
-	(*CreateProductRequest)(nil),       // 23: larder.product.v1.CreateProductRequest
-	(*UpdateProductRequest)(nil),       // 24: larder.product.v1.UpdateProductRequest
-	(*DeleteProductRequest)(nil),       // 25: larder.product.v1.DeleteProductRequest
-	(*UpdateAvailabilityRequest)(nil),  // 26: larder.product.v1.UpdateAvailabilityRequest
-	(*Availability)(nil),               // 27: larder.product.v1.Availability
-	(*UpdateAvailabilityResponse)(nil), // 28: larder.product.v1.UpdateAvailabilityResponse
-	(*v1.Money)(nil),                   // 29: larder.type.v1.Money
-	(*timestamppb.Timestamp)(nil),      // 30: google.protobuf.Timestamp
-	(*Store)(nil),                      // 31: larder.product.v1.Store
-	(*fieldmaskpb.FieldMask)(nil),      // 32: google.protobuf.FieldMask
-	(*ImportProductsRequest)(nil),      // 33: larder.product.v1.ImportProductsRequest
-	(*ImportPartRequest)(nil),          // 34: larder.product.v1.ImportPartRequest
-	(*GetImportRequest)(nil),           // 35: larder.product.v1.GetImportRequest
-	(*ListBrandsRequest)(nil),          // 36: larder.product.v1.ListBrandsRequest
-	(*GetBrandRequest)(nil),            // 37: larder.product.v1.GetBrandRequest
-	(*CreateBrandRequest)(nil),         // 38: larder.product.v1.CreateBrandRequest
-	(*UpdateBrandRequest)(nil),         // 39: larder.product.v1.UpdateBrandRequest
-	(*DeleteBrandRequest)(nil),         // 40: larder.product.v1.DeleteBrandRequest
-	(*ListCategoriesRequest)(nil),      // 41: larder.product.v1.ListCategoriesRequest
-	(*GetCategoryRequest)(nil),         // 42: larder.product.v1.GetCategoryRequest
-	(*CreateCategoryRequest)(nil),      // 43: larder.product.v1.CreateCategoryRequest
-	(*UpdateCategoryRequest)(nil),      // 44: larder.product.v1.UpdateCategoryRequest
-	(*DeleteCategoryRequest)(nil),      // 45: larder.product.v1.DeleteCategoryRequest
-	(*ListStoresRequest)(nil),          // 46: larder.product.v1.ListStoresRequest
-	(*GetStoreRequest)(nil),            // 47: larder.product.v1.GetStoreRequest
-	(*CreateStoreRequest)(nil),         // 48: larder.product.v1.CreateStoreRequest
-	(*UpdateStoreRequest)(nil),         // 49: larder.product.v1.UpdateStoreRequest
-	(*DeleteStoreRequest)(nil),         // 50: larder.product.v1.DeleteStoreRequest
-	(*ListChangesRequest)(nil),         // 51: larder.product.v1.ListChangesRequest
-	(*emptypb.Empty)(nil),              // 52: google.protobuf.Empty
-	(*Import)(nil),                     // 53: larder.product.v1.Import
-	(*ListBrandsResponse)(nil),         // 54: larder.product.v1.ListBrandsResponse
-	(*Brand)(nil),                      // 55: larder.product.v1.Brand
-	(*ListCategoriesResponse)(nil),     // 56: larder.product.v1.ListCategoriesResponse
-	(*Category)(nil),                   // 57: larder.product.v1.Category
-	(*ListStoresResponse)(nil),         // 58: larder.product.v1.ListStoresResponse
-	(*ListChangesResponse)(nil),        // 59: larder.product.v1.ListChangesResponse
+	(*RecordIndexAuditRequest)(nil),    // 14: larder.product.v1.RecordIndexAuditRequest
+	(*ListIndexAuditsRequest)(nil),     // 15: larder.product.v1.ListIndexAuditsRequest
+	(*ListIndexAuditsResponse)(nil),    // 16: larder.product.v1.ListIndexAuditsResponse
+	(*IndexAudit)(nil),                 // 17: larder.product.v1.IndexAudit
+	(*IndexFinding)(nil),               // 18: larder.product.v1.IndexFinding
+	(*Product)(nil),                    // 19: larder.product.v1.Product
+	(*Variant)(nil),                    // 20: larder.product.v1.Variant
+	(*GetProductRequest)(nil),          // 21: larder.product.v1.GetProductRequest
+	(*ListProductsRequest)(nil),        // 22: larder.product.v1.ListProductsRequest
+	(*ListProductsResponse)(nil),       // 23: larder.product.v1.ListProductsResponse
+	(*BatchGetOffersRequest)(nil),      // 24: larder.product.v1.BatchGetOffersRequest
+	(*BatchGetOffersResponse)(nil),     // 25: larder.product.v1.BatchGetOffersResponse
+	(*Offer)(nil),                      // 26: larder.product.v1.Offer
+	(*CreateProductRequest)(nil),       // 27: larder.product.v1.CreateProductRequest
+	(*UpdateProductRequest)(nil),       // 28: larder.product.v1.UpdateProductRequest
+	(*DeleteProductRequest)(nil),       // 29: larder.product.v1.DeleteProductRequest
+	(*UpdateAvailabilityRequest)(nil),  // 30: larder.product.v1.UpdateAvailabilityRequest
+	(*Availability)(nil),               // 31: larder.product.v1.Availability
+	(*UpdateAvailabilityResponse)(nil), // 32: larder.product.v1.UpdateAvailabilityResponse
+	(*v1.Money)(nil),                   // 33: larder.type.v1.Money
+	(*timestamppb.Timestamp)(nil),      // 34: google.protobuf.Timestamp
+	(*Store)(nil),                      // 35: larder.product.v1.Store
+	(*fieldmaskpb.FieldMask)(nil),      // 36: google.protobuf.FieldMask
+	(*ImportProductsRequest)(nil),      // 37: larder.product.v1.ImportProductsRequest
+	(*ImportPartRequest)(nil),          // 38: larder.product.v1.ImportPartRequest
+	(*GetImportRequest)(nil),           // 39: larder.product.v1.GetImportRequest
+	(*ListBrandsRequest)(nil),          // 40: larder.product.v1.ListBrandsRequest
+	(*GetBrandRequest)(nil),            // 41: larder.product.v1.GetBrandRequest
+	(*CreateBrandRequest)(nil),         // 42: larder.product.v1.CreateBrandRequest
+	(*UpdateBrandRequest)(nil),         // 43: larder.product.v1.UpdateBrandRequest
+	(*DeleteBrandRequest)(nil),         // 44: larder.product.v1.DeleteBrandRequest
+	(*ListCategoriesRequest)(nil),      // 45: larder.product.v1.ListCategoriesRequest
+	(*GetCategoryRequest)(nil),         // 46: larder.product.v1.GetCategoryRequest
+	(*CreateCategoryRequest)(nil),      // 47: larder.product.v1.CreateCategoryRequest
+	(*UpdateCategoryRequest)(nil),      // 48: larder.product.v1.UpdateCategoryRequest
+	(*DeleteCategoryRequest)(nil),      // 49: larder.product.v1.DeleteCategoryRequest
+	(*ListStoresRequest)(nil),          // 50: larder.product.v1.ListStoresRequest
+	(*GetStoreRequest)(nil),            // 51: larder.product.v1.GetStoreRequest
+	(*CreateStoreRequest)(nil),         // 52: larder.product.v1.CreateStoreRequest
+	(*UpdateStoreRequest)(nil),         // 53: larder.product.v1.UpdateStoreRequest
+	(*DeleteStoreRequest)(nil),         // 54: larder.product.v1.DeleteStoreRequest
+	(*ListChangesRequest)(nil),         // 55: larder.product.v1.ListChangesRequest
+	(*emptypb.Empty)(nil),              // 56: google.protobuf.Empty
+	(*Import)(nil),                     // 57: larder.product.v1.Import
+	(*ListBrandsResponse)(nil),         // 58: larder.product.v1.ListBrandsResponse
+	(*Brand)(nil),                      // 59: larder.product.v1.Brand
+	(*ListCategoriesResponse)(nil),     // 60: larder.product.v1.ListCategoriesResponse
+	(*Category)(nil),                   // 61: larder.product.v1.Category
+	(*ListStoresResponse)(nil),         // 62: larder.product.v1.ListStoresResponse
+	(*ListChangesResponse)(nil),        // 63: larder.product.v1.ListChangesResponse
 }
 var file_product_v1_product_proto_depIdxs = []int32{
 	3,  // 0: larder.product.v1.PlanPriceRequest.price:type_name -> larder.product.v1.PlannedPrice
-	29, // 1: larder.product.v1.PlannedPrice.price:type_name -> larder.type.v1.Money
-	30, // 2: larder.product.v1.PlannedPrice.start_time:type_name -> google.protobuf.Timestamp
-	30, // 3: larder.product.v1.PlannedPrice.end_time:type_name -> google.protobuf.Timestamp
+	33, // 1: larder.product.v1.PlannedPrice.price:type_name -> larder.type.v1.Money
+	34, // 2: larder.product.v1.PlannedPrice.start_time:type_name -> google.protobuf.Timestamp
+	34, // 3: larder.product.v1.PlannedPrice.end_time:type_name -> google.protobuf.Timestamp
 	3,  // 4: larder.product.v1.ListPricesResponse.prices:type_name -> larder.product.v1.PlannedPrice
-	30, // 5: larder.product.v1.DeletePriceRequest.start_time:type_name -> google.protobuf.Timestamp
+	34, // 5: larder.product.v1.DeletePriceRequest.start_time:type_name -> google.protobuf.Timestamp
 	10, // 6: larder.product.v1.UpdatePopularityRequest.products:type_name -> larder.product.v1.Popularity
-	14, // 7: larder.product.v1.AuditIndexResponse.findings:type_name -> larder.product.v1.IndexFinding
-	0,  // 8: larder.product.v1.IndexFinding.kind:type_name -> larder.product.v1.IndexFinding.Kind
-	1,  // 9: larder.product.v1.Product.status:type_name -> larder.product.v1.Product.Status
-	29, // 10: larder.product.v1.Product.price:type_name -> larder.type.v1.Money
-	29, // 11: larder.product.v1.Product.cost:type_name -> larder.type.v1.Money
-	30, // 12: larder.product.v1.Product.create_time:type_name -> google.protobuf.Timestamp
-	30, // 13: larder.product.v1.Product.update_time:type_name -> google.protobuf.Timestamp
-	16, // 14: larder.product.v1.Product.variants:type_name -> larder.product.v1.Variant
-	29, // 15: larder.product.v1.Variant.price:type_name -> larder.type.v1.Money
-	1,  // 16: larder.product.v1.ListProductsRequest.status:type_name -> larder.product.v1.Product.Status
-	15, // 17: larder.product.v1.ListProductsResponse.products:type_name -> larder.product.v1.Product
-	31, // 18: larder.product.v1.BatchGetOffersResponse.store:type_name -> larder.product.v1.Store
-	22, // 19: larder.product.v1.BatchGetOffersResponse.offers:type_name -> larder.product.v1.Offer
-	29, // 20: larder.product.v1.Offer.price:type_name -> larder.type.v1.Money
-	15, // 21: larder.product.v1.CreateProductRequest.product:type_name -> larder.product.v1.Product
-	15, // 22: larder.product.v1.UpdateProductRequest.product:type_name -> larder.product.v1.Product
-	32, // 23: larder.product.v1.UpdateProductRequest.update_mask:type_name -> google.protobuf.FieldMask
-	27, // 24: larder.product.v1.UpdateAvailabilityRequest.changes:type_name -> larder.product.v1.Availability
-	17, // 25: larder.product.v1.ProductService.GetProduct:input_type -> larder.product.v1.GetProductRequest
-	18, // 26: larder.product.v1.ProductService.ListProducts:input_type -> larder.product.v1.ListProductsRequest
-	20, // 27: larder.product.v1.ProductService.BatchGetOffers:input_type -> larder.product.v1.BatchGetOffersRequest
-	23, // 28: larder.product.v1.ProductService.CreateProduct:input_type -> larder.product.v1.CreateProductRequest
-	24, // 29: larder.product.v1.ProductService.UpdateProduct:input_type -> larder.product.v1.UpdateProductRequest
-	25, // 30: larder.product.v1.ProductService.DeleteProduct:input_type -> larder.product.v1.DeleteProductRequest
-	33, // 31: larder.product.v1.ProductService.ImportProducts:input_type -> larder.product.v1.ImportProductsRequest
-	34, // 32: larder.product.v1.ProductService.ImportPart:input_type -> larder.product.v1.ImportPartRequest
-	35, // 33: larder.product.v1.ProductService.GetImport:input_type -> larder.product.v1.GetImportRequest
-	36, // 34: larder.product.v1.ProductService.ListBrands:input_type -> larder.product.v1.ListBrandsRequest
-	37, // 35: larder.product.v1.ProductService.GetBrand:input_type -> larder.product.v1.GetBrandRequest
-	38, // 36: larder.product.v1.ProductService.CreateBrand:input_type -> larder.product.v1.CreateBrandRequest
-	39, // 37: larder.product.v1.ProductService.UpdateBrand:input_type -> larder.product.v1.UpdateBrandRequest
-	40, // 38: larder.product.v1.ProductService.DeleteBrand:input_type -> larder.product.v1.DeleteBrandRequest
-	41, // 39: larder.product.v1.ProductService.ListCategories:input_type -> larder.product.v1.ListCategoriesRequest
-	42, // 40: larder.product.v1.ProductService.GetCategory:input_type -> larder.product.v1.GetCategoryRequest
-	43, // 41: larder.product.v1.ProductService.CreateCategory:input_type -> larder.product.v1.CreateCategoryRequest
-	44, // 42: larder.product.v1.ProductService.UpdateCategory:input_type -> larder.product.v1.UpdateCategoryRequest
-	45, // 43: larder.product.v1.ProductService.DeleteCategory:input_type -> larder.product.v1.DeleteCategoryRequest
-	46, // 44: larder.product.v1.ProductService.ListStores:input_type -> larder.product.v1.ListStoresRequest
-	47, // 45: larder.product.v1.ProductService.GetStore:input_type -> larder.product.v1.GetStoreRequest
-	48, // 46: larder.product.v1.ProductService.CreateStore:input_type -> larder.product.v1.CreateStoreRequest
-	49, // 47: larder.product.v1.ProductService.UpdateStore:input_type -> larder.product.v1.UpdateStoreRequest
-	50, // 48: larder.product.v1.ProductService.DeleteStore:input_type -> larder.product.v1.DeleteStoreRequest
-	26, // 49: larder.product.v1.ProductService.UpdateAvailability:input_type -> larder.product.v1.UpdateAvailabilityRequest
-	2,  // 50: larder.product.v1.ProductService.PlanPrice:input_type -> larder.product.v1.PlanPriceRequest
-	4,  // 51: larder.product.v1.ProductService.ListPrices:input_type -> larder.product.v1.ListPricesRequest
-	6,  // 52: larder.product.v1.ProductService.DeletePrice:input_type -> larder.product.v1.DeletePriceRequest
-	7,  // 53: larder.product.v1.ProductService.ActivatePrices:input_type -> larder.product.v1.ActivatePricesRequest
-	9,  // 54: larder.product.v1.ProductService.UpdatePopularity:input_type -> larder.product.v1.UpdatePopularityRequest
-	12, // 55: larder.product.v1.ProductService.AuditIndex:input_type -> larder.product.v1.AuditIndexRequest
-	51, // 56: larder.product.v1.ProductService.ListChanges:input_type -> larder.product.v1.ListChangesRequest
-	15, // 57: larder.product.v1.ProductService.GetProduct:output_type -> larder.product.v1.Product
-	19, // 58: larder.product.v1.ProductService.ListProducts:output_type -> larder.product.v1.ListProductsResponse
-	21, // 59: larder.product.v1.ProductService.BatchGetOffers:output_type -> larder.product.v1.BatchGetOffersResponse
-	15, // 60: larder.product.v1.ProductService.CreateProduct:output_type -> larder.product.v1.Product
-	15, // 61: larder.product.v1.ProductService.UpdateProduct:output_type -> larder.product.v1.Product
-	52, // 62: larder.product.v1.ProductService.DeleteProduct:output_type -> google.protobuf.Empty
-	53, // 63: larder.product.v1.ProductService.ImportProducts:output_type -> larder.product.v1.Import
-	53, // 64: larder.product.v1.ProductService.ImportPart:output_type -> larder.product.v1.Import
-	53, // 65: larder.product.v1.ProductService.GetImport:output_type -> larder.product.v1.Import
-	54, // 66: larder.product.v1.ProductService.ListBrands:output_type -> larder.product.v1.ListBrandsResponse
-	55, // 67: larder.product.v1.ProductService.GetBrand:output_type -> larder.product.v1.Brand
-	55, // 68: larder.product.v1.ProductService.CreateBrand:output_type -> larder.product.v1.Brand
-	55, // 69: larder.product.v1.ProductService.UpdateBrand:output_type -> larder.product.v1.Brand
-	52, // 70: larder.product.v1.ProductService.DeleteBrand:output_type -> google.protobuf.Empty
-	56, // 71: larder.product.v1.ProductService.ListCategories:output_type -> larder.product.v1.ListCategoriesResponse
-	57, // 72: larder.product.v1.ProductService.GetCategory:output_type -> larder.product.v1.Category
-	57, // 73: larder.product.v1.ProductService.CreateCategory:output_type -> larder.product.v1.Category
-	57, // 74: larder.product.v1.ProductService.UpdateCategory:output_type -> larder.product.v1.Category
-	52, // 75: larder.product.v1.ProductService.DeleteCategory:output_type -> google.protobuf.Empty
-	58, // 76: larder.product.v1.ProductService.ListStores:output_type -> larder.product.v1.ListStoresResponse
-	31, // 77: larder.product.v1.ProductService.GetStore:output_type -> larder.product.v1.Store
-	31, // 78: larder.product.v1.ProductService.CreateStore:output_type -> larder.product.v1.Store
-	31, // 79: larder.product.v1.ProductService.UpdateStore:output_type -> larder.product.v1.Store
-	52, // 80: larder.product.v1.ProductService.DeleteStore:output_type -> google.protobuf.Empty
-	28, // 81: larder.product.v1.ProductService.UpdateAvailability:output_type -> larder.product.v1.UpdateAvailabilityResponse
-	3,  // 82: larder.product.v1.ProductService.PlanPrice:output_type -> larder.product.v1.PlannedPrice
-	5,  // 83: larder.product.v1.ProductService.ListPrices:output_type -> larder.product.v1.ListPricesResponse
-	52, // 84: larder.product.v1.ProductService.DeletePrice:output_type -> google.protobuf.Empty
-	8,  // 85: larder.product.v1.ProductService.ActivatePrices:output_type -> larder.product.v1.ActivatePricesResponse
-	11, // 86: larder.product.v1.ProductService.UpdatePopularity:output_type -> larder.product.v1.UpdatePopularityResponse
-	13, // 87: larder.product.v1.ProductService.AuditIndex:output_type -> larder.product.v1.AuditIndexResponse
-	59, // 88: larder.product.v1.ProductService.ListChanges:output_type -> larder.product.v1.ListChangesResponse
-	57, // [57:89] is the sub-list for method output_type
-	25, // [25:57] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	18, // 7: larder.product.v1.AuditIndexResponse.findings:type_name -> larder.product.v1.IndexFinding
+	17, // 8: larder.product.v1.RecordIndexAuditRequest.audit:type_name -> larder.product.v1.IndexAudit
+	17, // 9: larder.product.v1.ListIndexAuditsResponse.audits:type_name -> larder.product.v1.IndexAudit
+	34, // 10: larder.product.v1.IndexAudit.start_time:type_name -> google.protobuf.Timestamp
+	34, // 11: larder.product.v1.IndexAudit.end_time:type_name -> google.protobuf.Timestamp
+	0,  // 12: larder.product.v1.IndexFinding.kind:type_name -> larder.product.v1.IndexFinding.Kind
+	1,  // 13: larder.product.v1.Product.status:type_name -> larder.product.v1.Product.Status
+	33, // 14: larder.product.v1.Product.price:type_name -> larder.type.v1.Money
+	33, // 15: larder.product.v1.Product.cost:type_name -> larder.type.v1.Money
+	34, // 16: larder.product.v1.Product.create_time:type_name -> google.protobuf.Timestamp
+	34, // 17: larder.product.v1.Product.update_time:type_name -> google.protobuf.Timestamp
+	20, // 18: larder.product.v1.Product.variants:type_name -> larder.product.v1.Variant
+	33, // 19: larder.product.v1.Variant.price:type_name -> larder.type.v1.Money
+	1,  // 20: larder.product.v1.ListProductsRequest.status:type_name -> larder.product.v1.Product.Status
+	19, // 21: larder.product.v1.ListProductsResponse.products:type_name -> larder.product.v1.Product
+	35, // 22: larder.product.v1.BatchGetOffersResponse.store:type_name -> larder.product.v1.Store
+	26, // 23: larder.product.v1.BatchGetOffersResponse.offers:type_name -> larder.product.v1.Offer
+	33, // 24: larder.product.v1.Offer.price:type_name -> larder.type.v1.Money
+	19, // 25: larder.product.v1.CreateProductRequest.product:type_name -> larder.product.v1.Product
+	19, // 26: larder.product.v1.UpdateProductRequest.product:type_name -> larder.product.v1.Product
+	36, // 27: larder.product.v1.UpdateProductRequest.update_mask:type_name -> google.protobuf.FieldMask
+	31, // 28: larder.product.v1.UpdateAvailabilityRequest.changes:type_name -> larder.product.v1.Availability
+	21, // 29: larder.product.v1.ProductService.GetProduct:input_type -> larder.product.v1.GetProductRequest
+	22, // 30: larder.product.v1.ProductService.ListProducts:input_type -> larder.product.v1.ListProductsRequest
+	24, // 31: larder.product.v1.ProductService.BatchGetOffers:input_type -> larder.product.v1.BatchGetOffersRequest
+	27, // 32: larder.product.v1.ProductService.CreateProduct:input_type -> larder.product.v1.CreateProductRequest
+	28, // 33: larder.product.v1.ProductService.UpdateProduct:input_type -> larder.product.v1.UpdateProductRequest
+	29, // 34: larder.product.v1.ProductService.DeleteProduct:input_type -> larder.product.v1.DeleteProductRequest
+	37, // 35: larder.product.v1.ProductService.ImportProducts:input_type -> larder.product.v1.ImportProductsRequest
+	38, // 36: larder.product.v1.ProductService.ImportPart:input_type -> larder.product.v1.ImportPartRequest
+	39, // 37: larder.product.v1.ProductService.GetImport:input_type -> larder.product.v1.GetImportRequest
+	40, // 38: larder.product.v1.ProductService.ListBrands:input_type -> larder.product.v1.ListBrandsRequest
+	41, // 39: larder.product.v1.ProductService.GetBrand:input_type -> larder.product.v1.GetBrandRequest
+	42, // 40: larder.product.v1.ProductService.CreateBrand:input_type -> larder.product.v1.CreateBrandRequest
+	43, // 41: larder.product.v1.ProductService.UpdateBrand:input_type -> larder.product.v1.UpdateBrandRequest
+	44, // 42: larder.product.v1.ProductService.DeleteBrand:input_type -> larder.product.v1.DeleteBrandRequest
+	45, // 43: larder.product.v1.ProductService.ListCategories:input_type -> larder.product.v1.ListCategoriesRequest
+	46, // 44: larder.product.v1.ProductService.GetCategory:input_type -> larder.product.v1.GetCategoryRequest
+	47, // 45: larder.product.v1.ProductService.CreateCategory:input_type -> larder.product.v1.CreateCategoryRequest
+	48, // 46: larder.product.v1.ProductService.UpdateCategory:input_type -> larder.product.v1.UpdateCategoryRequest
+	49, // 47: larder.product.v1.ProductService.DeleteCategory:input_type -> larder.product.v1.DeleteCategoryRequest
+	50, // 48: larder.product.v1.ProductService.ListStores:input_type -> larder.product.v1.ListStoresRequest
+	51, // 49: larder.product.v1.ProductService.GetStore:input_type -> larder.product.v1.GetStoreRequest
+	52, // 50: larder.product.v1.ProductService.CreateStore:input_type -> larder.product.v1.CreateStoreRequest
+	53, // 51: larder.product.v1.ProductService.UpdateStore:input_type -> larder.product.v1.UpdateStoreRequest
+	54, // 52: larder.product.v1.ProductService.DeleteStore:input_type -> larder.product.v1.DeleteStoreRequest
+	30, // 53: larder.product.v1.ProductService.UpdateAvailability:input_type -> larder.product.v1.UpdateAvailabilityRequest
+	2,  // 54: larder.product.v1.ProductService.PlanPrice:input_type -> larder.product.v1.PlanPriceRequest
+	4,  // 55: larder.product.v1.ProductService.ListPrices:input_type -> larder.product.v1.ListPricesRequest
+	6,  // 56: larder.product.v1.ProductService.DeletePrice:input_type -> larder.product.v1.DeletePriceRequest
+	7,  // 57: larder.product.v1.ProductService.ActivatePrices:input_type -> larder.product.v1.ActivatePricesRequest
+	9,  // 58: larder.product.v1.ProductService.UpdatePopularity:input_type -> larder.product.v1.UpdatePopularityRequest
+	12, // 59: larder.product.v1.ProductService.AuditIndex:input_type -> larder.product.v1.AuditIndexRequest
+	14, // 60: larder.product.v1.ProductService.RecordIndexAudit:input_type -> larder.product.v1.RecordIndexAuditRequest
+	15, // 61: larder.product.v1.ProductService.ListIndexAudits:input_type -> larder.product.v1.ListIndexAuditsRequest
+	55, // 62: larder.product.v1.ProductService.ListChanges:input_type -> larder.product.v1.ListChangesRequest
+	19, // 63: larder.product.v1.ProductService.GetProduct:output_type -> larder.product.v1.Product
+	23, // 64: larder.product.v1.ProductService.ListProducts:output_type -> larder.product.v1.ListProductsResponse
+	25, // 65: larder.product.v1.ProductService.BatchGetOffers:output_type -> larder.product.v1.BatchGetOffersResponse
+	19, // 66: larder.product.v1.ProductService.CreateProduct:output_type -> larder.product.v1.Product
+	19, // 67: larder.product.v1.ProductService.UpdateProduct:output_type -> larder.product.v1.Product
+	56, // 68: larder.product.v1.ProductService.DeleteProduct:output_type -> google.protobuf.Empty
+	57, // 69: larder.product.v1.ProductService.ImportProducts:output_type -> larder.product.v1.Import
+	57, // 70: larder.product.v1.ProductService.ImportPart:output_type -> larder.product.v1.Import
+	57, // 71: larder.product.v1.ProductService.GetImport:output_type -> larder.product.v1.Import
+	58, // 72: larder.product.v1.ProductService.ListBrands:output_type -> larder.product.v1.ListBrandsResponse
+	59, // 73: larder.product.v1.ProductService.GetBrand:output_type -> larder.product.v1.Brand
+	59, // 74: larder.product.v1.ProductService.CreateBrand:output_type -> larder.product.v1.Brand
+	59, // 75: larder.product.v1.ProductService.UpdateBrand:output_type -> larder.product.v1.Brand
+	56, // 76: larder.product.v1.ProductService.DeleteBrand:output_type -> google.protobuf.Empty
+	60, // 77: larder.product.v1.ProductService.ListCategories:output_type -> larder.product.v1.ListCategoriesResponse
+	61, // 78: larder.product.v1.ProductService.GetCategory:output_type -> larder.product.v1.Category
+	61, // 79: larder.product.v1.ProductService.CreateCategory:output_type -> larder.product.v1.Category
+	61, // 80: larder.product.v1.ProductService.UpdateCategory:output_type -> larder.product.v1.Category
+	56, // 81: larder.product.v1.ProductService.DeleteCategory:output_type -> google.protobuf.Empty
+	62, // 82: larder.product.v1.ProductService.ListStores:output_type -> larder.product.v1.ListStoresResponse
+	35, // 83: larder.product.v1.ProductService.GetStore:output_type -> larder.product.v1.Store
+	35, // 84: larder.product.v1.ProductService.CreateStore:output_type -> larder.product.v1.Store
+	35, // 85: larder.product.v1.ProductService.UpdateStore:output_type -> larder.product.v1.Store
+	56, // 86: larder.product.v1.ProductService.DeleteStore:output_type -> google.protobuf.Empty
+	32, // 87: larder.product.v1.ProductService.UpdateAvailability:output_type -> larder.product.v1.UpdateAvailabilityResponse
+	3,  // 88: larder.product.v1.ProductService.PlanPrice:output_type -> larder.product.v1.PlannedPrice
+	5,  // 89: larder.product.v1.ProductService.ListPrices:output_type -> larder.product.v1.ListPricesResponse
+	56, // 90: larder.product.v1.ProductService.DeletePrice:output_type -> google.protobuf.Empty
+	8,  // 91: larder.product.v1.ProductService.ActivatePrices:output_type -> larder.product.v1.ActivatePricesResponse
+	11, // 92: larder.product.v1.ProductService.UpdatePopularity:output_type -> larder.product.v1.UpdatePopularityResponse
+	13, // 93: larder.product.v1.ProductService.AuditIndex:output_type -> larder.product.v1.AuditIndexResponse
+	56, // 94: larder.product.v1.ProductService.RecordIndexAudit:output_type -> google.protobuf.Empty
+	16, // 95: larder.product.v1.ProductService.ListIndexAudits:output_type -> larder.product.v1.ListIndexAuditsResponse
+	63, // 96: larder.product.v1.ProductService.ListChanges:output_type -> larder.product.v1.ListChangesResponse
+	63, // [63:97] is the sub-list for method output_type
+	29, // [29:63] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_product_v1_product_proto_init() }
@@ -2355,7 +2637,7 @@ func file_product_v1_product_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_product_v1_product_proto_rawDesc), len(file_product_v1_product_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   27,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -1191,6 +1191,41 @@ func local_request_ProductService_AuditIndex_0(ctx context.Context, marshaler ru
 	return msg, metadata, err
 }
 
+var filter_ProductService_ListIndexAudits_0 = &utilities.DoubleArray{Encoding: map[string]int{}, Base: []int(nil), Check: []int(nil)}
+
+func request_ProductService_ListIndexAudits_0(ctx context.Context, marshaler runtime.Marshaler, client ProductServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq ListIndexAuditsRequest
+		metadata runtime.ServerMetadata
+	)
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_ProductService_ListIndexAudits_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.ListIndexAudits(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_ProductService_ListIndexAudits_0(ctx context.Context, marshaler runtime.Marshaler, server ProductServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq ListIndexAuditsRequest
+		metadata runtime.ServerMetadata
+	)
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_ProductService_ListIndexAudits_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	msg, err := server.ListIndexAudits(ctx, &protoReq)
+	return msg, metadata, err
+}
+
 var filter_ProductService_ListChanges_0 = &utilities.DoubleArray{Encoding: map[string]int{}, Base: []int(nil), Check: []int(nil)}
 
 func request_ProductService_ListChanges_0(ctx context.Context, marshaler runtime.Marshaler, client ProductServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
@@ -1752,6 +1787,26 @@ func RegisterProductServiceHandlerServer(ctx context.Context, mux *runtime.Serve
 		}
 		forward_ProductService_AuditIndex_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodGet, pattern_ProductService_ListIndexAudits_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/larder.product.v1.ProductService/ListIndexAudits", runtime.WithHTTPPathPattern("/v1/products:audits"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_ProductService_ListIndexAudits_0(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_ProductService_ListIndexAudits_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodGet, pattern_ProductService_ListChanges_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -2254,6 +2309,23 @@ func RegisterProductServiceHandlerClient(ctx context.Context, mux *runtime.Serve
 		}
 		forward_ProductService_AuditIndex_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodGet, pattern_ProductService_ListIndexAudits_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/larder.product.v1.ProductService/ListIndexAudits", runtime.WithHTTPPathPattern("/v1/products:audits"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_ProductService_ListIndexAudits_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_ProductService_ListIndexAudits_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodGet, pattern_ProductService_ListChanges_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -2275,61 +2347,63 @@ func RegisterProductServiceHandlerClient(ctx context.Context, mux *runtime.Serve
 }
 
 var (
-	pattern_ProductService_GetProduct_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "products", "product_id"}, ""))
-	pattern_ProductService_ListProducts_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "products"}, ""))
-	pattern_ProductService_CreateProduct_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "products"}, ""))
-	pattern_ProductService_UpdateProduct_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "products", "product.product_id"}, ""))
-	pattern_ProductService_DeleteProduct_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "products", "product_id"}, ""))
-	pattern_ProductService_ImportProducts_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "products"}, "import"))
-	pattern_ProductService_GetImport_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "imports", "import_id"}, ""))
-	pattern_ProductService_ListBrands_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "brands"}, ""))
-	pattern_ProductService_GetBrand_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "brands", "brand_id"}, ""))
-	pattern_ProductService_CreateBrand_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "brands"}, ""))
-	pattern_ProductService_UpdateBrand_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "brands", "brand.brand_id"}, ""))
-	pattern_ProductService_DeleteBrand_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "brands", "brand_id"}, ""))
-	pattern_ProductService_ListCategories_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "categories"}, ""))
-	pattern_ProductService_GetCategory_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "categories", "category_id"}, ""))
-	pattern_ProductService_CreateCategory_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "categories"}, ""))
-	pattern_ProductService_UpdateCategory_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "categories", "category.category_id"}, ""))
-	pattern_ProductService_DeleteCategory_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "categories", "category_id"}, ""))
-	pattern_ProductService_ListStores_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "stores"}, ""))
-	pattern_ProductService_GetStore_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "stores", "store_id"}, ""))
-	pattern_ProductService_CreateStore_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "stores"}, ""))
-	pattern_ProductService_UpdateStore_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "stores", "store.store_id"}, ""))
-	pattern_ProductService_DeleteStore_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "stores", "store_id"}, ""))
-	pattern_ProductService_PlanPrice_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2, 2, 3}, []string{"v1", "products", "product_id", "prices"}, ""))
-	pattern_ProductService_ListPrices_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2, 2, 3}, []string{"v1", "products", "product_id", "prices"}, ""))
-	pattern_ProductService_DeletePrice_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2, 2, 3}, []string{"v1", "products", "product_id", "prices"}, ""))
-	pattern_ProductService_AuditIndex_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "products"}, "audit"))
-	pattern_ProductService_ListChanges_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "changes"}, ""))
+	pattern_ProductService_GetProduct_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "products", "product_id"}, ""))
+	pattern_ProductService_ListProducts_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "products"}, ""))
+	pattern_ProductService_CreateProduct_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "products"}, ""))
+	pattern_ProductService_UpdateProduct_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "products", "product.product_id"}, ""))
+	pattern_ProductService_DeleteProduct_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "products", "product_id"}, ""))
+	pattern_ProductService_ImportProducts_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "products"}, "import"))
+	pattern_ProductService_GetImport_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "imports", "import_id"}, ""))
+	pattern_ProductService_ListBrands_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "brands"}, ""))
+	pattern_ProductService_GetBrand_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "brands", "brand_id"}, ""))
+	pattern_ProductService_CreateBrand_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "brands"}, ""))
+	pattern_ProductService_UpdateBrand_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "brands", "brand.brand_id"}, ""))
+	pattern_ProductService_DeleteBrand_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "brands", "brand_id"}, ""))
+	pattern_ProductService_ListCategories_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "categories"}, ""))
+	pattern_ProductService_GetCategory_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "categories", "category_id"}, ""))
+	pattern_ProductService_CreateCategory_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "categories"}, ""))
+	pattern_ProductService_UpdateCategory_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "categories", "category.category_id"}, ""))
+	pattern_ProductService_DeleteCategory_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "categories", "category_id"}, ""))
+	pattern_ProductService_ListStores_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "stores"}, ""))
+	pattern_ProductService_GetStore_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "stores", "store_id"}, ""))
+	pattern_ProductService_CreateStore_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "stores"}, ""))
+	pattern_ProductService_UpdateStore_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "stores", "store.store_id"}, ""))
+	pattern_ProductService_DeleteStore_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "stores", "store_id"}, ""))
+	pattern_ProductService_PlanPrice_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2, 2, 3}, []string{"v1", "products", "product_id", "prices"}, ""))
+	pattern_ProductService_ListPrices_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2, 2, 3}, []string{"v1", "products", "product_id", "prices"}, ""))
+	pattern_ProductService_DeletePrice_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2, 2, 3}, []string{"v1", "products", "product_id", "prices"}, ""))
+	pattern_ProductService_AuditIndex_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "products"}, "audit"))
+	pattern_ProductService_ListIndexAudits_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "products"}, "audits"))
+	pattern_ProductService_ListChanges_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "changes"}, ""))
 )
 
 var (
-	forward_ProductService_GetProduct_0     = runtime.ForwardResponseMessage
-	forward_ProductService_ListProducts_0   = runtime.ForwardResponseMessage
-	forward_ProductService_CreateProduct_0  = runtime.ForwardResponseMessage
-	forward_ProductService_UpdateProduct_0  = runtime.ForwardResponseMessage
-	forward_ProductService_DeleteProduct_0  = runtime.ForwardResponseMessage
-	forward_ProductService_ImportProducts_0 = runtime.ForwardResponseMessage
-	forward_ProductService_GetImport_0      = runtime.ForwardResponseMessage
-	forward_ProductService_ListBrands_0     = runtime.ForwardResponseMessage
-	forward_ProductService_GetBrand_0       = runtime.ForwardResponseMessage
-	forward_ProductService_CreateBrand_0    = runtime.ForwardResponseMessage
-	forward_ProductService_UpdateBrand_0    = runtime.ForwardResponseMessage
-	forward_ProductService_DeleteBrand_0    = runtime.ForwardResponseMessage
-	forward_ProductService_ListCategories_0 = runtime.ForwardResponseMessage
-	forward_ProductService_GetCategory_0    = runtime.ForwardResponseMessage
-	forward_ProductService_CreateCategory_0 = runtime.ForwardResponseMessage
-	forward_ProductService_UpdateCategory_0 = runtime.ForwardResponseMessage
-	forward_ProductService_DeleteCategory_0 = runtime.ForwardResponseMessage
-	forward_ProductService_ListStores_0     = runtime.ForwardResponseMessage
-	forward_ProductService_GetStore_0       = runtime.ForwardResponseMessage
-	forward_ProductService_CreateStore_0    = runtime.ForwardResponseMessage
-	forward_ProductService_UpdateStore_0    = runtime.ForwardResponseMessage
-	forward_ProductService_DeleteStore_0    = runtime.ForwardResponseMessage
-	forward_ProductService_PlanPrice_0      = runtime.ForwardResponseMessage
-	forward_ProductService_ListPrices_0     = runtime.ForwardResponseMessage
-	forward_ProductService_DeletePrice_0    = runtime.ForwardResponseMessage
-	forward_ProductService_AuditIndex_0     = runtime.ForwardResponseMessage
-	forward_ProductService_ListChanges_0    = runtime.ForwardResponseMessage
+	forward_ProductService_GetProduct_0      = runtime.ForwardResponseMessage
+	forward_ProductService_ListProducts_0    = runtime.ForwardResponseMessage
+	forward_ProductService_CreateProduct_0   = runtime.ForwardResponseMessage
+	forward_ProductService_UpdateProduct_0   = runtime.ForwardResponseMessage
+	forward_ProductService_DeleteProduct_0   = runtime.ForwardResponseMessage
+	forward_ProductService_ImportProducts_0  = runtime.ForwardResponseMessage
+	forward_ProductService_GetImport_0       = runtime.ForwardResponseMessage
+	forward_ProductService_ListBrands_0      = runtime.ForwardResponseMessage
+	forward_ProductService_GetBrand_0        = runtime.ForwardResponseMessage
+	forward_ProductService_CreateBrand_0     = runtime.ForwardResponseMessage
+	forward_ProductService_UpdateBrand_0     = runtime.ForwardResponseMessage
+	forward_ProductService_DeleteBrand_0     = runtime.ForwardResponseMessage
+	forward_ProductService_ListCategories_0  = runtime.ForwardResponseMessage
+	forward_ProductService_GetCategory_0     = runtime.ForwardResponseMessage
+	forward_ProductService_CreateCategory_0  = runtime.ForwardResponseMessage
+	forward_ProductService_UpdateCategory_0  = runtime.ForwardResponseMessage
+	forward_ProductService_DeleteCategory_0  = runtime.ForwardResponseMessage
+	forward_ProductService_ListStores_0      = runtime.ForwardResponseMessage
+	forward_ProductService_GetStore_0        = runtime.ForwardResponseMessage
+	forward_ProductService_CreateStore_0     = runtime.ForwardResponseMessage
+	forward_ProductService_UpdateStore_0     = runtime.ForwardResponseMessage
+	forward_ProductService_DeleteStore_0     = runtime.ForwardResponseMessage
+	forward_ProductService_PlanPrice_0       = runtime.ForwardResponseMessage
+	forward_ProductService_ListPrices_0      = runtime.ForwardResponseMessage
+	forward_ProductService_DeletePrice_0     = runtime.ForwardResponseMessage
+	forward_ProductService_AuditIndex_0      = runtime.ForwardResponseMessage
+	forward_ProductService_ListIndexAudits_0 = runtime.ForwardResponseMessage
+	forward_ProductService_ListChanges_0     = runtime.ForwardResponseMessage
 )

@@ -53,6 +53,8 @@ const (
 	ProductService_ActivatePrices_FullMethodName     = "/larder.product.v1.ProductService/ActivatePrices"
 	ProductService_UpdatePopularity_FullMethodName   = "/larder.product.v1.ProductService/UpdatePopularity"
 	ProductService_AuditIndex_FullMethodName         = "/larder.product.v1.ProductService/AuditIndex"
+	ProductService_RecordIndexAudit_FullMethodName   = "/larder.product.v1.ProductService/RecordIndexAudit"
+	ProductService_ListIndexAudits_FullMethodName    = "/larder.product.v1.ProductService/ListIndexAudits"
 	ProductService_ListChanges_FullMethodName        = "/larder.product.v1.ProductService/ListChanges"
 )
 
@@ -121,6 +123,10 @@ type ProductServiceClient interface {
 	// Compares documents, recomputed from the catalogue's tables, with those in the search index: one range of product ids. What is
 	// missing, stale or extra is sent to the index again by touching its row, if repair is set.
 	AuditIndex(ctx context.Context, in *AuditIndexRequest, opts ...grpc.CallOption) (*AuditIndexResponse, error)
+	// Keeps what a whole audit came to. Repeated with the same id, it changes nothing.
+	RecordIndexAudit(ctx context.Context, in *RecordIndexAuditRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
+	// What the scheduled audits of the last week came to, newest first.
+	ListIndexAudits(ctx context.Context, in *ListIndexAuditsRequest, opts ...grpc.CallOption) (*ListIndexAuditsResponse, error)
 	// The audit trail, newest first: who changed what and when, with the values before and after. Never what a product costs.
 	ListChanges(ctx context.Context, in *ListChangesRequest, opts ...grpc.CallOption) (*ListChangesResponse, error)
 }
@@ -443,6 +449,26 @@ func (c *productServiceClient) AuditIndex(ctx context.Context, in *AuditIndexReq
 	return out, nil
 }
 
+func (c *productServiceClient) RecordIndexAudit(ctx context.Context, in *RecordIndexAuditRequest, opts ...grpc.CallOption) (*emptypb.Empty, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(emptypb.Empty)
+	err := c.cc.Invoke(ctx, ProductService_RecordIndexAudit_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *productServiceClient) ListIndexAudits(ctx context.Context, in *ListIndexAuditsRequest, opts ...grpc.CallOption) (*ListIndexAuditsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListIndexAuditsResponse)
+	err := c.cc.Invoke(ctx, ProductService_ListIndexAudits_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *productServiceClient) ListChanges(ctx context.Context, in *ListChangesRequest, opts ...grpc.CallOption) (*ListChangesResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListChangesResponse)
@@ -518,6 +544,10 @@ type ProductServiceServer interface {
 	// Compares documents, recomputed from the catalogue's tables, with those in the search index: one range of product ids. What is
 	// missing, stale or extra is sent to the index again by touching its row, if repair is set.
 	AuditIndex(context.Context, *AuditIndexRequest) (*AuditIndexResponse, error)
+	// Keeps what a whole audit came to. Repeated with the same id, it changes nothing.
+	RecordIndexAudit(context.Context, *RecordIndexAuditRequest) (*emptypb.Empty, error)
+	// What the scheduled audits of the last week came to, newest first.
+	ListIndexAudits(context.Context, *ListIndexAuditsRequest) (*ListIndexAuditsResponse, error)
 	// The audit trail, newest first: who changed what and when, with the values before and after. Never what a product costs.
 	ListChanges(context.Context, *ListChangesRequest) (*ListChangesResponse, error)
 	mustEmbedUnimplementedProductServiceServer()
@@ -622,6 +652,12 @@ func (UnimplementedProductServiceServer) UpdatePopularity(context.Context, *Upda
 }
 func (UnimplementedProductServiceServer) AuditIndex(context.Context, *AuditIndexRequest) (*AuditIndexResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method AuditIndex not implemented")
+}
+func (UnimplementedProductServiceServer) RecordIndexAudit(context.Context, *RecordIndexAuditRequest) (*emptypb.Empty, error) {
+	return nil, status.Error(codes.Unimplemented, "method RecordIndexAudit not implemented")
+}
+func (UnimplementedProductServiceServer) ListIndexAudits(context.Context, *ListIndexAuditsRequest) (*ListIndexAuditsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListIndexAudits not implemented")
 }
 func (UnimplementedProductServiceServer) ListChanges(context.Context, *ListChangesRequest) (*ListChangesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListChanges not implemented")
@@ -1205,6 +1241,42 @@ func _ProductService_AuditIndex_Handler(srv interface{}, ctx context.Context, de
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ProductService_RecordIndexAudit_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RecordIndexAuditRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ProductServiceServer).RecordIndexAudit(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ProductService_RecordIndexAudit_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ProductServiceServer).RecordIndexAudit(ctx, req.(*RecordIndexAuditRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ProductService_ListIndexAudits_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListIndexAuditsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ProductServiceServer).ListIndexAudits(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ProductService_ListIndexAudits_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ProductServiceServer).ListIndexAudits(ctx, req.(*ListIndexAuditsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ProductService_ListChanges_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListChangesRequest)
 	if err := dec(in); err != nil {
@@ -1353,6 +1425,14 @@ var ProductService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "AuditIndex",
 			Handler:    _ProductService_AuditIndex_Handler,
+		},
+		{
+			MethodName: "RecordIndexAudit",
+			Handler:    _ProductService_RecordIndexAudit_Handler,
+		},
+		{
+			MethodName: "ListIndexAudits",
+			Handler:    _ProductService_ListIndexAudits_Handler,
 		},
 		{
 			MethodName: "ListChanges",

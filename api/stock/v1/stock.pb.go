@@ -1536,8 +1536,10 @@ func (x *AdjustStockResponse) GetStock() []*Stock {
 }
 
 type RebuildStockRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	StoreId       string                 `protobuf:"bytes,1,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	StoreId string                 `protobuf:"bytes,1,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
+	// The epoch that was seen: if the store has another one by now, it was rebuilt since, and nothing is done. Absent: rebuild, whatever it is.
+	SeenEpoch     *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=seen_epoch,json=seenEpoch,proto3" json:"seen_epoch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1579,10 +1581,17 @@ func (x *RebuildStockRequest) GetStoreId() string {
 	return ""
 }
 
+func (x *RebuildStockRequest) GetSeenEpoch() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SeenEpoch
+	}
+	return nil
+}
+
 type RebuildStockResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Epoch *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
-	// How many products were loaded.
+	// How many products were loaded; 0 if nothing was done.
 	Products      int64 `protobuf:"varint,2,opt,name=products,proto3" json:"products,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1630,6 +1639,193 @@ func (x *RebuildStockResponse) GetProducts() int64 {
 		return x.Products
 	}
 	return 0
+}
+
+type GetStockStatusRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	StoreId       string                 `protobuf:"bytes,1,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetStockStatusRequest) Reset() {
+	*x = GetStockStatusRequest{}
+	mi := &file_stock_v1_stock_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetStockStatusRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetStockStatusRequest) ProtoMessage() {}
+
+func (x *GetStockStatusRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_stock_v1_stock_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetStockStatusRequest.ProtoReflect.Descriptor instead.
+func (*GetStockStatusRequest) Descriptor() ([]byte, []int) {
+	return file_stock_v1_stock_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *GetStockStatusRequest) GetStoreId() string {
+	if x != nil {
+		return x.StoreId
+	}
+	return ""
+}
+
+type StockStatus struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	StoreId string                 `protobuf:"bytes,1,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
+	// What orders are committed under; absent: nothing was ever stocked, so nothing is sold.
+	Epoch *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// What the virtual stock was loaded under; absent: it has to be rebuilt. Other than epoch for longer than a moment: the same.
+	LoadedEpoch *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=loaded_epoch,json=loadedEpoch,proto3" json:"loaded_epoch,omitempty"`
+	// How many checkouts and adjustments hold goods.
+	Holds int64 `protobuf:"varint,4,opt,name=holds,proto3" json:"holds,omitempty"`
+	// How many of them are past their deadline.
+	OverdueHolds int64 `protobuf:"varint,5,opt,name=overdue_holds,json=overdueHolds,proto3" json:"overdue_holds,omitempty"`
+	// Newest first; at most 20.
+	Rebuilds      []*StockRebuild `protobuf:"bytes,6,rep,name=rebuilds,proto3" json:"rebuilds,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StockStatus) Reset() {
+	*x = StockStatus{}
+	mi := &file_stock_v1_stock_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StockStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StockStatus) ProtoMessage() {}
+
+func (x *StockStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_stock_v1_stock_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StockStatus.ProtoReflect.Descriptor instead.
+func (*StockStatus) Descriptor() ([]byte, []int) {
+	return file_stock_v1_stock_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *StockStatus) GetStoreId() string {
+	if x != nil {
+		return x.StoreId
+	}
+	return ""
+}
+
+func (x *StockStatus) GetEpoch() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Epoch
+	}
+	return nil
+}
+
+func (x *StockStatus) GetLoadedEpoch() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LoadedEpoch
+	}
+	return nil
+}
+
+func (x *StockStatus) GetHolds() int64 {
+	if x != nil {
+		return x.Holds
+	}
+	return 0
+}
+
+func (x *StockStatus) GetOverdueHolds() int64 {
+	if x != nil {
+		return x.OverdueHolds
+	}
+	return 0
+}
+
+func (x *StockStatus) GetRebuilds() []*StockRebuild {
+	if x != nil {
+		return x.Rebuilds
+	}
+	return nil
+}
+
+// A new epoch of a store.
+type StockRebuild struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Epoch *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// Who: a user's id, or "system", which rebuilds what is lost or differs from the ledger.
+	Actor         string `protobuf:"bytes,2,opt,name=actor,proto3" json:"actor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StockRebuild) Reset() {
+	*x = StockRebuild{}
+	mi := &file_stock_v1_stock_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StockRebuild) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StockRebuild) ProtoMessage() {}
+
+func (x *StockRebuild) ProtoReflect() protoreflect.Message {
+	mi := &file_stock_v1_stock_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StockRebuild.ProtoReflect.Descriptor instead.
+func (*StockRebuild) Descriptor() ([]byte, []int) {
+	return file_stock_v1_stock_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *StockRebuild) GetEpoch() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Epoch
+	}
+	return nil
+}
+
+func (x *StockRebuild) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
 }
 
 var File_stock_v1_stock_proto protoreflect.FileDescriptor
@@ -1751,12 +1947,26 @@ const file_stock_v1_stock_proto_rawDesc = "" +
 	"product_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\tproductId\x122\n" +
 	"\bquantity\x18\x02 \x01(\x03B\x16\xbaH\x13\"\x118\x00\x18\xc0\x84=(\xc0\xfb\xc2\xff\xff\xff\xff\xff\xff\x01R\bquantity\"C\n" +
 	"\x13AdjustStockResponse\x12,\n" +
-	"\x05stock\x18\x01 \x03(\v2\x16.larder.stock.v1.StockR\x05stock\"R\n" +
+	"\x05stock\x18\x01 \x03(\v2\x16.larder.stock.v1.StockR\x05stock\"\x8d\x01\n" +
 	"\x13RebuildStockRequest\x12;\n" +
-	"\bstore_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\astoreId\"d\n" +
+	"\bstore_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\astoreId\x129\n" +
+	"\n" +
+	"seen_epoch\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tseenEpoch\"d\n" +
 	"\x14RebuildStockResponse\x120\n" +
 	"\x05epoch\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05epoch\x12\x1a\n" +
-	"\bproducts\x18\x02 \x01(\x03R\bproducts2\x97\r\n" +
+	"\bproducts\x18\x02 \x01(\x03R\bproducts\"T\n" +
+	"\x15GetStockStatusRequest\x12;\n" +
+	"\bstore_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\astoreId\"\x8f\x02\n" +
+	"\vStockStatus\x12\x19\n" +
+	"\bstore_id\x18\x01 \x01(\tR\astoreId\x120\n" +
+	"\x05epoch\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05epoch\x12=\n" +
+	"\floaded_epoch\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\vloadedEpoch\x12\x14\n" +
+	"\x05holds\x18\x04 \x01(\x03R\x05holds\x12#\n" +
+	"\roverdue_holds\x18\x05 \x01(\x03R\foverdueHolds\x129\n" +
+	"\brebuilds\x18\x06 \x03(\v2\x1d.larder.stock.v1.StockRebuildR\brebuilds\"V\n" +
+	"\fStockRebuild\x120\n" +
+	"\x05epoch\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05epoch\x12\x14\n" +
+	"\x05actor\x18\x02 \x01(\tR\x05actor2\xa3\x0e\n" +
 	"\fStockService\x12}\n" +
 	"\bGetStock\x12 .larder.stock.v1.GetStockRequest\x1a\x16.larder.stock.v1.Stock\"7\xaa\xd4\x18\x03\n" +
 	"\x01\x04\x82\xd3\xe4\x93\x02*\x12(/v1/stores/{store_id}/stock/{product_id}\x12~\n" +
@@ -1769,7 +1979,9 @@ const file_stock_v1_stock_proto_rawDesc = "" +
 	"\x10ListStockEntries\x12(.larder.stock.v1.ListStockEntriesRequest\x1a).larder.stock.v1.ListStockEntriesResponse\"?\xaa\xd4\x18\x03\n" +
 	"\x01\x04\x82\xd3\xe4\x93\x022\x120/v1/stores/{store_id}/stock/{product_id}/entries\x12\xaa\x01\n" +
 	"\x0eReconcileStock\x12&.larder.stock.v1.ReconcileStockRequest\x1a'.larder.stock.v1.ReconcileStockResponse\"G\xaa\xd4\x18\x13\n" +
-	"\x01\x04\x12\x0ereconcilestock\x82\xd3\xe4\x93\x02*:\x01*\"%/v1/stores/{store_id}/stock:reconcile\x12\xad\x01\n" +
+	"\x01\x04\x12\x0ereconcilestock\x82\xd3\xe4\x93\x02*:\x01*\"%/v1/stores/{store_id}/stock:reconcile\x12\x89\x01\n" +
+	"\x0eGetStockStatus\x12&.larder.stock.v1.GetStockStatusRequest\x1a\x1c.larder.stock.v1.StockStatus\"1\xaa\xd4\x18\x03\n" +
+	"\x01\x04\x82\xd3\xe4\x93\x02$\x12\"/v1/stores/{store_id}/stock:status\x12\xad\x01\n" +
 	"\x11ListStockedStores\x12).larder.stock.v1.ListStockedStoresRequest\x1a*.larder.stock.v1.ListStockedStoresResponse\"A\xaa\xd4\x18=\x12\n" +
 	"foldledger\x12\rreapcheckouts\x12\x0ereconcilestock\x12\x10updatepopularity\x12d\n" +
 	"\x0fApplyStockEntry\x12'.larder.stock.v1.ApplyStockEntryRequest\x1a\x16.google.protobuf.Empty\"\x10\xaa\xd4\x18\f\x12\n" +
@@ -1795,7 +2007,7 @@ func file_stock_v1_stock_proto_rawDescGZIP() []byte {
 	return file_stock_v1_stock_proto_rawDescData
 }
 
-var file_stock_v1_stock_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_stock_v1_stock_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_stock_v1_stock_proto_goTypes = []any{
 	(*ListStockEntriesRequest)(nil),   // 0: larder.stock.v1.ListStockEntriesRequest
 	(*ListStockEntriesResponse)(nil),  // 1: larder.stock.v1.ListStockEntriesResponse
@@ -1825,55 +2037,65 @@ var file_stock_v1_stock_proto_goTypes = []any{
 	(*AdjustStockResponse)(nil),       // 25: larder.stock.v1.AdjustStockResponse
 	(*RebuildStockRequest)(nil),       // 26: larder.stock.v1.RebuildStockRequest
 	(*RebuildStockResponse)(nil),      // 27: larder.stock.v1.RebuildStockResponse
-	(*timestamppb.Timestamp)(nil),     // 28: google.protobuf.Timestamp
-	(*v1.Slot)(nil),                   // 29: larder.type.v1.Slot
-	(*emptypb.Empty)(nil),             // 30: google.protobuf.Empty
+	(*GetStockStatusRequest)(nil),     // 28: larder.stock.v1.GetStockStatusRequest
+	(*StockStatus)(nil),               // 29: larder.stock.v1.StockStatus
+	(*StockRebuild)(nil),              // 30: larder.stock.v1.StockRebuild
+	(*timestamppb.Timestamp)(nil),     // 31: google.protobuf.Timestamp
+	(*v1.Slot)(nil),                   // 32: larder.type.v1.Slot
+	(*emptypb.Empty)(nil),             // 33: google.protobuf.Empty
 }
 var file_stock_v1_stock_proto_depIdxs = []int32{
 	2,  // 0: larder.stock.v1.ListStockEntriesResponse.entries:type_name -> larder.stock.v1.StockEntry
-	28, // 1: larder.stock.v1.StockEntry.time:type_name -> google.protobuf.Timestamp
+	31, // 1: larder.stock.v1.StockEntry.time:type_name -> google.protobuf.Timestamp
 	5,  // 2: larder.stock.v1.ReconcileStockResponse.drifts:type_name -> larder.stock.v1.StockDrift
-	28, // 3: larder.stock.v1.ReconcileStockResponse.epoch:type_name -> google.protobuf.Timestamp
+	31, // 3: larder.stock.v1.ReconcileStockResponse.epoch:type_name -> google.protobuf.Timestamp
 	9,  // 4: larder.stock.v1.ApplyStockEntryRequest.changes:type_name -> larder.stock.v1.StockChange
-	28, // 5: larder.stock.v1.SummarizeSalesRequest.since:type_name -> google.protobuf.Timestamp
+	31, // 5: larder.stock.v1.SummarizeSalesRequest.since:type_name -> google.protobuf.Timestamp
 	14, // 6: larder.stock.v1.SummarizeSalesResponse.sales:type_name -> larder.stock.v1.ProductSales
-	28, // 7: larder.stock.v1.PutSlotRequest.start_time:type_name -> google.protobuf.Timestamp
-	28, // 8: larder.stock.v1.PutSlotRequest.end_time:type_name -> google.protobuf.Timestamp
-	29, // 9: larder.stock.v1.DeliverySlot.slot:type_name -> larder.type.v1.Slot
+	31, // 7: larder.stock.v1.PutSlotRequest.start_time:type_name -> google.protobuf.Timestamp
+	31, // 8: larder.stock.v1.PutSlotRequest.end_time:type_name -> google.protobuf.Timestamp
+	32, // 9: larder.stock.v1.DeliverySlot.slot:type_name -> larder.type.v1.Slot
 	16, // 10: larder.stock.v1.ListSlotsResponse.slots:type_name -> larder.stock.v1.DeliverySlot
 	19, // 11: larder.stock.v1.ListStockResponse.stock:type_name -> larder.stock.v1.Stock
 	24, // 12: larder.stock.v1.AdjustStockRequest.adjustments:type_name -> larder.stock.v1.Adjustment
 	19, // 13: larder.stock.v1.AdjustStockResponse.stock:type_name -> larder.stock.v1.Stock
-	28, // 14: larder.stock.v1.RebuildStockResponse.epoch:type_name -> google.protobuf.Timestamp
-	20, // 15: larder.stock.v1.StockService.GetStock:input_type -> larder.stock.v1.GetStockRequest
-	21, // 16: larder.stock.v1.StockService.ListStock:input_type -> larder.stock.v1.ListStockRequest
-	23, // 17: larder.stock.v1.StockService.AdjustStock:input_type -> larder.stock.v1.AdjustStockRequest
-	26, // 18: larder.stock.v1.StockService.RebuildStock:input_type -> larder.stock.v1.RebuildStockRequest
-	0,  // 19: larder.stock.v1.StockService.ListStockEntries:input_type -> larder.stock.v1.ListStockEntriesRequest
-	3,  // 20: larder.stock.v1.StockService.ReconcileStock:input_type -> larder.stock.v1.ReconcileStockRequest
-	6,  // 21: larder.stock.v1.StockService.ListStockedStores:input_type -> larder.stock.v1.ListStockedStoresRequest
-	8,  // 22: larder.stock.v1.StockService.ApplyStockEntry:input_type -> larder.stock.v1.ApplyStockEntryRequest
-	10, // 23: larder.stock.v1.StockService.FoldLedger:input_type -> larder.stock.v1.FoldLedgerRequest
-	12, // 24: larder.stock.v1.StockService.SummarizeSales:input_type -> larder.stock.v1.SummarizeSalesRequest
-	15, // 25: larder.stock.v1.StockService.PutSlot:input_type -> larder.stock.v1.PutSlotRequest
-	17, // 26: larder.stock.v1.StockService.ListSlots:input_type -> larder.stock.v1.ListSlotsRequest
-	19, // 27: larder.stock.v1.StockService.GetStock:output_type -> larder.stock.v1.Stock
-	22, // 28: larder.stock.v1.StockService.ListStock:output_type -> larder.stock.v1.ListStockResponse
-	25, // 29: larder.stock.v1.StockService.AdjustStock:output_type -> larder.stock.v1.AdjustStockResponse
-	27, // 30: larder.stock.v1.StockService.RebuildStock:output_type -> larder.stock.v1.RebuildStockResponse
-	1,  // 31: larder.stock.v1.StockService.ListStockEntries:output_type -> larder.stock.v1.ListStockEntriesResponse
-	4,  // 32: larder.stock.v1.StockService.ReconcileStock:output_type -> larder.stock.v1.ReconcileStockResponse
-	7,  // 33: larder.stock.v1.StockService.ListStockedStores:output_type -> larder.stock.v1.ListStockedStoresResponse
-	30, // 34: larder.stock.v1.StockService.ApplyStockEntry:output_type -> google.protobuf.Empty
-	11, // 35: larder.stock.v1.StockService.FoldLedger:output_type -> larder.stock.v1.FoldLedgerResponse
-	13, // 36: larder.stock.v1.StockService.SummarizeSales:output_type -> larder.stock.v1.SummarizeSalesResponse
-	16, // 37: larder.stock.v1.StockService.PutSlot:output_type -> larder.stock.v1.DeliverySlot
-	18, // 38: larder.stock.v1.StockService.ListSlots:output_type -> larder.stock.v1.ListSlotsResponse
-	27, // [27:39] is the sub-list for method output_type
-	15, // [15:27] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	31, // 14: larder.stock.v1.RebuildStockRequest.seen_epoch:type_name -> google.protobuf.Timestamp
+	31, // 15: larder.stock.v1.RebuildStockResponse.epoch:type_name -> google.protobuf.Timestamp
+	31, // 16: larder.stock.v1.StockStatus.epoch:type_name -> google.protobuf.Timestamp
+	31, // 17: larder.stock.v1.StockStatus.loaded_epoch:type_name -> google.protobuf.Timestamp
+	30, // 18: larder.stock.v1.StockStatus.rebuilds:type_name -> larder.stock.v1.StockRebuild
+	31, // 19: larder.stock.v1.StockRebuild.epoch:type_name -> google.protobuf.Timestamp
+	20, // 20: larder.stock.v1.StockService.GetStock:input_type -> larder.stock.v1.GetStockRequest
+	21, // 21: larder.stock.v1.StockService.ListStock:input_type -> larder.stock.v1.ListStockRequest
+	23, // 22: larder.stock.v1.StockService.AdjustStock:input_type -> larder.stock.v1.AdjustStockRequest
+	26, // 23: larder.stock.v1.StockService.RebuildStock:input_type -> larder.stock.v1.RebuildStockRequest
+	0,  // 24: larder.stock.v1.StockService.ListStockEntries:input_type -> larder.stock.v1.ListStockEntriesRequest
+	3,  // 25: larder.stock.v1.StockService.ReconcileStock:input_type -> larder.stock.v1.ReconcileStockRequest
+	28, // 26: larder.stock.v1.StockService.GetStockStatus:input_type -> larder.stock.v1.GetStockStatusRequest
+	6,  // 27: larder.stock.v1.StockService.ListStockedStores:input_type -> larder.stock.v1.ListStockedStoresRequest
+	8,  // 28: larder.stock.v1.StockService.ApplyStockEntry:input_type -> larder.stock.v1.ApplyStockEntryRequest
+	10, // 29: larder.stock.v1.StockService.FoldLedger:input_type -> larder.stock.v1.FoldLedgerRequest
+	12, // 30: larder.stock.v1.StockService.SummarizeSales:input_type -> larder.stock.v1.SummarizeSalesRequest
+	15, // 31: larder.stock.v1.StockService.PutSlot:input_type -> larder.stock.v1.PutSlotRequest
+	17, // 32: larder.stock.v1.StockService.ListSlots:input_type -> larder.stock.v1.ListSlotsRequest
+	19, // 33: larder.stock.v1.StockService.GetStock:output_type -> larder.stock.v1.Stock
+	22, // 34: larder.stock.v1.StockService.ListStock:output_type -> larder.stock.v1.ListStockResponse
+	25, // 35: larder.stock.v1.StockService.AdjustStock:output_type -> larder.stock.v1.AdjustStockResponse
+	27, // 36: larder.stock.v1.StockService.RebuildStock:output_type -> larder.stock.v1.RebuildStockResponse
+	1,  // 37: larder.stock.v1.StockService.ListStockEntries:output_type -> larder.stock.v1.ListStockEntriesResponse
+	4,  // 38: larder.stock.v1.StockService.ReconcileStock:output_type -> larder.stock.v1.ReconcileStockResponse
+	29, // 39: larder.stock.v1.StockService.GetStockStatus:output_type -> larder.stock.v1.StockStatus
+	7,  // 40: larder.stock.v1.StockService.ListStockedStores:output_type -> larder.stock.v1.ListStockedStoresResponse
+	33, // 41: larder.stock.v1.StockService.ApplyStockEntry:output_type -> google.protobuf.Empty
+	11, // 42: larder.stock.v1.StockService.FoldLedger:output_type -> larder.stock.v1.FoldLedgerResponse
+	13, // 43: larder.stock.v1.StockService.SummarizeSales:output_type -> larder.stock.v1.SummarizeSalesResponse
+	16, // 44: larder.stock.v1.StockService.PutSlot:output_type -> larder.stock.v1.DeliverySlot
+	18, // 45: larder.stock.v1.StockService.ListSlots:output_type -> larder.stock.v1.ListSlotsResponse
+	33, // [33:46] is the sub-list for method output_type
+	20, // [20:33] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_stock_v1_stock_proto_init() }
@@ -1887,7 +2109,7 @@ func file_stock_v1_stock_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_stock_v1_stock_proto_rawDesc), len(file_stock_v1_stock_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   28,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

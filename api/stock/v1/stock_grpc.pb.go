@@ -28,6 +28,7 @@ const (
 	StockService_RebuildStock_FullMethodName      = "/larder.stock.v1.StockService/RebuildStock"
 	StockService_ListStockEntries_FullMethodName  = "/larder.stock.v1.StockService/ListStockEntries"
 	StockService_ReconcileStock_FullMethodName    = "/larder.stock.v1.StockService/ReconcileStock"
+	StockService_GetStockStatus_FullMethodName    = "/larder.stock.v1.StockService/GetStockStatus"
 	StockService_ListStockedStores_FullMethodName = "/larder.stock.v1.StockService/ListStockedStores"
 	StockService_ApplyStockEntry_FullMethodName   = "/larder.stock.v1.StockService/ApplyStockEntry"
 	StockService_FoldLedger_FullMethodName        = "/larder.stock.v1.StockService/FoldLedger"
@@ -52,6 +53,8 @@ type StockServiceClient interface {
 	// Compares the virtual stock with the ledger and the open holds. A difference that stays is drift, and is mended by a rebuild under a
 	// new epoch.
 	ReconcileStock(ctx context.Context, in *ReconcileStockRequest, opts ...grpc.CallOption) (*ReconcileStockResponse, error)
+	// A store's epoch, how its virtual stock stands to it, and its last rebuilds.
+	GetStockStatus(ctx context.Context, in *GetStockStatusRequest, opts ...grpc.CallOption) (*StockStatus, error)
 	// The stores that have stock, by id; at most 10,000.
 	ListStockedStores(ctx context.Context, in *ListStockedStoresRequest, opts ...grpc.CallOption) (*ListStockedStoresResponse, error)
 	// Adds a committed ledger entry to the virtual stock, once (rule 8). A virtual stock that is older than the entry is rebuilt.
@@ -135,6 +138,16 @@ func (c *stockServiceClient) ReconcileStock(ctx context.Context, in *ReconcileSt
 	return out, nil
 }
 
+func (c *stockServiceClient) GetStockStatus(ctx context.Context, in *GetStockStatusRequest, opts ...grpc.CallOption) (*StockStatus, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(StockStatus)
+	err := c.cc.Invoke(ctx, StockService_GetStockStatus_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *stockServiceClient) ListStockedStores(ctx context.Context, in *ListStockedStoresRequest, opts ...grpc.CallOption) (*ListStockedStoresResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListStockedStoresResponse)
@@ -211,6 +224,8 @@ type StockServiceServer interface {
 	// Compares the virtual stock with the ledger and the open holds. A difference that stays is drift, and is mended by a rebuild under a
 	// new epoch.
 	ReconcileStock(context.Context, *ReconcileStockRequest) (*ReconcileStockResponse, error)
+	// A store's epoch, how its virtual stock stands to it, and its last rebuilds.
+	GetStockStatus(context.Context, *GetStockStatusRequest) (*StockStatus, error)
 	// The stores that have stock, by id; at most 10,000.
 	ListStockedStores(context.Context, *ListStockedStoresRequest) (*ListStockedStoresResponse, error)
 	// Adds a committed ledger entry to the virtual stock, once (rule 8). A virtual stock that is older than the entry is rebuilt.
@@ -251,6 +266,9 @@ func (UnimplementedStockServiceServer) ListStockEntries(context.Context, *ListSt
 }
 func (UnimplementedStockServiceServer) ReconcileStock(context.Context, *ReconcileStockRequest) (*ReconcileStockResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ReconcileStock not implemented")
+}
+func (UnimplementedStockServiceServer) GetStockStatus(context.Context, *GetStockStatusRequest) (*StockStatus, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetStockStatus not implemented")
 }
 func (UnimplementedStockServiceServer) ListStockedStores(context.Context, *ListStockedStoresRequest) (*ListStockedStoresResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListStockedStores not implemented")
@@ -399,6 +417,24 @@ func _StockService_ReconcileStock_Handler(srv interface{}, ctx context.Context, 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _StockService_GetStockStatus_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetStockStatusRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(StockServiceServer).GetStockStatus(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: StockService_GetStockStatus_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(StockServiceServer).GetStockStatus(ctx, req.(*GetStockStatusRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _StockService_ListStockedStores_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListStockedStoresRequest)
 	if err := dec(in); err != nil {
@@ -537,6 +573,10 @@ var StockService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ReconcileStock",
 			Handler:    _StockService_ReconcileStock_Handler,
+		},
+		{
+			MethodName: "GetStockStatus",
+			Handler:    _StockService_GetStockStatus_Handler,
 		},
 		{
 			MethodName: "ListStockedStores",

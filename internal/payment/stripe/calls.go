@@ -39,6 +39,7 @@ type calls struct {
 	each, all time.Duration
 	executor  failsafe.Executor[any]
 	breaker   circuitbreaker.CircuitBreaker[any]
+	seen      seen
 }
 
 func newCalls(each, all time.Duration, concurrent uint) *calls {
@@ -83,14 +84,21 @@ func do[T any](ctx context.Context, c *calls, f func(context.Context) (T, error)
 	result, err := c.executor.WithContext(ctx).Get(func() (any, error) {
 		attempt, cancel := context.WithTimeout(ctx, c.each)
 		defer cancel()
+		began := time.Now()
 		v, err := f(attempt)
 		if err == nil {
+			c.seen.answer(time.Now(), time.Since(began))
 			unknown.Store(false)
 			return v, nil
 		}
 		err = judge(ctx, err)
 		var t *trouble
-		if !errors.As(err, &t) {
+		if ours := !errors.As(err, &t); ours || t.ours {
+			c.seen.answer(time.Now(), time.Since(began))
+		} else {
+			c.seen.failure(time.Now())
+		}
+		if t == nil {
 			unknown.Store(false) // a certain refusal speaks for the earlier attempts too: they had the same key
 		} else if t.unknown {
 			unknown.Store(true)

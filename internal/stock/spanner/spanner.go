@@ -88,14 +88,33 @@ func (l *Ledger) Epoch(ctx context.Context, store string) (stock.Epoch, error) {
 }
 
 // Bump implements stock.Ledger: the new epoch is the transaction's own commit timestamp.
-func (l *Ledger) Bump(ctx context.Context, store string) (stock.Epoch, error) {
+func (l *Ledger) Bump(ctx context.Context, store, actor string) (stock.Epoch, error) {
 	committed, err := l.client.Apply(ctx, []*spanner.Mutation{
 		spanner.InsertOrUpdate("Epochs", []string{"StoreId", "Epoch"}, []any{store, spanner.CommitTimestamp}),
+		spanner.Insert("StockRebuilds", []string{"StoreId", "Epoch", "Actor"}, []any{store, spanner.CommitTimestamp, actor}),
 	})
 	if err != nil {
 		return 0, fmt.Errorf("write the epoch: %w", err)
 	}
 	return stock.EpochAt(committed), nil
+}
+
+// Rebuilds implements stock.Ledger.
+func (l *Ledger) Rebuilds(ctx context.Context, store string, limit int) (rebuilds []stock.Rebuilt, err error) {
+	rows := l.client.Single().ReadWithOptions(ctx, "StockRebuilds", spanner.Key{store}.AsPrefix(), []string{"Epoch", "Actor"},
+		&spanner.ReadOptions{Limit: limit})
+	err = rows.Do(func(row *spanner.Row) error {
+		var at time.Time
+		var rebuilt stock.Rebuilt
+		err := row.Columns(&at, &rebuilt.Actor)
+		rebuilt.Epoch = stock.EpochAt(at)
+		rebuilds = append(rebuilds, rebuilt)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the rebuilds of %s: %w", store, err)
+	}
+	return rebuilds, nil
 }
 
 // SumAt implements stock.Ledger.
