@@ -37,7 +37,7 @@ import (
 
 var (
 	rooms  = []string{"user", "product", "search", "cart", "stock", "checkout", "order", "payment", "outbox"}
-	shared = []string{"chaos", "money", "pricing", "fault", "identity", "serve", "event", "deadletter", "document", "spannerdb", "pgdb", "redisdb", "openapi", "clientgen", "eventdocs", "contract", "pagetoken"}
+	shared = []string{"chaos", "money", "pricing", "fault", "identity", "serve", "event", "deadletter", "document", "spannerdb", "pgdb", "redisdb", "openapi", "clientgen", "eventdocs", "contract", "pagetoken", "telemetry", "progress"}
 	saga   = []string{"stock", "order", "payment", "outbox"} // what checkout's transactions compose
 )
 
