@@ -39,7 +39,7 @@ import (
 
 var (
 	rooms  = []string{"user", "product", "search", "cart", "stock", "checkout", "order", "payment", "outbox"}
-	shared = []string{"chaos", "money", "pricing", "fault", "identity", "serve", "event", "deadletter", "document", "spannerdb", "pgdb", "redisdb", "openapi", "clientgen", "eventdocs", "contract", "pagetoken", "browser"}
+	shared = []string{"chaos", "money", "pricing", "fault", "identity", "serve", "event", "deadletter", "document", "spannerdb", "pgdb", "redisdb", "openapi", "clientgen", "eventdocs", "contract", "pagetoken", "browser", "telemetry", "progress"}
 	faces  = []string{"web", "storefront", "console"}
 	saga   = []string{"stock", "order", "payment", "outbox"} // what checkout's transactions compose
 )

@@ -76,6 +76,22 @@ address PRODUCTINDEXEVEN_ADDR 112 127.0.0.1:PORT
 address INVOKER_ADDR 92 127.0.0.1:PORT
 address MAILSINK_ADDR 93 127.0.0.1:PORT
 
+# What processes tell of themselves: traces, logs and metrics by OTLP to the viewer, which has charts of the metrics from victoriametrics.
+# Other profiles have none of it, unless LARDER_TELEMETRY is set: what they measure and kill is to be the platform's own.
+address VIEWER_ADDR 94 127.0.0.1:PORT
+address VICTORIAMETRICS_ADDR 95 127.0.0.1:PORT
+if [ "$profile" = demo ] || [ -n "${LARDER_TELEMETRY-}" ]; then
+	echo "export LARDER_TELEMETRY='1'"
+	set_to OTEL_EXPORTER_OTLP_ENDPOINT "http://127.0.0.1:$((base + 94))"
+	set_to OTEL_METRIC_EXPORT_INTERVAL 10000 # ms
+elif [ "$profile" = test ]; then
+	# Only traces that a test sends in, to the receiver that the test is (test/trace_test.go); until then nobody listens.
+	set_to OTEL_EXPORTER_OTLP_ENDPOINT "http://127.0.0.1:$((base + 94))"
+	set_to OTEL_TRACES_SAMPLER parentbased_always_off
+	set_to OTEL_LOGS_EXPORTER none
+	set_to OTEL_METRIC_EXPORT_INTERVAL 10000
+fi
+
 # The functions. Each runs as a process of its own, which has the name in lower case.
 functions='CapturePayment VoidPayment ApplyStock ClearCart NotifyShopper PaymentWebhook ApplyPaymentEvent AdjustStock
 	UpdateAvailability ReapCheckouts ReconcilePayments ReconcileStock FoldLedger ActivatePrices UpdatePopularity AuditIndex ForgetUser

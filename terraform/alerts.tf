@@ -21,7 +21,7 @@ module "alert" {
 locals {
   subscription = "resource.type=\"pubsub_subscription\""
 
-  alerts = merge(local.burn_alerts, {
+  alerts = merge(local.burn_alerts, local.telemetry_alerts, {
     uptime = {
       says = "The public address doesn't answer from outside."
       conditions = [{

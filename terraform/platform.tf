@@ -40,6 +40,14 @@ locals {
       SERVICE_ACCOUNT_DOMAIN = local.accounts_domain
       SERVICE_ACCOUNT_PREFIX = "larder-"
     }
+    # Where programs of ours send traces and metrics. Their logs go by standard output (decision 0331).
+    telemetry = {
+      OTEL_EXPORTER_OTLP_ENDPOINT = "https://telemetry.googleapis.com"
+      OTEL_LOGS_EXPORTER          = "none"
+      OTEL_TRACES_SAMPLER         = "parentbased_traceidratio"
+      OTEL_TRACES_SAMPLER_ARG     = tostring(var.trace_ratio)
+      OTEL_RESOURCE_ATTRIBUTES    = "gcp.project_id=${var.project_id},cloud.provider=gcp,cloud.platform=gcp_cloud_run,cloud.region=${var.region}"
+    }
     # And those that people call, people.
     serving = {
       JWKS_URL = "https://${local.hosts["user"]}/.well-known/jwks.json"
@@ -56,7 +64,7 @@ resource "google_project_service" "api" {
     "mesh.googleapis.com", "monitoring.googleapis.com", "pubsub.googleapis.com", "redis.googleapis.com", "run.googleapis.com",
     "secretmanager.googleapis.com", "servicenetworking.googleapis.com", "spanner.googleapis.com", "sqladmin.googleapis.com",
     "vpcaccess.googleapis.com", "networkconnectivity.googleapis.com", "billingbudgets.googleapis.com",
-    "containeranalysis.googleapis.com",
+    "containeranalysis.googleapis.com", "telemetry.googleapis.com",
   ])
   service            = each.key
   disable_on_destroy = false

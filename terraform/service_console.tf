@@ -3,7 +3,7 @@ module "console" {
   source   = "./modules/service"
   platform = local.platform
   name     = "console"
-  public   = true # by the load balancer, behind Cloud Armor and, with console_access, Identity-Aware Proxy
+  public   = true # by the load balancer, behind Cloud Armor
   environment = {
     API_URL  = local.public_url
     SITE_URL = local.public_url

@@ -3,7 +3,7 @@
 # schema of Debezium's own, so that a restore takes them back with the slot's data.
 module "debezium" {
   source    = "./modules/worker"
-  platform  = merge(local.platform, { environment = {} })
+  platform  = merge(local.platform, { environment = {}, telemetry = {} })
   name      = "debezium"
   workers   = 1
   publishes = ["product-cdc"]

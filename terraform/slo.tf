@@ -20,7 +20,14 @@ locals {
     slow = { rate = 6, long = "21600s", short = "1800s", severity = "WARNING" }
   }
 
-  slos = { for slo in concat(values(google_monitoring_slo.available), values(google_monitoring_slo.quick)) : slo.slo_id => slo.name }
+  slos = { for slo in concat(values(google_monitoring_slo.available), values(google_monitoring_slo.quick), [google_monitoring_slo.searchable, google_monitoring_slo.published]) : slo.slo_id => slo.name }
+
+  # Each objective but checkout's availability, by what it is called in an alert.
+  others = merge(
+    { for name in keys(local.objectives) : "${name}-available" => "${name} uses its error budget" if name != "checkout" },
+    { for name in keys(local.objectives) : "${name}-quick" => "${name} is slow, and uses its budget" },
+    { catalogue-searchable = "Changes of the catalogue are searchable late, and use their budget", events-published = "Events are published late, and use their budget" },
+  )
 
   burn_alerts = { for speed, burn in local.burns : "slo-burn-${speed}" => {
     says       = "checkout uses its error budget up ${burn.rate} times as fast as it may."
@@ -32,13 +39,13 @@ locals {
 # The others', one policy for each objective and speed, with the same two playbooks.
 module "burn" {
   source = "./modules/alert"
-  for_each = { for pair in setproduct([for name in keys(local.objectives) : name if name != "checkout"], ["available"], keys(local.burns)) :
-    "${pair[0]}-${pair[2]}" => { slo = "${pair[0]}-${pair[1]}", service = pair[0], speed = pair[2] }
+  for_each = { for pair in setproduct(keys(local.others), keys(local.burns)) :
+    "${pair[0]}-${pair[1]}" => { slo = pair[0], speed = pair[1] }
   }
   project  = var.project_id
   name     = "slo-burn-${each.value.speed}"
   channels = google_monitoring_notification_channel.email[*].id
-  says     = "${each.value.service} uses its error budget up ${local.burns[each.value.speed].rate} times as fast as it may."
+  says     = "${local.others[each.value.slo]} up ${local.burns[each.value.speed].rate} times as fast as it may."
   severity = local.burns[each.value.speed].severity
   conditions = [for window in [local.burns[each.value.speed].long, local.burns[each.value.speed].short] : {
     filter = "select_slo_burn_rate(\"${local.slos[each.value.slo]}\", \"${window}\")", above = local.burns[each.value.speed].rate, for = 0

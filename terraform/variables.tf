@@ -155,3 +155,13 @@ variable "budget" {
   type        = object({ billing_account = string, amount = number })
   default     = null
 }
+
+variable "trace_ratio" {
+  description = "The share of requests whose traces are recorded, 0 to 1; a request that comes with a trace follows its caller's choice."
+  type        = number
+  default     = 0.05
+  validation {
+    condition     = var.trace_ratio >= 0 && var.trace_ratio <= 1
+    error_message = "trace_ratio is from 0 to 1."
+  }
+}

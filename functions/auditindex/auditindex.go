@@ -14,6 +14,7 @@ import (
 
 	productpb "larder.dev/api/product/v1"
 	"larder.dev/functions/internal/function"
+	"larder.dev/internal/telemetry"
 )
 
 type config struct {
@@ -54,6 +55,8 @@ func New(ctx context.Context, app *function.App) (http.Handler, error) {
 			report.Checked += int(answer.GetChecked())
 			report.InFlight += int(answer.GetInFlight())
 			report.Findings += len(answer.GetFindings())
+			telemetry.AuditChecked.Add(ctx, int64(answer.GetChecked()), "index")
+			telemetry.AuditFindings.Add(ctx, int64(len(answer.GetFindings())), "index")
 			report.Repaired += int(answer.GetRepaired())
 			report.LagMillis = max(report.LagMillis, answer.GetLagMs())
 			for _, finding := range answer.GetFindings() {

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/propagation"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 
 	paymentpb "larder.dev/api/payment/v1"
@@ -24,6 +26,7 @@ import (
 	"larder.dev/internal/fault"
 	"larder.dev/internal/payment/stripe"
 	"larder.dev/internal/serve"
+	"larder.dev/internal/telemetry"
 )
 
 // Source is the ce-source of the provider's events. Their ce-id is the provider's own, so what is sent twice is the same event.
@@ -78,7 +81,10 @@ func (h *webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *webhook) answer(w http.ResponseWriter, r *http.Request) {
-	ctx, span := tracer.Start(r.Context(), "PaymentWebhook", trace.WithSpanKind(trace.SpanKindServer))
+	// A provider that passes traces on, as the local one does, tells in which one this happened. Stripe doesn't: then a trace begins here.
+	ctx := telemetry.Propagator.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
+	ctx, span := tracer.Start(ctx, "POST "+path, trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(
+		semconv.HTTPRequestMethodPost, semconv.HTTPRoute(path)))
 	defer span.End()
 	err := h.take(ctx, w, r)
 	if err == nil {

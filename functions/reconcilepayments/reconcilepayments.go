@@ -13,6 +13,7 @@ import (
 	checkoutpb "larder.dev/api/checkout/v1"
 	paymentpb "larder.dev/api/payment/v1"
 	"larder.dev/functions/internal/function"
+	"larder.dev/internal/telemetry"
 )
 
 type config struct {
@@ -95,6 +96,8 @@ func audit(ctx context.Context, payments paymentpb.PaymentServiceClient, report 
 			return fmt.Errorf("audit payments: %w", err)
 		}
 		report.Checked += int(answer.GetChecked())
+		telemetry.AuditChecked.Add(ctx, int64(answer.GetChecked()), "payments")
+		telemetry.AuditFindings.Add(ctx, int64(len(answer.GetFindings())), "payments")
 		for _, finding := range answer.GetFindings() {
 			what := []any{"kind", finding.GetKind().String(), "order", finding.GetOrderId(), "intent", finding.GetIntentId(), "detail", finding.GetDetail()}
 			if finding.GetMended() {

@@ -10,6 +10,7 @@ import (
 	stockpb "larder.dev/api/stock/v1"
 	"larder.dev/functions/internal/function"
 	"larder.dev/functions/internal/schedule"
+	"larder.dev/internal/telemetry"
 )
 
 type config struct {
@@ -45,6 +46,8 @@ func New(ctx context.Context, app *function.App) (http.Handler, error) {
 			answer, err := stock.ReconcileStock(ctx, &stockpb.ReconcileStockRequest{StoreId: store})
 			report.Products += answer.GetProducts()
 			report.Holds += answer.GetHolds()
+			telemetry.AuditChecked.Add(ctx, answer.GetProducts(), "stock")
+			telemetry.AuditFindings.Add(ctx, int64(len(answer.GetDrifts())), "stock")
 			report.Drifts += len(answer.GetDrifts())
 			for _, drift := range answer.GetDrifts() {
 				slog.ErrorContext(ctx, "stock has drifted", "store", store, "product", drift.GetProductId(), "ledger", drift.GetLedger(),

@@ -34,6 +34,7 @@ import (
 	"larder.dev/internal/fault"
 	"larder.dev/internal/money"
 	"larder.dev/internal/pricing"
+	"larder.dev/internal/telemetry"
 )
 
 // Limits of a cart.
@@ -248,10 +249,19 @@ func (s *Service) Delete(ctx context.Context, ref Ref, productID, etag string) (
 // Errors: CART_NOT_FOUND, UNAVAILABLE.
 func (s *Service) Merge(ctx context.Context, guestID, userID string) (Priced, error) {
 	cart, err := s.store.Merge(ctx, guestID, userID)
+	telemetry.CartMerges.Add(ctx, 1, outcomeOf(err))
 	if err != nil {
 		return Priced{}, fmt.Errorf("merge carts: %w", err)
 	}
 	return s.priced(ctx, cart)
+}
+
+// outcomeOf is a merge's: what is refused is the caller's fault.
+func outcomeOf(err error) string {
+	if err != nil && fault.From(err).Reason().HTTP < 500 {
+		return telemetry.Refused
+	}
+	return telemetry.OutcomeOf(err)
 }
 
 // Forget deletes the cart of a shopper who has deleted their account.

@@ -270,7 +270,10 @@ type Service struct {
 func NewService(
 	config Config, books Books, stock Stock, payments Payments, carts Carts, locks Locks, catalogue Catalogue, now func() time.Time,
 ) *Service {
-	return &Service{config: config, books: books, stock: stock, payments: payments, carts: carts, locks: locks, catalogue: catalogue, now: now}
+	return &Service{
+		config: config, books: measuredBooks{books}, stock: measuredStock{stock}, payments: measuredPayments{payments}, carts: measuredCarts{carts},
+		locks: locks, catalogue: catalogue, now: now,
+	}
 }
 
 // Checkout buys a cart. The same request again goes on where the first one stopped, or answers as it did.

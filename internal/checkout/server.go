@@ -44,6 +44,7 @@ func (s *Server) CreateCheckout(ctx context.Context, r *checkoutpb.CreateCheckou
 		return nil, err
 	}
 	outcome, err := s.service.Checkout(ctx, request)
+	answered(ctx, outcome, err)
 	if err != nil {
 		return nil, withID(err, request.ID)
 	}

@@ -11,7 +11,11 @@ import (
 
 	"cloud.google.com/go/pubsub/v2"
 	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/propagation"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 )
@@ -82,6 +86,24 @@ func TraceParent(ctx context.Context) string {
 // WithTrace returns a context that continues an event's trace.
 func (e Event) WithTrace(ctx context.Context) context.Context {
 	return propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{"traceparent": e.TraceParent})
+}
+
+var tracer = otel.Tracer("larder.dev/internal/event")
+
+// Send begins the span of an event's sending, in the event's own trace, and lets the event continue behind it; nil where that trace isn't
+// recorded. The caller ends it when the event is acknowledged.
+func (e *Event) Send(ctx context.Context, topic string) trace.Span {
+	within := e.WithTrace(ctx)
+	if !trace.SpanContextFromContext(within).IsSampled() || e.TraceParent == "" {
+		return nil
+	}
+	within, span := tracer.Start(within, "send "+topic, trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes(
+		semconv.MessagingSystemGCPPubSub, semconv.MessagingOperationTypeSend, semconv.MessagingOperationName("send"), semconv.MessagingDestinationName(topic),
+		attribute.String("cloudevents.event_type", e.Type), attribute.String("cloudevents.event_id", e.ID)))
+	if span.IsRecording() { // where nothing is sent, no span of ours stands between
+		e.TraceParent = TraceParent(within)
+	}
+	return span
 }
 
 // Attributes are the event's attributes in Pub/Sub.

@@ -147,11 +147,7 @@ func (r *Relay) Run(ctx context.Context) error {
 	})()
 	reports := time.NewTicker(r.options.Report)
 	defer reports.Stop()
-	unmeasure, err := r.measure()
-	if err != nil {
-		return err
-	}
-	defer unmeasure()
+	defer r.measure()()
 	r.settled = time.Now()
 
 	idle := pause{min: r.options.MinPause, max: r.options.MaxPause}

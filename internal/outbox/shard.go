@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"larder.dev/internal/chaos"
+	"larder.dev/internal/telemetry"
 )
 
 // shard is one that is being published.
@@ -44,6 +45,7 @@ func (r *Relay) drain(ctx context.Context, s *shard, lease Lease, batch Batch, b
 			return err
 		}
 		r.stats.published.Add(int64(len(batch.Events)))
+		telemetry.OutboxPublished.Add(ctx, int64(len(batch.Events)), r.name)
 		chaos.At(chaos.RelayPublished)
 		to := Position{Commit: bound}
 		if batch.Cut {
@@ -77,6 +79,7 @@ func (r *Relay) publishAll(ctx context.Context, shard int64, batch []Committed) 
 				break
 			}
 			r.stats.again.Add(1)
+			telemetry.OutboxRetries.Add(ctx, 1, r.name)
 			if ctx.Err() != nil || r.stopping.Load() {
 				return fmt.Errorf("publish to %s: %w", topic, errors.Join(context.Cause(ctx), err))
 			}

@@ -2,14 +2,10 @@ package outbox
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"sync/atomic"
 	"time"
 
-	"go.opentelemetry.io/otel"
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/metric"
+	"larder.dev/internal/telemetry"
 )
 
 // stats are numbers for people.
@@ -46,32 +42,10 @@ func (r *Relay) Status() Status {
 
 // measure tells the same to OpenTelemetry, whenever its reader asks, until it is undone. Each relay tells of its own shards: the outbox's
 // lag is the greatest of all relays'.
-func (r *Relay) measure() (undo func(), err error) {
-	meter := otel.Meter("larder.dev/internal/outbox")
-	lag, err1 := meter.Float64ObservableGauge("larder.outbox.lag", metric.WithUnit("s"),
-		metric.WithDescription("Age of the oldest event of the relay's shards that Pub/Sub hasn't acknowledged; 0 if there is none."))
-	published, err2 := meter.Int64ObservableCounter("larder.outbox.published", metric.WithUnit("{event}"),
-		metric.WithDescription("Events that Pub/Sub has acknowledged, those that were published again included."))
-	retries, err3 := meter.Int64ObservableCounter("larder.outbox.retries", metric.WithUnit("{request}"),
-		metric.WithDescription("Requests to publish that failed."))
-	shards, err4 := meter.Int64ObservableGauge("larder.outbox.shards", metric.WithUnit("{shard}"),
-		metric.WithDescription("Shards that the relay publishes."))
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
-		return nil, fmt.Errorf("make the outbox's instruments: %w", err)
-	}
-	of := metric.WithAttributes(attribute.String("larder.outbox", r.name))
-	callback, err := meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
-		now := r.Status()
-		o.ObserveFloat64(lag, float64(now.LagMillis)/1000, of)
-		o.ObserveInt64(published, now.Published, of)
-		o.ObserveInt64(retries, now.Retries, of)
-		o.ObserveInt64(shards, now.Shards, of)
-		return nil
-	}, lag, published, retries, shards)
-	if err != nil {
-		return nil, fmt.Errorf("register the outbox's instruments: %w", err)
-	}
-	return func() { _ = callback.Unregister() }, nil // fails only if it is no callback of this meter
+func (r *Relay) measure() (undo func()) {
+	lag := telemetry.OutboxLag.Observe(func() float64 { return time.Duration(r.stats.lag.Load()).Seconds() }, r.name)
+	shards := telemetry.OutboxShards.Observe(func() float64 { return float64(r.stats.shards.Load()) }, r.name)
+	return func() { lag(); shards() }
 }
 
 // report logs a relay's numbers if there was anything to do since the last time.

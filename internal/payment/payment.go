@@ -104,7 +104,7 @@ type Service struct {
 
 // NewService makes one.
 func NewService(provider Provider, store Store, now func() time.Time) *Service {
-	return &Service{provider: provider, store: store, now: now}
+	return &Service{provider: measured{provider}, store: store, now: now}
 }
 
 // Create makes the intent of an order; the order's id is the idempotency key.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/exaring/otelpgx" // OpenTelemetry's conventions for PostgreSQL, recorded only within traces that are
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -34,6 +35,8 @@ func Open(ctx context.Context, url string) (*pgxpool.Pool, error) {
 		config.ConnConfig.RuntimeParams["application_name"] = "larder"
 	}
 	config.MaxConnIdleTime = 5 * time.Minute
+	// A statement's text would be most of a trace's bytes, and the room's files have it; parameters are never told.
+	config.ConnConfig.Tracer = otelpgx.NewTracer(otelpgx.WithDisableSQLStatementInAttributes())
 	if byIAM(config.ConnConfig) {
 		config.BeforeConnect = signIn
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/caarlos0/env/v11"
 
 	"larder.dev/internal/identity"
+	"larder.dev/internal/telemetry"
 )
 
 // Config is what every service reads from its environment. A service's own configuration embeds it.
@@ -31,8 +32,9 @@ type Config struct {
 	// MaxConcurrent requests are served at once; the rest is refused with OVERLOADED.
 	MaxConcurrent uint `env:"MAX_CONCURRENT" envDefault:"512"`
 
-	Identity identity.Config
-	Limits   LimitsConfig
+	Identity  identity.Config
+	Telemetry telemetry.Config
+	Limits    LimitsConfig
 }
 
 func (c *Config) base() *Config { return c }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/codes"
@@ -15,6 +16,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"larder.dev/internal/identity"
+	"larder.dev/internal/telemetry"
 )
 
 // Dial connects to another of our services, lazily. Calls carry this service's ID token, the access token of the person
@@ -37,6 +39,7 @@ func Dial(address string, outgoing *identity.Outgoing, plain bool) (*grpc.Client
 	conn, err := grpc.NewClient(address,
 		grpc.WithTransportCredentials(transport),
 		grpc.WithPerRPCCredentials(outgoing),
+		grpc.WithStatsHandler(otelgrpc.NewClientHandler(otelgrpc.WithPropagators(telemetry.Propagator))), // spans, durations, and the trace in each call
 		grpc.WithChainUnaryInterceptor(passOn, renew(outgoing)),
 		// A service that comes back is found again within a second; gRPC's own longest pause is two minutes.
 		grpc.WithConnectParams(grpc.ConnectParams{
@@ -54,7 +57,6 @@ func Dial(address string, outgoing *identity.Outgoing, plain bool) (*grpc.Client
 
 func passOn(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 	md := metadata.MD{}
-	propagator.Inject(ctx, carrier(md))
 	if id := RequestID(ctx); id != "" {
 		md.Set("x-request-id", id)
 	}

@@ -8,16 +8,17 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"buf.build/go/protovalidate"
 	"github.com/failsafe-go/failsafe-go/bulkhead"
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel"
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/propagation"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
+	codepb "google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/grpc"
 	grpccodes "google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
@@ -26,6 +27,7 @@ import (
 
 	"larder.dev/internal/fault"
 	"larder.dev/internal/identity"
+	"larder.dev/internal/telemetry"
 )
 
 // chain is every interceptor in the order in which a request meets them. It is the same for gRPC and for REST, which
@@ -87,25 +89,44 @@ func requestID(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.
 	return next(ctx, req)
 }
 
-var (
-	tracer     = otel.Tracer("larder.dev/internal/serve")
-	propagator = propagation.TraceContext{} // W3C Trace Context
-)
+var tracer = otel.Tracer("larder.dev/internal/serve")
 
-// tracing continues the caller's trace. Attributes after OpenTelemetry's semantic conventions for RPC.
+// spanStarts has each method's name and options of its spans, made once: with a new set a request, a span that isn't recorded would cost
+// most of what one that is does.
+var spanStarts sync.Map // by full method: *spanStart
+
+type spanStart struct {
+	name    string
+	options []trace.SpanStartOption
+}
+
+func startOf(fullMethod string) *spanStart {
+	if known, ok := spanStarts.Load(fullMethod); ok {
+		return known.(*spanStart)
+	}
+	name := strings.TrimPrefix(fullMethod, "/")
+	made, _ := spanStarts.LoadOrStore(fullMethod, &spanStart{name, []trace.SpanStartOption{
+		trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(semconv.RPCSystemNameGRPC, semconv.RPCMethod(name)),
+	}})
+	return made.(*spanStart)
+}
+
+// tracing continues the caller's trace and measures the method, by OpenTelemetry's semantic conventions for RPC.
 func tracing(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	service, method, _ := strings.Cut(strings.TrimPrefix(info.FullMethod, "/"), "/")
+	began, start := time.Now(), startOf(info.FullMethod)
 	md, _ := metadata.FromIncomingContext(ctx)
-	ctx, span := tracer.Start(propagator.Extract(ctx, carrier(md)), service+"/"+method,
-		trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(
-			attribute.String("rpc.system", "grpc"), attribute.String("rpc.service", service), attribute.String("rpc.method", method)))
+	ctx, span := tracer.Start(telemetry.Propagator.Extract(ctx, carrier(md)), start.name, start.options...)
 	defer span.End()
 	answer, err := next(ctx, req)
-	code := status.Code(err)
-	span.SetAttributes(attribute.Int("rpc.grpc.status_code", int(code)))
-	if ours(err) {
-		span.SetStatus(codes.Error, code.String())
+	outcome := codepb.Code(status.Code(err)).String() //nolint:gosec // gRPC's codes are from 0 to 16
+	if span.IsRecording() {
+		span.SetAttributes(semconv.RPCResponseStatusCode(outcome))
+		if ours(err) {
+			span.SetAttributes(semconv.ErrorTypeKey.String(outcome))
+			span.SetStatus(codes.Error, outcome)
+		}
 	}
+	telemetry.ServerCalls.Since(ctx, began, start.name, outcome)
 	return answer, err
 }
 
@@ -167,6 +188,7 @@ func (a *App) authorize(ctx context.Context, method string) (context.Context, er
 // admission refuses at once what would only wait: at most MaxConcurrent requests are under way.
 func (a *App) admission(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	if !a.gate.TryAcquirePermit() {
+		telemetry.Admission.Add(ctx, 1, fault.Overloaded.Name)
 		return nil, fault.ToStatus(fault.Overloaded.New("too many requests at once").WithRetryAfter(time.Second))
 	}
 	defer a.gate.ReleasePermit()

@@ -16,6 +16,7 @@ import (
 
 	"larder.dev/internal/fault"
 	"larder.dev/internal/identity"
+	"larder.dev/internal/telemetry"
 )
 
 // Each process counts for itself: a shared counter would be one more thing that every request waits for and that can be away. What one
@@ -69,6 +70,7 @@ func (r *rates) limit(ctx context.Context, req any, _ *grpc.UnaryServerInfo, nex
 	turn := limiter.ReserveN(now, 1)
 	if wait := turn.DelayFrom(now); wait > 0 {
 		turn.CancelAt(now)
+		telemetry.Admission.Add(ctx, 1, fault.RateLimited.Name)
 		return nil, fault.ToStatus(fault.RateLimited.New("too many requests").WithRetryAfter(wait))
 	}
 	return next(ctx, req)

@@ -2,28 +2,46 @@ package serve
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"strings"
 
-	"go.opentelemetry.io/otel"
-	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/grpclog"
+
+	"larder.dev/internal/telemetry"
 )
 
-// Observe sets up what a process of this name logs, to its standard output, and how it passes traces on.
-func Observe(name string, level slog.Level, project string) {
-	slog.SetDefault(NewLogger(os.Stdout, level, project).With("service", name))
+// Observe sets up what a process of this name logs, and what it tells OpenTelemetry. What waits to be sent is sent by the telemetry's
+// Shutdown.
+func Observe(ctx context.Context, log io.Writer, name string, level slog.Level, project string, config telemetry.Config) (*telemetry.Telemetry, error) {
+	lines := NewLogger(log, level, project).With("service", name)
+	slog.SetDefault(lines)
 	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, libraryErrors{}))
-	traces()
+	sent, err := telemetry.Start(ctx, config, name, lines)
+	if err != nil {
+		return nil, fmt.Errorf("start telemetry: %w", err)
+	}
+	if sent.Logs != nil {
+		slog.SetDefault(slog.New(slog.NewMultiHandler(lines.Handler(), above{sent.Logs, level})))
+	}
+	return sent, nil
 }
 
-func traces() {
-	otel.SetTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.AlwaysSample()))))
-	otel.SetTextMapPropagator(propagator)
+// above sends nothing that isn't logged.
+type above struct {
+	slog.Handler
+	level slog.Level
 }
+
+func (a above) Enabled(_ context.Context, level slog.Level) bool { return level >= a.level }
+
+func (a above) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return above{a.Handler.WithAttrs(attrs), a.level}
+}
+
+func (a above) WithGroup(name string) slog.Handler { return above{a.Handler.WithGroup(name), a.level} }
 
 // NewLogger writes one JSON object a line in the shape that Cloud Logging reads: severity, message, time, and
 // the trace that the line belongs to.

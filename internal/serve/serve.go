@@ -33,6 +33,7 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	"larder.dev/internal/identity"
+	"larder.dev/internal/telemetry"
 )
 
 // grace is how long a stopping service lets requests and workers finish. Cloud Run kills after 10 seconds.
@@ -77,10 +78,13 @@ func Main(name string, config Configuration, setup func(ctx context.Context, app
 	if err := LoadConfig(config); err != nil {
 		exit(err)
 	}
-	Observe(name, config.base().LogLevel, config.base().Project)
 	collectLess()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
+	sent, err := Observe(ctx, os.Stdout, name, config.base().LogLevel, config.base().Project, config.base().Telemetry)
+	if err != nil {
+		exit(err)
+	}
 	app, err := New(ctx, name, config.base())
 	if err == nil {
 		err = setup(ctx, app)
@@ -88,6 +92,7 @@ func Main(name string, config Configuration, setup func(ctx context.Context, app
 	if err == nil {
 		err = app.Run(ctx)
 	}
+	Flush(sent)
 	if err != nil {
 		slog.Error("service ends", "error", err)
 		os.Exit(1)
@@ -105,9 +110,21 @@ func collectLess() {
 	}
 }
 
+// flushLimit is what is left of Cloud Run's 10 seconds after grace.
+const flushLimit = 1500 * time.Millisecond
+
+// Flush sends what telemetry waits at a process's end; what takes longer than the end may is lost.
+func Flush(sent *telemetry.Telemetry) {
+	ctx, cancel := context.WithTimeout(context.Background(), flushLimit)
+	defer cancel()
+	if err := sent.Shutdown(ctx); err != nil {
+		slog.Warn("telemetry is not sent to its end", "error", err.Error())
+	}
+}
+
 // New makes an App without any service.
 func New(ctx context.Context, name string, config *Config) (*App, error) {
-	traces()
+	telemetry.Quiet()
 	verifier, err := identity.NewVerifier(ctx, config.Identity, time.Now)
 	if err != nil {
 		return nil, err

@@ -18,6 +18,7 @@ import (
 
 	"larder.dev/internal/chaos"
 	"larder.dev/internal/fault"
+	"larder.dev/internal/telemetry"
 )
 
 // Line is a quantity of one product.
@@ -160,7 +161,8 @@ func NewService(virtual Virtual, ledger Ledger) *Service {
 }
 
 // Reserve holds all lines for an order, after a rebuild where one is needed (rule 4). Errors: *InsufficientError, ErrOtherLines, STOCK_REBUILDING.
-func (s *Service) Reserve(ctx context.Context, store, order string, lines []Line, deadline time.Time, minimum Epoch) (Hold, error) {
+func (s *Service) Reserve(ctx context.Context, store, order string, lines []Line, deadline time.Time, minimum Epoch) (hold Hold, err error) {
+	defer func(began time.Time) { reserved(ctx, began, err) }(time.Now())
 	for attempt := 0; ; attempt++ {
 		hold, err := s.virtual.Reserve(ctx, store, order, lines, deadline, minimum)
 		var unstocked *UnstockedError
@@ -203,12 +205,12 @@ func neverStocked(lines []Line, products []string) error {
 
 // Settle and Release end holds; see Virtual.
 func (s *Service) Settle(ctx context.Context, store, order string, sold Hold) error {
-	return s.virtual.Settle(ctx, store, order, sold)
+	return ended(ctx, "settled", s.virtual.Settle(ctx, store, order, sold))
 }
 
 // Release gives a hold back; see Virtual.
 func (s *Service) Release(ctx context.Context, store, order string) error {
-	return s.virtual.Release(ctx, store, order)
+	return ended(ctx, "released", s.virtual.Release(ctx, store, order))
 }
 
 // Overdue lists the orders of a store whose holds are past their deadline. Holds of adjustments are Check's.
@@ -367,12 +369,13 @@ func (s *Service) RebuildFor(ctx context.Context, store, actor string, seen Epoc
 	return s.load(ctx, store, actor)
 }
 
-func (s *Service) load(ctx context.Context, store, actor string) (Epoch, int, error) {
+func (s *Service) load(ctx context.Context, store, actor string) (epoch Epoch, products int, err error) {
 	began := time.Now()
-	epoch, err := s.ledger.Bump(ctx, store, actor)
-	if err != nil {
+	defer func() { telemetry.Rebuild.Since(ctx, began, telemetry.OutcomeOf(err)) }()
+	if epoch, err = s.ledger.Bump(ctx, store, actor); err != nil {
 		return 0, 0, fmt.Errorf("bump the epoch of %s: %w", store, err)
 	}
+	telemetry.Epochs.Add(ctx, 1)
 	chaos.At(chaos.StockBumped)
 	quantities, err := s.ledger.SumAt(ctx, store, epoch)
 	if err != nil {

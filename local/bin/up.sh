@@ -19,7 +19,7 @@ local/components/install.sh
 one_at_a_time
 
 # What runs: which part of the platform, by which list of processes.
-wanted="$only $(cat local/process-compose.yaml local/env.sh | sha256sum | cut -c1-12)"
+wanted="$only${LARDER_TELEMETRY:+ telemetry} $(cat local/process-compose.yaml local/env.sh | sha256sum | cut -c1-12)"
 running= old=' '
 if supervisor_pid >/dev/null && [ -n "$(processes)" ]; then
 	running=$(cat "$state/run/only" 2>/dev/null || true)
@@ -70,7 +70,7 @@ fi
 for component in elasticsearch debezium; do
 	if [[ " $LARDER_OUTSIDE " != *" $component "* ]]; then "local/components/$component.sh" get; fi
 done
-tools/build.sh process-compose >/dev/null
+tools/build.sh process-compose ${LARDER_TELEMETRY:+victoria-metrics} >/dev/null
 if [ "$only" != components ]; then
 	echo "building the programs"
 	local/bin/build.sh
@@ -79,7 +79,7 @@ fi
 if [ -z "$running" ]; then
 	echo "$wanted" >"$state/run/only"
 	case $only in
-	platform) what=(-n components -n platform up) ;;
+	platform) what=(-n components -n platform ${LARDER_TELEMETRY:+-n telemetry} up) ;;
 	components) what=(-n components up) ;;
 	index) what=(up debezium productindex productindexeven product user) ;; # and what these depend on
 	esac
@@ -148,5 +148,9 @@ if [ "$only" = platform ]; then
 	echo "payment provider $STRIPE_API_URL"
 	echo "mails            http://$MAILSINK_ADDR"
 	echo "scheduled jobs   http://$INVOKER_ADDR/status"
+	if [ -n "${LARDER_TELEMETRY-}" ]; then
+		echo "traces and logs  http://$VIEWER_ADDR"
+		echo "charts           http://$VICTORIAMETRICS_ADDR/vmui/#/dashboards"
+	fi
 fi
 echo "profile $profile is up, all ready, in $(seconds "$start") s"

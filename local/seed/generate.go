@@ -3,9 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
-	"time"
+	"os"
 
 	"larder.dev/internal/product/postgres"
+	"larder.dev/internal/progress"
 	"larder.dev/internal/spannerdb"
 	"larder.dev/internal/stock"
 	"larder.dev/internal/stock/spanner"
@@ -32,7 +33,8 @@ func (s *seeder) generateInto(ctx context.Context, ledger *spanner.Ledger, seed 
 	if err != nil {
 		return "", err
 	}
-	start := time.Now()
+	bar := progress.Start(os.Stdout, "generate", int64(n))
+	defer bar.End()
 	done, loaded, entered := 0, 0, 0
 	flush := func(batch []catalogue.Product) error {
 		news, stocked, err := s.addBatch(ctx, ledger, generator.Before(seed, done), batch)
@@ -43,9 +45,7 @@ func (s *seeder) generateInto(ctx context.Context, ledger *spanner.Ledger, seed 
 			loaded += len(batch)
 		}
 		done, entered = done+len(batch), entered+stocked
-		rate := float64(done) / time.Since(start).Seconds()
-		left := time.Duration(float64(n-done) / rate * float64(time.Second)).Round(time.Second)
-		fmt.Printf("generate: %d of %d, %.0f/s, %s left\n", done, n, rate, left)
+		bar.Set(int64(done))
 		return nil
 	}
 	batch := make([]catalogue.Product, 0, min(n, generateBatch))

@@ -35,6 +35,7 @@ import (
 
 	"larder.dev/internal/search/index"
 	"larder.dev/internal/serve"
+	"larder.dev/internal/telemetry"
 	"larder.dev/pipelines/internal/bulk"
 	"larder.dev/pipelines/internal/deadletter"
 	"larder.dev/pipelines/internal/process"
@@ -53,6 +54,7 @@ type config struct {
 	Alias           string     `env:"INDEX_ALIAS" envDefault:"products"` // made to point to the index if it points nowhere
 	Replicas        int        `env:"INDEX_REPLICAS" envDefault:"0"`     // of an index that is created
 	LogLevel        slog.Level `env:"LOG_LEVEL" envDefault:"INFO"`
+	Telemetry       telemetry.Config
 }
 
 // Time limits after SIGTERM, of 10 s in all.
@@ -77,9 +79,13 @@ func run() error {
 	if err := serve.LoadConfig(&c); err != nil {
 		return err
 	}
-	slog.SetDefault(serve.NewLogger(os.Stderr, c.LogLevel, c.Project))
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	sent, err := serve.Observe(ctx, os.Stderr, "productindex", c.LogLevel, c.Project, c.Telemetry)
+	if err != nil {
+		return err
+	}
+	defer serve.Flush(sent)
 	if process.OnDataflow() {
 		return c.submit(ctx)
 	}

@@ -121,14 +121,17 @@ func (f *indexFn) flush(ctx context.Context, emit func(deadletter.Letter), refus
 	}
 	ctx, cancel := process.Writing(ctx)
 	defer cancel()
+	ctx, traced := traceBundle(ctx, f.pending)
 	documents := make([]bulk.Document, len(f.pending))
 	for i, e := range f.pending {
 		documents[i] = bulk.Document{ID: e.Change.ProductID, Version: e.Change.Revision, Body: e.Change.Document}
 	}
 	result, err := f.writer.Write(ctx, documents)
+	traced.end(err)
 	if err != nil {
 		return err
 	}
+	measure(ctx, f.pending, result)
 	for _, r := range result.Refused {
 		e := f.pending[r.At]
 		emit(f.letter(e, cdc.Fault{

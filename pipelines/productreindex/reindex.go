@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -21,6 +22,7 @@ import (
 
 	"larder.dev/internal/product"
 	"larder.dev/internal/product/postgres"
+	"larder.dev/internal/progress"
 	"larder.dev/internal/search/elastic"
 	"larder.dev/internal/search/index"
 	"larder.dev/pipelines/internal/bulk"
@@ -181,7 +183,10 @@ func (r *reindex) copy(ctx context.Context, number int) (_ *copied, err error) {
 	p, s := beam.NewPipelineWithRoot()
 	copyAll(s, all, target{DatabaseURL: r.config.DatabaseURL, Elasticsearch: r.config.Elasticsearch, Index: r.index(number)})
 	began := time.Now()
-	if _, err := beam.Run(ctx, cmp.Or(*runners.Runner, "prism"), p); err != nil {
+	told := tell(int64(len(all)) * rangeSize) // the last range has fewer
+	_, err = beam.Run(ctx, cmp.Or(*runners.Runner, "prism"), p)
+	told()
+	if err != nil {
 		return nil, err
 	}
 	c := &copied{Seconds: time.Since(began).Seconds()}
@@ -191,6 +196,31 @@ func (r *reindex) copy(ctx context.Context, number int) (_ *copied, err error) {
 	// Counted where they are and not where they are written: under load prism loses what its workers counted.
 	c.Documents, err = index.Count(ctx, r.es, r.index(number))
 	return c, err
+}
+
+// tell draws how far the copy in this process is, until it is ended.
+func tell(total int64) (end func()) {
+	bar := progress.Start(os.Stderr, "copy", total)
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		ticker := time.NewTicker(time.Second)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-stop:
+				return
+			case <-ticker.C:
+				bar.Set(copiedHere.Load())
+			}
+		}
+	}()
+	return func() {
+		close(stop)
+		<-stopped
+		bar.Set(copiedHere.Load())
+		bar.End()
+	}
 }
 
 // wake lets a generation be refreshed again.
@@ -223,6 +253,12 @@ func (r *reindex) audit(ctx context.Context, number int) (*audited, error) {
 	}
 	auditor := product.NewAuditor(r.catalogue, indexed{searching})
 	a := &audited{Index: name, Kinds: map[string]int{}}
+	total, err := index.Count(ctx, r.es, name)
+	if err != nil {
+		return nil, err
+	}
+	bar := progress.Start(os.Stderr, "audit", total)
+	defer bar.End()
 	for token := ""; ; {
 		page, err := auditor.Audit(ctx, auditPage, token, false)
 		if err != nil {
@@ -230,6 +266,7 @@ func (r *reindex) audit(ctx context.Context, number int) (*audited, error) {
 		}
 		a.Checked += page.Checked
 		a.InFlight += page.InFlight
+		bar.Set(int64(a.Checked))
 		for _, f := range page.Findings {
 			a.Kinds[string(f.Kind)]++
 			if len(a.Findings) < maxFindings {

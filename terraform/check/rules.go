@@ -191,6 +191,7 @@ func keepBuckets(p planned, report func(string, ...any)) {
 var allowed = map[string][]string{
 	"google_project_iam_member": {
 		"roles/cloudsql.client", "roles/cloudsql.instanceUser", "roles/dataflow.worker", "roles/logging.logWriter", "roles/monitoring.metricWriter",
+		"roles/telemetry.tracesWriter", "roles/telemetry.metricsWriter",
 		"projects/larder-check/roles/larderReindex",
 	},
 	"google_artifact_registry_repository_iam_member": {"roles/artifactregistry.reader"},

@@ -25,6 +25,7 @@ import (
 	"larder.dev/internal/fault"
 	"larder.dev/internal/identity"
 	"larder.dev/internal/serve"
+	"larder.dev/internal/telemetry"
 )
 
 // Accounts that call functions, without their domain.
@@ -50,7 +51,8 @@ type Config struct {
 	// scheduled, below Cloud Scheduler's 180 s.
 	Timeout time.Duration `env:"FUNCTION_TIMEOUT"`
 
-	Tokens identity.ServiceConfig
+	Tokens    identity.ServiceConfig
+	Telemetry telemetry.Config
 }
 
 func (c *Config) base() *Config { return c }
@@ -61,7 +63,7 @@ type Configuration interface{ base() *Config }
 // App is one function's process. A Setup loads its configuration first.
 type App struct {
 	name     string
-	observe  func(name string, level slog.Level, project string) // sets up the process's logs, once
+	observe  func(name string, config *Config) error // sets up the process's logs and telemetry, once
 	config   *Config
 	outgoing *identity.Outgoing
 	pubsub   *pubsub.Client
@@ -84,7 +86,9 @@ func (a *App) Load(config Configuration) error {
 		a.config.Audience = "https://larder.dev/functions/" + strings.ToLower(a.name)
 	}
 	if a.observe != nil {
-		a.observe(strings.ToLower(a.name), a.config.LogLevel, a.config.Project)
+		if err := a.observe(strings.ToLower(a.name), a.config); err != nil {
+			return err
+		}
 	}
 	a.outgoing = identity.NewOutgoing(a.config.ServiceAccount, a.config.Tokens.ServiceAudience, !a.config.Insecure, time.Now)
 	return nil

@@ -46,7 +46,13 @@ func run(all map[string]Setup, target string) (err error) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(told))
 	defer cancel()
 	app := New(target)
-	app.observe = serve.Observe
+	app.observe = func(name string, config *Config) error {
+		sent, err := serve.Observe(ctx, os.Stdout, name, config.LogLevel, config.Project, config.Telemetry)
+		if err == nil {
+			app.closers = append(app.closers, func() error { serve.Flush(sent); return nil })
+		}
+		return err
+	}
 	defer func() { err = errors.Join(err, app.Close()) }()
 	handler, err := setup(ctx, app)
 	if err != nil {

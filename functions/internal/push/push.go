@@ -25,6 +25,8 @@ import (
 	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/protobuf/proto"
@@ -33,6 +35,7 @@ import (
 	"larder.dev/internal/event"
 	"larder.dev/internal/fault"
 	"larder.dev/internal/serve"
+	"larder.dev/internal/telemetry"
 )
 
 // maxBody is the largest delivery that is read, bytes: a message's data is base64 in it.
@@ -125,19 +128,31 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 }
 
 // deliver tells whether a delivery is to be acknowledged, and logs what became of it.
-func (r *Receiver) deliver(ctx context.Context, d delivery) bool {
+func (r *Receiver) deliver(ctx context.Context, d delivery) (done bool) {
+	began, outcome := time.Now(), telemetry.OK
 	e, err := event.FromMessage(d.Message.Attributes, d.Message.Data)
-	ctx, span := tracer.Start(e.WithTrace(ctx), r.function, trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(
-		attribute.String("messaging.system", "gcp_pubsub"), attribute.String("messaging.message.id", d.Message.ID)))
-	defer span.End()
+	topic := r.topicOf(d.Subscription)
+	ctx, span := tracer.Start(e.WithTrace(ctx), "process "+r.function, trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(
+		semconv.MessagingSystemGCPPubSub, semconv.MessagingOperationTypeProcess, semconv.MessagingOperationName("process"),
+		semconv.MessagingDestinationName(topic), semconv.MessagingDestinationSubscriptionName(d.Subscription),
+		semconv.MessagingMessageID(d.Message.ID), semconv.MessagingGCPPubSubMessageDeliveryAttempt(d.Attempt),
+		attribute.String("cloudevents.event_type", e.Type), attribute.String("cloudevents.event_id", e.ID)))
+	defer func() {
+		span.SetAttributes(attribute.String("larder.outcome", outcome))
+		if outcome == "again" || outcome == "aside" {
+			span.SetStatus(codes.Error, outcome)
+		}
+		span.End()
+		telemetry.Deliveries.Since(ctx, began, r.function, outcome)
+	}()
 	log := slog.With("event", e.ID, "type", e.Type, "message", d.Message.ID, "attempt", d.Attempt)
 
-	topic := r.topicOf(d.Subscription)
 	if err != nil {
 		err = Final(Malformed, plain(err))
 	} else {
 		handler, wanted := r.handlerOf(e.Type)
 		if !wanted {
+			outcome = "ignored"
 			log.DebugContext(ctx, "event is for others")
 			return true
 		}
@@ -148,6 +163,7 @@ func (r *Receiver) deliver(ctx context.Context, d delivery) bool {
 		log.DebugContext(ctx, "event taken in")
 		return true
 	}
+	outcome = "again"
 	verdict, final := verdictOf(err)
 	if !final {
 		log.WarnContext(ctx, "event is to come again", "error", err.Error())
@@ -157,6 +173,7 @@ func (r *Receiver) deliver(ctx context.Context, d delivery) bool {
 		log.ErrorContext(ctx, "event can't be put aside", "reason", verdict.reason, "error", errors.Join(err, failed).Error())
 		return false
 	}
+	outcome = "aside"
 	log.ErrorContext(ctx, "event put aside", "reason", verdict.reason, "error", err.Error(), "topic", event.DeadLetters(topic))
 	return true
 }

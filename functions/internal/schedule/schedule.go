@@ -10,11 +10,14 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 
 	"larder.dev/internal/fault"
 	"larder.dev/internal/serve"
+	"larder.dev/internal/telemetry"
 )
 
 // Run does the work and reports, in a struct with JSON names, what it did. With an error it reports how far it came.
@@ -33,12 +36,15 @@ func NewHandler(name string, timeout time.Duration, run Run) http.Handler {
 		}
 		ctx, cancel := context.WithTimeout(propagation.TraceContext{}.Extract(r.Context(), propagation.HeaderCarrier(r.Header)), timeout)
 		defer cancel()
-		ctx, span := tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindServer))
+		ctx, span := tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(semconv.FaaSTriggerTimer))
 		defer span.End()
 
+		began := time.Now()
 		report, err := run(ctx)
+		telemetry.Runs.Since(ctx, began, name, telemetry.OutcomeOf(err))
 		status, answer := http.StatusOK, report
 		if err != nil {
+			span.SetStatus(codes.Error, "run failed")
 			slog.ErrorContext(ctx, "run failed", "error", err.Error(), "report", report)
 			status, answer = http.StatusInternalServerError, map[string]any{"error": err.Error(), "report": report}
 		} else {

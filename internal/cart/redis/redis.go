@@ -58,7 +58,9 @@ func Open(address string) (*redis.Client, error) {
 	options.DialerRetries = 1 // a shopper who is told at once tries again sooner
 	options.DialTimeout, options.ReadTimeout, options.WriteTimeout = time.Second, time.Second, time.Second
 	options.ContextTimeoutEnabled = true
-	return redis.NewClient(options), nil
+	client := redis.NewClient(options)
+	redisdb.Trace(client)
+	return client, nil
 }
 
 // Store implements cart.Store.

@@ -7,7 +7,9 @@ import (
 
 	"cloud.google.com/go/pubsub/v2"
 	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
-	"google.golang.org/grpc/codes"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+	grpccodes "google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"larder.dev/internal/event"
@@ -31,12 +33,24 @@ var _ outbox.Publisher = Publisher{}
 func New(client *pubsub.Client, project string) Publisher { return Publisher{client, project} }
 
 // Publish implements outbox.Publisher. The client sends it again until ctx ends where that may help; a missing topic is NotFound at once.
+// Each event whose trace is recorded gets a span in it; what takes it in continues the trace behind that.
 func (p Publisher) Publish(ctx context.Context, topic string, events []outbox.Committed) error {
 	told := make([]event.Event, len(events))
+	var spans []trace.Span
 	for i, e := range events {
 		told[i] = cloudEvent(e)
+		if span := told[i].Send(ctx, topic); span != nil {
+			spans = append(spans, span)
+		}
 	}
-	return event.Publish(ctx, p.client, p.project, topic, told...)
+	err := event.Publish(ctx, p.client, p.project, topic, told...)
+	for _, span := range spans {
+		if err != nil {
+			span.SetStatus(codes.Error, "not acknowledged")
+		}
+		span.End()
+	}
+	return err
 }
 
 // cloudEvent is what happened as it is told; its time is the commit's.
@@ -52,7 +66,7 @@ func (p Publisher) Reachable(topic string) func(context.Context) error {
 		_, err := p.client.TopicAdminClient.GetTopic(ctx, &pubsubpb.GetTopicRequest{
 			Topic: fmt.Sprintf("projects/%s/topics/%s", p.project, topic),
 		})
-		if status.Code(err) == codes.NotFound {
+		if status.Code(err) == grpccodes.NotFound {
 			return nil
 		}
 		return err

@@ -17,6 +17,7 @@ import (
 	"github.com/stripe/stripe-go/v83"
 
 	"larder.dev/internal/payment"
+	"larder.dev/internal/telemetry"
 )
 
 // Retries wait between 0 and twice as long each time, full jitter: a herd that was refused together comes back apart.
@@ -62,6 +63,7 @@ func newCalls(each, all time.Duration, concurrent uint) *calls {
 		WithDelay(breakerPause).
 		WithSuccessThreshold(2).
 		Build()
+	telemetry.Breaker.Observe(func() float64 { return telemetry.BreakerState(breaker) }, "stripe")
 	return &calls{each: each, all: all, breaker: breaker, executor: failsafe.With(retry, limit, breaker)}
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/stripe/stripe-go/v83"
+	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 
 	"larder.dev/internal/money"
 	"larder.dev/internal/payment"
@@ -62,7 +63,7 @@ func New(cfg Config) *Provider {
 	transport.MaxIdleConnsPerHost = int(cfg.MaxConcurrent)
 	backends := stripe.NewBackendsWithConfig(&stripe.BackendConfig{
 		URL:               stripe.String(cfg.APIURL),
-		HTTPClient:        &http.Client{Transport: transport, Timeout: cfg.CallTimeout + time.Second},
+		HTTPClient:        &http.Client{Transport: otelhttp.NewTransport(transport), Timeout: cfg.CallTimeout + time.Second},
 		MaxNetworkRetries: stripe.Int64(0),
 		EnableTelemetry:   stripe.Bool(false),
 		LeveledLogger:     &stripe.LeveledLogger{Level: stripe.LevelNull}, // errors are returned, and logged where they are handled

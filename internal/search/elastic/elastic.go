@@ -21,9 +21,11 @@ import (
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 	"github.com/failsafe-go/failsafe-go/retrypolicy"
 	"github.com/go-json-experiment/json" // the next encoding/json: half the time of the first one
+	"go.opentelemetry.io/otel"
 
 	"larder.dev/internal/fault"
 	"larder.dev/internal/search"
+	"larder.dev/internal/telemetry"
 )
 
 // Config is how Elasticsearch is reached, and how hits are ranked.
@@ -52,6 +54,7 @@ type Index struct {
 	weights   atomic.Pointer[search.Weights]
 	labels    atomic.Pointer[labelSet]
 	labelling sync.Mutex // held while labels are asked for
+	unobserve func()     // ends the breaker's metric
 }
 
 // New makes the adapter; it connects with the first question. Error: the weights could lift a hit above a more relevant
@@ -71,6 +74,8 @@ func New(config Config) (*Index, error) {
 	client, err := elasticsearch.NewClient(elasticsearch.Config{
 		Addresses: []string{config.URL}, APIKey: config.APIKey, Transport: transport,
 		DisableRetry: true, // the executor retries
+		// Bodies, with what people look for, are never told.
+		Instrumentation: elasticsearch.NewOpenTelemetryInstrumentation(otel.GetTracerProvider(), false),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the Elasticsearch client: %w", err)
@@ -97,11 +102,15 @@ func New(config Config) (*Index, error) {
 		executor: failsafe.With(breaker, retry),
 	}
 	x.weights.Store(&weights)
+	x.unobserve = telemetry.Breaker.Observe(func() float64 { return telemetry.BreakerState(breaker) }, "elasticsearch")
 	return x, nil
 }
 
 // Close closes idle connections.
-func (x *Index) Close() { x.transport.CloseIdleConnections() }
+func (x *Index) Close() {
+	x.unobserve()
+	x.transport.CloseIdleConnections()
+}
 
 // Find answers one question. Errors: fault.Unavailable, when Elasticsearch is away, too slow or overloaded, or the
 // index isn't there yet.

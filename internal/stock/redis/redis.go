@@ -74,7 +74,9 @@ func Open(address string) (*Virtual, error) {
 	options.ContextTimeoutEnabled, options.PoolSize = true, 64
 	connect := func(retries int) redis.UniversalClient {
 		options.MaxRetries = retries
-		return redis.NewUniversalClient(options)
+		client := redis.NewUniversalClient(options)
+		redisdb.Trace(client)
+		return client
 	}
 	client := connect(2)
 	return &Virtual{client: client, once: connect(-1), locks: redislock.New(client)}, nil

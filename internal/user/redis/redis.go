@@ -25,7 +25,9 @@ func Open(address string) (*redis.Client, error) {
 	options.MaxRetries, options.DialerRetries = -1, 1
 	options.DialTimeout, options.ReadTimeout, options.WriteTimeout, options.PoolTimeout = patience, patience, patience, patience
 	options.ContextTimeoutEnabled = true
-	return redis.NewClient(options), nil
+	client := redis.NewClient(options)
+	redisdb.Trace(client)
+	return client, nil
 }
 
 // Tries implements user.Tries.

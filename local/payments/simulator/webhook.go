@@ -31,6 +31,8 @@ type event struct {
 	Seq     int64           `json:"seq"` // order of creation, for a restart
 	Type    string          `json:"type"`
 	Payload json.RawMessage `json:"payload"`
+	// Trace is the traceparent of the call that caused it, passed on with the delivery. Stripe itself passes none on.
+	Trace string `json:"trace,omitempty"`
 
 	attempts int // of this process; one worker at a time holds the event
 }
@@ -46,7 +48,11 @@ func (c *change) event(kind string, in *Intent) {
 	}
 	request := object{"id": nil, "idempotency_key": orNull(c.key)}
 	id := newID("evt")
-	c.Events = append(c.Events, &event{ID: id, Seq: c.now.UnixNano(), Type: kind, Payload: mustJSON(object{
+	trace := ""
+	if c.request != nil {
+		trace = c.request.Header.Get("Traceparent")
+	}
+	c.Events = append(c.Events, &event{ID: id, Seq: c.now.UnixNano(), Type: kind, Trace: trace, Payload: mustJSON(object{
 		"id": id, "object": "event", "api_version": apiVersion, "created": c.now.Unix(), "data": object{"object": subject},
 		"livemode": false, "pending_webhooks": 1, "request": request, "type": kind,
 	})})
@@ -177,6 +183,9 @@ func (h *sender) post(e *event) error {
 	req.Header.Set("User-Agent", "Stripe/1.0 (larder payment simulator)")
 	// Signed at the receivers' time, which the control endpoint doesn't move: to them, a signature of next week is forged.
 	req.Header.Set("Stripe-Signature", signature(h.secret, h.sim.now(), e.Payload))
+	if e.Trace != "" {
+		req.Header.Set("Traceparent", e.Trace)
+	}
 	resp, err := h.client.Do(req)
 	if err != nil {
 		return err

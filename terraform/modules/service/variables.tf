@@ -17,6 +17,7 @@ variable "platform" {
     instances           = map(object({ min = number, max = number }))
     environment         = map(string)
     serving             = map(string)
+    telemetry           = map(string)
   })
 }
 

@@ -12,6 +12,7 @@ locals {
 
   environment = merge(
     var.platform.environment,
+    var.platform.telemetry,
     { for service in var.calls : "${upper(service)}_ADDR" => "${var.platform.hosts[service]}:443" },
     var.database == null ? {} : {
       # The password is a token of IAM, which pgdb gets where it runs.
@@ -35,6 +36,14 @@ resource "google_pubsub_topic_iam_member" "publishes" {
   project  = var.platform.project
   topic    = each.key
   role     = "roles/pubsub.publisher"
+  member   = local.member
+}
+
+# What writes traces and metrics writes them as itself.
+resource "google_project_iam_member" "telemetry" {
+  for_each = length(var.platform.telemetry) == 0 ? [] : toset(["roles/telemetry.tracesWriter", "roles/telemetry.metricsWriter"])
+  project  = var.platform.project
+  role     = each.key
   member   = local.member
 }
 
