@@ -257,7 +257,7 @@ func some(values []string) []string {
 // pence reads pounds as people type them, "2", "2.5", "£2.50"; what can't be read is no bound, 0.
 func pence(text string) int64 {
 	amount, err := strconv.ParseFloat(strings.TrimPrefix(strings.TrimSpace(text), "£"), 64)
-	if err != nil || amount < 0 || amount > 1e6 {
+	if err != nil || !(amount >= 0 && amount <= 1e6) { // NaN is neither
 		return 0
 	}
 	return int64(amount*100 + 0.5)
