@@ -12,5 +12,5 @@ module "console" {
   egress   = "ALL_TRAFFIC" # by Cloud NAT's address, which the services know (decision 0310)
   affinity = true          # a session is refreshed by one process (decision 0311)
   timeout  = 120           # an audit
-  scaling  = { min = 0, max = 4, concurrency = 80 }
+  scaling  = { min = 1, max = 4, concurrency = 80 }
 }

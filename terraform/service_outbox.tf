@@ -7,7 +7,7 @@ module "outbox" {
   database  = { pool = 2 }
   spanner   = local.spanner_database
   publishes = toset(local.pubsub.topics)
-  scaling   = { min = 0, max = 1, concurrency = 20 } # one: letters that one looks at are hidden from another
+  scaling   = { min = 1, max = 1, concurrency = 20 } # one: letters that one looks at are hidden from another
   timeout   = 60
 }
 

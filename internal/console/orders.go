@@ -240,7 +240,7 @@ func (c *Console) refundOrder(w http.ResponseWriter, r *http.Request) error {
 	case r.PostForm.Get("all") != "":
 		request.Lines = nil
 		says = []string{"Everything that isn't refunded yet, the delivery fee included."}
-	case len(request.Lines) == 0:
+	case len(request.GetLines()) == 0:
 		return &web.Trouble{Status: http.StatusBadRequest, Title: "Nothing is chosen", Text: "Say how many of which line are to be refunded. Nothing was changed."}
 	}
 	says = append(says, "The money goes back to the shopper's card, and the shopper gets a mail. It can't be taken again.")

@@ -78,14 +78,14 @@ func (b *Bar) draw(at time.Time, last bool) {
 	b.drawn = at
 	line := Line(b.what, b.done, b.total, at.Sub(b.began), last)
 	if !b.terminal {
-		fmt.Fprintln(b.out, line)
+		_, _ = fmt.Fprintln(b.out, line)
 		return
 	}
 	width := len(line)
-	fmt.Fprintf(b.out, "\r%-*s", b.width, line) // over what was longer
+	_, _ = fmt.Fprintf(b.out, "\r%-*s", b.width, line) // over what was longer
 	b.width = width
 	if last {
-		fmt.Fprintln(b.out)
+		_, _ = fmt.Fprintln(b.out)
 	}
 }
 

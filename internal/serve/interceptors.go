@@ -102,13 +102,13 @@ type spanStart struct {
 
 func startOf(fullMethod string) *spanStart {
 	if known, ok := spanStarts.Load(fullMethod); ok {
-		return known.(*spanStart)
+		return known.(*spanStart) //nolint:errcheck,forcetypeassert // the map holds nothing else
 	}
 	name := strings.TrimPrefix(fullMethod, "/")
 	made, _ := spanStarts.LoadOrStore(fullMethod, &spanStart{name, []trace.SpanStartOption{
 		trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(semconv.RPCSystemNameGRPC, semconv.RPCMethod(name)),
 	}})
-	return made.(*spanStart)
+	return made.(*spanStart) //nolint:errcheck,forcetypeassert // as above
 }
 
 // tracing continues the caller's trace and measures the method, by OpenTelemetry's semantic conventions for RPC.

@@ -82,7 +82,7 @@ func (s *sets) of(values []string) metric.MeasurementOption {
 		}
 	}
 	if made, ok := s.made.Load(key); ok {
-		return made.(metric.MeasurementOption)
+		return made.(metric.MeasurementOption) //nolint:errcheck,forcetypeassert // the map holds nothing else
 	}
 	if s.count.Load() >= maxOpen {
 		for i := range s.attributes {
@@ -97,7 +97,7 @@ func (s *sets) of(values []string) metric.MeasurementOption {
 	if !there {
 		s.count.Add(1)
 	}
-	return made.(metric.MeasurementOption)
+	return made.(metric.MeasurementOption) //nolint:errcheck,forcetypeassert // as above
 }
 
 // Counter counts. It is safe for concurrent use, as all instruments are.
@@ -147,10 +147,7 @@ func (g *Gauge) Observe(read func() float64, values ...string) (undo func()) {
 	return func() { _ = registered.Unregister() } // fails only if it is no callback of this meter
 }
 
-func define(m Metric) Metric {
-	All = append(All, m)
-	return m
-}
+func define(m Metric) { All = append(All, m) }
 
 // must is for names and units that the SDK refuses: a fault of the table, seen by its first test.
 func must[T any](made T, err error) T {

@@ -81,7 +81,7 @@ func TestConfigurationFaults(t *testing.T) {
 	for want, change := range map[string]func(*Config){
 		"OTEL_EXPORTER_OTLP_PROTOCOL": func(c *Config) { c.Protocol = "carrier pigeon" },
 		"OTEL_EXPORTER_OTLP_ENDPOINT": func(c *Config) { c.Endpoint = "nowhere" },
-		"OTEL_TRACES_SAMPLER ":        func(c *Config) { c.Sampler = "sometimes" },
+		"OTEL_TRACES_SAMPLER is":      func(c *Config) { c.Sampler = "sometimes" },
 		"OTEL_TRACES_SAMPLER_ARG":     func(c *Config) { c.Sampler, c.Ratio = "parentbased_traceidratio", "2" },
 		"OTEL_METRICS_EXPORTER":       func(c *Config) { c.Metrics = "prometheus" },
 	} {

@@ -83,7 +83,7 @@ func (s *Site) render(w http.ResponseWriter, r *http.Request, status int, page, 
 	if s.frame != nil {
 		view.Frame = s.frame(r)
 	}
-	buffer := buffers.Get().(*bytes.Buffer) //nolint:forcetypeassert // the pool's own
+	buffer := buffers.Get().(*bytes.Buffer) //nolint:errcheck,forcetypeassert // the pool's own
 	defer buffers.Put(buffer)
 	buffer.Reset()
 	if err := t.ExecuteTemplate(buffer, block, view); err != nil {

@@ -42,7 +42,7 @@ func traceBundle(ctx context.Context, pending []event) (context.Context, traced)
 				semconv.MessagingSystemGCPPubSub, semconv.MessagingOperationTypeProcess, semconv.MessagingMessageID(e.Message.ID),
 				attribute.String("larder.product.id", e.Change.ProductID), attribute.Int64("larder.product.revision", e.Change.Revision)))
 		if len(t.changes) == 0 {
-			first = within
+			first = within //nolint:fatcontext // once: the first change's
 		} else {
 			links = append(links, trace.Link{SpanContext: span.SpanContext()})
 		}

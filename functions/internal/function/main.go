@@ -49,7 +49,7 @@ func run(all map[string]Setup, target string) (err error) {
 	app.observe = func(name string, config *Config) error {
 		sent, err := serve.Observe(ctx, os.Stdout, name, config.LogLevel, config.Project, config.Telemetry)
 		if err == nil {
-			app.closers = append(app.closers, func() error { serve.Flush(sent); return nil })
+			app.closers = append(app.closers, func() error { serve.Flush(sent); return nil }) //nolint:contextcheck // what ends here has no caller
 		}
 		return err
 	}

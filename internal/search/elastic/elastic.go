@@ -21,10 +21,10 @@ import (
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 	"github.com/failsafe-go/failsafe-go/retrypolicy"
 	"github.com/go-json-experiment/json" // the next encoding/json: half the time of the first one
-	"go.opentelemetry.io/otel"
 
 	"larder.dev/internal/fault"
 	"larder.dev/internal/search"
+	"larder.dev/internal/search/index"
 	"larder.dev/internal/telemetry"
 )
 
@@ -73,9 +73,8 @@ func New(config Config) (*Index, error) {
 	}
 	client, err := elasticsearch.NewClient(elasticsearch.Config{
 		Addresses: []string{config.URL}, APIKey: config.APIKey, Transport: transport,
-		DisableRetry: true, // the executor retries
-		// Bodies, with what people look for, are never told.
-		Instrumentation: elasticsearch.NewOpenTelemetryInstrumentation(otel.GetTracerProvider(), false),
+		DisableRetry:    true, // the executor retries
+		Instrumentation: index.Instrumentation(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the Elasticsearch client: %w", err)

@@ -29,7 +29,6 @@ import (
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 	"golang.org/x/sync/errgroup"
 
-	"go.opentelemetry.io/otel"
 	"larder.dev/internal/search/index"
 	"larder.dev/pipelines/internal/process"
 	"larder.dev/pipelines/internal/secret"
@@ -78,7 +77,7 @@ func Connect(ctx context.Context, setting string) (*elasticsearch.Client, error)
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = requests
 	return elasticsearch.NewClient(elasticsearch.Config{Addresses: []string{url}, DisableRetry: true, Transport: transport,
-		Instrumentation: elasticsearch.NewOpenTelemetryInstrumentation(otel.GetTracerProvider(), false),
+		Instrumentation: index.Instrumentation(),
 	})
 }
 
