@@ -117,8 +117,8 @@ func faults(t *testing.T, at, kustomize string) string {
 			}
 		}
 	}
-	if workloads != 8 {
-		found = append(found, "there aren't 8 workloads")
+	if workloads != 9 {
+		found = append(found, "there aren't 9 workloads")
 	}
 	for _, name := range []string{"GOOGLE_CLOUD_PROJECT", "SERVICE_ACCOUNT_DOMAIN", "SPANNER_DATABASE", "ELASTICSEARCH_URL", "PAYMENT_RETURN_URL"} {
 		wanted[name] = ""
