@@ -117,8 +117,8 @@ func faults(t *testing.T, at, kustomize string) string {
 			}
 		}
 	}
-	if workloads != 10 {
-		found = append(found, "there aren't 10 workloads")
+	if workloads != 11 {
+		found = append(found, "there aren't 11 workloads")
 	}
 	for _, name := range []string{"GOOGLE_CLOUD_PROJECT", "SERVICE_ACCOUNT_DOMAIN", "SPANNER_DATABASE", "ELASTICSEARCH_URL", "PAYMENT_RETURN_URL"} {
 		wanted[name] = ""

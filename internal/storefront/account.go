@@ -92,7 +92,7 @@ func (s *Storefront) register(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return s.again(w, r, "register", f, err)
 	}
-	if r, err = s.adopt(w, r.WithContext(ctx)); err != nil {
+	if r, err = s.adopt(w, r.WithContext(ctx)); err != nil { //nolint:contextcheck // it is made of the request's
 		return err
 	}
 	http.Redirect(w, r, f.Next, http.StatusSeeOther)
@@ -142,7 +142,7 @@ func (s *Storefront) verify(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if r, err = s.adopt(w, r.WithContext(ctx)); err != nil {
+	if r, err = s.adopt(w, r.WithContext(ctx)); err != nil { //nolint:contextcheck // it is made of the request's
 		return err
 	}
 	http.Redirect(w, r, "/account", http.StatusSeeOther)

@@ -121,7 +121,7 @@ func (s *Storefront) search(w http.ResponseWriter, r *http.Request) error {
 			return &web.Trouble{Status: http.StatusNotFound, Title: "There is no such aisle", Text: "It may have been moved."}
 		}
 		shown.Below = all.below(q.Aisle)
-		if len(request.Category) == 0 {
+		if len(request.GetCategory()) == 0 {
 			request.Category = []string{q.Aisle}
 		}
 	}

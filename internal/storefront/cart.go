@@ -155,7 +155,7 @@ func (s *Storefront) putItem(w http.ResponseWriter, r *http.Request) error {
 	if r, err = s.count(w, r, changed); err != nil {
 		return err
 	}
-	b := s.lay(r.Context(), changed)
+	b := s.lay(r.Context(), changed) //nolint:contextcheck // the request's, with what the browser keeps
 	if web.IsFragment(r) {
 		if r.FormValue("add") != "" {
 			for _, item := range changed.GetItems() {

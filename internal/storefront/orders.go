@@ -140,10 +140,10 @@ func (s *Storefront) followOrder(w http.ResponseWriter, r *http.Request) error {
 		}
 		_ = out.SetWriteDeadline(time.Now().Add(streamWrite)) // tests have no connection
 		if _, err := fmt.Fprintf(w, "id: %d\nevent: %s\ndata: %s\n\n", change.GetVersion(), name, stateName(change.GetEvent().GetState())); err != nil {
-			return nil //nolint:nilerr // the browser has gone
+			return nil // the browser has gone
 		}
 		if err := out.Flush(); err != nil {
-			return nil //nolint:nilerr // as above
+			return nil // as above
 		}
 	}
 	return nil

@@ -206,7 +206,6 @@ func (s *Storefront) chooseStore(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v := s.visit(r)
 	postcode := strings.ToUpper(strings.TrimSpace(r.FormValue("postcode")))
 	var chosen *productpb.Store
 	for _, store := range stores {
@@ -223,7 +222,7 @@ func (s *Storefront) chooseStore(w http.ResponseWriter, r *http.Request) error {
 	if r, err = s.moveCart(w, r, chosen.GetStoreId()); err != nil {
 		return err
 	}
-	v = s.visit(r)
+	v := s.visit(r)
 	v.Store = chosen.GetStoreId()
 	if postcode != "" && delivers(chosen, postcode) {
 		v.Postcode = postcode

