@@ -149,6 +149,12 @@ func (g *Gauge) Observe(read func() float64, values ...string) (undo func()) {
 
 func define(m Metric) { All = append(All, m) }
 
+// described is a metric that a library measures.
+func described(m Metric) Metric {
+	define(m)
+	return m
+}
+
 // must is for names and units that the SDK refuses: a fault of the table, seen by its first test.
 func must[T any](made T, err error) T {
 	if err != nil {
