@@ -213,7 +213,7 @@ func (w *world) searchRows() []row {
 		search("too many filters", "store=soho"+strings.Repeat("&tag=vegan", 21), "400 INVALID_ARGUMENT tag"),
 		search("a long filter", "store=soho&brand="+strings.Repeat("x", 2000), "400 INVALID_ARGUMENT brand[0]"),
 		{rpc: "SearchService.Search", what: "a body", request: "POST /v1/search", body: `{"query":{"match_all":{}}}`, want: "405 METHOD_NOT_ALLOWED"},
-		{rpc: "SearchService.Search", what: "the index itself", request: "GET /products/_search", want: "404 ROUTE_NOT_FOUND"},
+		{rpc: "SearchService.Search", what: "the index itself", request: "GET /products/_search", want: "400", page: true},
 		search("an explanation for nobody", "store=soho&q=milk&explain=true", "401 UNAUTHENTICATED"),
 		{rpc: "SearchService.Search", what: "an explanation for a shopper", as: "shopper", request: "GET /v1/search?store=soho&q=milk&explain=true", want: "403 PERMISSION_DENIED"},
 		search("half an explanation", "store=soho&q=milk&explain=maybe", "400 INVALID_ARGUMENT explain"),

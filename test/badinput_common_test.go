@@ -146,7 +146,7 @@ func (w *world) badCallers(m method, good call) []row {
 	}
 	// With a key, so that nothing but the token stands in the way.
 	spoil := func(what, as, want string, headers ...string) row {
-		return row{m.name, what, as, good.request, good.body, want, append(headers, "Idempotency-Key: {key}"), false, true}
+		return row{m.name, what, as, good.request, good.body, want, append(headers, "Idempotency-Key: {key}"), false, true, false}
 	}
 	var rows []row
 	if !m.anyone || strings.Contains(good.request, "/me") {
@@ -181,7 +181,7 @@ func badPaths(m method, good call) []row {
 	verb, target, _ := strings.Cut(good.request, " ")
 	path, query, _ := strings.Cut(target, "?")
 	spoil := func(what, request, want string) row {
-		return row{m.name, what, good.as, request, good.body, want, []string{"Idempotency-Key: {key}"}, false, true}
+		return row{m.name, what, good.as, request, good.body, want, []string{"Idempotency-Key: {key}"}, false, true, false}
 	}
 	rows := []row{
 		spoil("a slash at the end", verb+" "+path+"/", "404 ROUTE_NOT_FOUND"),
@@ -221,7 +221,7 @@ func unknownVerb(m method) string {
 // badBodies are bodies that are no JSON, not the right JSON, not said to be JSON, or too large.
 func badBodies(m method, good call) []row {
 	spoil := func(what, body, want string, headers ...string) row {
-		return row{m.name, what, good.as, good.request, body, want, append(headers, "Idempotency-Key: {key}"), false, true}
+		return row{m.name, what, good.as, good.request, body, want, append(headers, "Idempotency-Key: {key}"), false, true, false}
 	}
 	inside := func(members string) string {
 		return strings.TrimSuffix("{"+members+","+strings.TrimPrefix(good.body, "{"), ",}") + map[bool]string{true: "}"}[good.body == "{}"]

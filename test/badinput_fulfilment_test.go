@@ -50,7 +50,7 @@ func (w *world) fulfilmentRows() []row {
 		look("OutboxService.GetDeadLetter", "an odd letter", "operator", letters+"/%2e%2e", "400 INVALID_ARGUMENT letter_id"),
 		row{rpc: "OutboxService.ReplayDeadLetter", what: "no reason", as: "operator", request: "POST " + letters + "/4711:replay", body: `{}`, want: "400 INVALID_ARGUMENT reason"},
 		row{rpc: "OutboxService.ReplayDeadLetter", what: "an unknown letter", as: "operator", request: "POST " + letters + "/4711:replay", body: `{"reason":"x"}`, want: "404 DEAD_LETTER_NOT_FOUND"},
-		row{rpc: "StockService.RebuildStock", what: "an odd epoch", as: "operator", request: "POST /v1/stores/soho/stock:rebuild", body: `{"seen_epoch":"yesterday"}`, want: "400 INVALID_ARGUMENT seen_epoch"})
+		row{rpc: "StockService.RebuildStock", what: "an odd epoch", as: "operator", request: "POST /v1/stores/soho/stock:rebuild", body: `{"seen_epoch":"yesterday"}`, want: "400 INVALID_ARGUMENT body"})
 	cancel := func(what, as, order, body, want string) row {
 		return row{rpc: "OrderService.CancelOrder", what: what, as: as, request: "POST /v1/orders/" + order + ":cancel", body: body, want: want}
 	}

@@ -284,16 +284,23 @@ func (w *world) stockRows() []row {
 func (w *world) edgeRows() []row {
 	var rows []row
 	for what, path := range map[string]string{
-		"the root": "/", "nothing": "/v1", "a file": "/etc/passwd", "a file by dots": "/../../etc/passwd", "a file by escaped dots": "/%2e%2e/%2e%2e/etc/passwd",
+		"nothing": "/v1", "a file by dots": "/../../etc/passwd",
 		"a file behind a route": "/v1/products/../../../etc/passwd", "a file by backslashes": `/v1/stores\..\..\etc\passwd`,
-		"a service's probe": "/readyz", "a service's other probe": "/livez", "a profiler": "/debug/pprof/", "variables": "/debug/vars", "metrics": "/metrics",
-		"a method of gRPC": "/larder.order.v1.OrderService/GetOrder", "reflection": "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+		"a method of gRPC": "/larder.order.v1.OrderService/GetOrder",
 		"a service that isn't public": "/larder.payment.v1.PaymentService/Authorize", "a payment by its provider's id": "/v1/payments/pi_1", "provider": "/v1/payment_intents",
-		"many segments": strings.Repeat("/v1", 500), "a long segment": "/" + strings.Repeat("x", 20000), "another alphabet": "/v1/%E8%8D%B7", "NUL": "/v1/%00",
-		"a semicolon": "/v1/orders;jsessionid=1", "an escaped slash": "/v1%2Forders", "an escaped route": "/v1/users%2Fme", "two slashes": "//v1//orders",
-		"a template of ours": "/v1/orders/{order=*}/x", "line ends": "/v1/orders%0d%0aX-Evil:%201", "HTML": "/%3Cscript%3Ealert(1)%3C%2Fscript%3E",
+		"many segments": strings.Repeat("/v1", 500), "another alphabet": "/v1/%E8%8D%B7", "NUL": "/v1/%00",
+		"a semicolon": "/v1/orders;jsessionid=1", "an escaped route": "/v1/users%2Fme", "two slashes": "//v1//orders",
+		"a template of ours": "/v1/orders/{order=*}/x", "line ends": "/v1/orders%0d%0aX-Evil:%201",
 	} {
 		rows = append(rows, row{what: "path: " + what, as: "operator", request: "GET " + path, want: "404 ROUTE_NOT_FOUND"})
+	}
+	// What is outside of the API is the storefront's, which answers people.
+	for what, path := range map[string]string{
+		"a file": "/etc/passwd", "a file by escaped dots": "/%2e%2e/%2e%2e/etc/passwd", "a profiler": "/debug/pprof/", "variables": "/debug/vars",
+		"metrics": "/metrics", "reflection": "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", "a long segment": "/" + strings.Repeat("x", 20000),
+		"an escaped slash": "/v1%2Forders", "HTML": "/%3Cscript%3Ealert(1)%3C%2Fscript%3E",
+	} {
+		rows = append(rows, row{what: "page: " + what, as: "operator", request: "GET " + path, want: "404", page: true})
 	}
 	return append(rows,
 		row{what: "an upgrade", as: "shopper", request: "GET /v1/nothing", headers: []string{"Upgrade: h2c", "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA"}, want: "404 ROUTE_NOT_FOUND"},

@@ -28,6 +28,8 @@ type row struct {
 	chunked bool
 	// general is what any method is tried with, whatever it takes.
 	general bool
+	// page is a page's refusal, in words.
+	page bool
 }
 
 // TestBadInput puts every row to the platform. Whatever is asked, the answer is a coded error in the platform's own form, tells
@@ -87,7 +89,12 @@ func (r row) check(t *testing.T, w *world, a answer) {
 	if a.header.Get("X-Request-Id") == "" {
 		t.Error("no X-Request-Id")
 	}
-	if a.status >= 400 {
+	switch {
+	case r.page:
+		if kind, policy := a.header.Get("Content-Type"), a.header.Get("Content-Security-Policy"); !strings.HasPrefix(kind, "text/html") || !strings.Contains(policy, "default-src 'none'") {
+			t.Errorf("a page of type %q with the policy %q", kind, policy)
+		}
+	case a.status >= 400:
 		inForm(t, a)
 	}
 	if inside := internals.FindString(strings.ToLower(opaque.ReplaceAllString(a.text, `""`))); inside != "" && !strings.Contains(strings.ToLower(r.request+r.body), inside) {

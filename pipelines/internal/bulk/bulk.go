@@ -150,6 +150,7 @@ func (w *Writer) try(ctx context.Context, docs []Document, pending []int, r *Res
 	defer cancel()
 	demand := true
 	res, err := esapi.BulkRequest{
+		Instrument:   w.es.InstrumentationEnabled(),
 		Index:        w.alias,
 		RequireAlias: &demand,
 		Body:         body(docs, pending),
