@@ -26,11 +26,11 @@ var (
 		Meaning:    "What a method took to answer, by gRPC or REST; rate, errors and duration of each method are in it.",
 		Attributes: []Attribute{{Key: "rpc.method"}, {Key: "rpc.response.status_code"}},
 	})
-	_ = described(Metric{
+	ClientCalls = described(Metric{
 		Name: "rpc.client.call.duration", Kind: KindHistogram, Unit: "s", Library: "otelgrpc",
 		Meaning: "What a call took that a program made by gRPC: of other services, Spanner and Pub/Sub.",
 	})
-	_ = described(Metric{
+	ProviderRequests = described(Metric{
 		Name: "http.client.request.duration", Kind: KindHistogram, Unit: "s", Library: "otelhttp",
 		Meaning: "What one request to the payment provider took, each try by itself.",
 	})

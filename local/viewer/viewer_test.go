@@ -79,7 +79,7 @@ func TestWhatIsSentIsShown(t *testing.T) {
 			t.Errorf("%s: %d, want %d", path, status, want)
 		}
 	}
-	if answer, err := http.Post(viewer.URL+"/v1/traces", "application/x-protobuf", strings.NewReader("nonsense")); err != nil || answer.StatusCode != http.StatusBadRequest { //nolint:noctx // a test's
+	if answer, err := http.Post(viewer.URL+"/v1/traces", "application/x-protobuf", strings.NewReader("nonsense")); err != nil || answer.StatusCode != http.StatusBadRequest {
 		t.Errorf("nonsense is answered by %v, %v", answer, err)
 	} else {
 		_ = answer.Body.Close()
