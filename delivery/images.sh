@@ -47,6 +47,7 @@ for file in "$images"/*; do
 	productindex | productreindex) starts "$name" /program GOOGLE_CLOUD_PROJECT ;;
 	migrate) starts "$name" /program DATABASE_URL ;;
 	deadletters) starts "$name" /program usage ;;
+	storefront | console) starts "$name" /program SITE_URL ;;
 	*) starts "$name" /program _ADDR ;;
 	esac
 	printf 'images: %-15s %6d KiB\n' "$name" $(($(stat -c %s "$file") / 1024))
