@@ -18,14 +18,14 @@ type bar struct {
 // newChart draws values from the left to the right; title tells of one.
 func newChart(sentence string, values []int64, write func(int64) string, title func(i int) string) chart {
 	c := chart{Sentence: sentence}
-	var most int64 = 1
+	var most int64
 	for _, value := range values {
 		most = max(most, value)
 	}
 	c.Most = write(most)
 	width := 100 / float64(max(len(values), 1))
 	for i, value := range values {
-		height := 100 * float64(value) / float64(most)
+		height := 100 * float64(value) / float64(max(most, 1))
 		c.Bars = append(c.Bars, bar{X: float64(i) * width, Y: 100 - height, Width: width * 0.8, Height: height, Title: fmt.Sprintf("%s: %s", title(i), write(value))})
 	}
 	return c
