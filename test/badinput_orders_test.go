@@ -286,7 +286,7 @@ func (w *world) edgeRows() []row {
 	for what, path := range map[string]string{
 		"nothing": "/v1", "a file by dots": "/../../etc/passwd",
 		"a file behind a route": "/v1/products/../../../etc/passwd", "a file by backslashes": `/v1/stores\..\..\etc\passwd`,
-		"a method of gRPC": "/larder.order.v1.OrderService/GetOrder",
+		"a method of gRPC":            "/larder.order.v1.OrderService/GetOrder",
 		"a service that isn't public": "/larder.payment.v1.PaymentService/Authorize", "a payment by its provider's id": "/v1/payments/pi_1", "provider": "/v1/payment_intents",
 		"many segments": strings.Repeat("/v1", 500), "another alphabet": "/v1/%E8%8D%B7", "NUL": "/v1/%00",
 		"a semicolon": "/v1/orders;jsessionid=1", "an escaped route": "/v1/users%2Fme", "two slashes": "//v1//orders",
