@@ -76,7 +76,7 @@ func TestMigrateTo(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	next := append(with(t, "  StoreId STRING(64) NOT NULL,\n  Epoch TIMESTAMP", "  StoreId STRING(64) NOT NULL,\n  Planted INT64 NOT NULL DEFAULT (7),\n  Epoch TIMESTAMP"),
+	next := append(with(t, "Epochs (\n  StoreId STRING(64) NOT NULL,", "Epochs (\n  StoreId STRING(64) NOT NULL,\n  Planted INT64 NOT NULL DEFAULT (7),"),
 		"CREATE TABLE Planted (Id INT64 NOT NULL) PRIMARY KEY (Id)", "CREATE INDEX EpochsByPlanted ON Epochs (Planted)")
 	done := make(chan error)
 	for range 2 {

@@ -156,7 +156,7 @@ func TestANewGeneration(t *testing.T) {
 	}
 	r.write(2, "p-7", 2, document)
 	r.copied(2, 2500)
-	r.refreshed(2, "200ms")
+	r.refreshed(2, "100ms")
 	// A copy that is killed leaves the generation at rest; none becomes live so.
 	if err := index.Rest(t.Context(), r.es, r.index(2), true); err != nil {
 		t.Fatal(err)
@@ -166,7 +166,7 @@ func TestANewGeneration(t *testing.T) {
 	if err != nil || a.Checked != 2500 {
 		t.Fatalf("switched after %+v, %v", a, err)
 	}
-	r.refreshed(2, "200ms")
+	r.refreshed(2, "100ms")
 	r.live(2)
 	if _, err := r.begin(t.Context()); !errors.Is(err, errTooMany) {
 		t.Errorf("began a third one while there are two: %v", err)
