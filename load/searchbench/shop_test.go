@@ -72,7 +72,7 @@ func open(t *testing.T, products int) *shop {
 	before, started := s.cpu(t), time.Now()
 	s.fill(t, name)
 	report(t, "%d documents indexed in %s, %s of Elasticsearch's CPU each", products, time.Since(started).Round(time.Second), ms((s.cpu(t)-before)/time.Duration(products)))
-	s.refreshEvery(t, name, "200ms")
+	s.refreshEvery(t, name, "100ms")
 	s.program = filepath.Join(t.TempDir(), "search")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", s.program, "larder.dev/run/search").CombinedOutput(); err != nil {
 		t.Fatalf("build the service: %v: %s", err, out)
