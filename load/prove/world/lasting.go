@@ -44,8 +44,8 @@ func (w *World) environment(name, account string, port int, own ...variables) []
 		"GOOGLE_CLOUD_SPANNER_MULTIPLEXED_SESSIONS_PARTITIONED_OPS": "false",
 	}
 	for service, port := range map[string]int{
-		"USER": userPort, "PRODUCT": productPort, "SEARCH": searchPort, "CART": cartsPort, "CHECKOUT": checkoutPort, "ORDER": orderPort,
-		"PAYMENT": paymentPort,
+		"USER": userPort, "PRODUCT": productPort, "CART": cartsPort, "CHECKOUT": checkoutPort, "ORDER": orderPort,
+		"PAYMENT": paymentPort, "SEARCH": nobodyPort, "OUTBOX": nobodyPort, "STOREFRONT": nobodyPort, "CONSOLE": nobodyPort,
 	} {
 		all[service+"_ADDR"] = at(port, 0)
 	}

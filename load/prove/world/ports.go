@@ -22,7 +22,7 @@ const (
 	edgePort     = 80
 	userPort     = 101
 	productPort  = 102
-	searchPort   = 103 // nobody is there
+	nobodyPort   = 103 // where the edge would find what no round has
 	cartsPort    = 104
 	checkoutPort = 105 // a proxy of all instances, each of which is a thousand further; so the next three
 	orderPort    = 106
