@@ -15,7 +15,6 @@ import (
 	"io/fs"
 	"net/http"
 	"net/url"
-	"sync"
 	"time"
 
 	productpb "larder.dev/api/product/v1"
@@ -35,9 +34,7 @@ const operator = "operator"
 type Console struct {
 	*web.Site
 
-	mu     sync.Mutex
-	stores []*productpb.Store
-	listed time.Time
+	stores *web.Memo[[]*productpb.Store]
 }
 
 // New makes the console.
@@ -55,12 +52,16 @@ func New(shared web.Config, proxies int) (*Console, error) {
 		Config: shared, Proxies: proxies, Session: "larder-console", Base: base, SignInPath: "/sign-in", Pages: pages, Static: static,
 		Frame: c.frame, Funcs: template.FuncMap{
 			"words": words, "ago": ago, "age": age, "short": short, "seconds": seconds, "done": func(code string) string { return done[code] },
-			"kilos": kilos, "signed": signed, "same": same, "part": func(pairs ...any) map[string]any { return pairsOf(pairs) },
+			"kilos": kilos, "signed": signed, "same": same,
 		},
 	})
 	if err != nil {
 		return nil, err
 	}
+	c.stores = web.NewMemo(keptStores, func(ctx context.Context) ([]*productpb.Store, error) {
+		answer, err := c.API.ListStores(ctx, &productpb.ListStoresRequest{})
+		return answer.GetStores(), err
+	})
 	c.route()
 	return c, nil
 }
@@ -70,7 +71,7 @@ func (c *Console) route() {
 	c.Handle("POST /console/sign-in", c.signIn)
 	c.Handle("POST /console/sign-out", c.signOut)
 
-	for pattern, page := range map[string]func(http.ResponseWriter, *http.Request) error{
+	for pattern, page := range map[string]web.Page{
 		"GET /console":                          c.overview,
 		"GET /console/orders":                   c.listOrders,
 		"GET /console/orders/{order}":           c.showOrder,
@@ -95,20 +96,16 @@ func (c *Console) route() {
 }
 
 // forOperators keeps a page to those who have the role. The API would refuse all that the page asks; this says it once, in words.
-func forOperators(page func(http.ResponseWriter, *http.Request) error) func(http.ResponseWriter, *http.Request) error {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		switch person := web.PersonOf(r.Context()); {
-		case person == nil:
-			return web.ErrSignIn
-		case !person.Is(operator):
+func forOperators(page web.Page) web.Page {
+	return web.SignedIn(func(w http.ResponseWriter, r *http.Request) error {
+		if person := web.PersonOf(r.Context()); !person.Is(operator) {
 			return &web.Trouble{
 				Status: http.StatusForbidden, Title: "The console is for operators",
 				Text: "Your account is " + person.Email + ", which has no operator's rights. Sign in with another one, or ask who administers the shop.",
 			}
-		default:
-			return page(w, r)
 		}
-	}
+		return page(w, r)
+	})
 }
 
 // frame is what the layout shows on every page.
@@ -126,7 +123,7 @@ type frame struct {
 func (c *Console) frame(r *http.Request) any {
 	f := frame{Section: section(r.URL.Path), Done: r.URL.Query().Get("done"), Operator: web.PersonOf(r.Context()).Is(operator)}
 	if f.Operator {
-		f.Stores, _ = c.listStores(r.Context())
+		f.Stores, _ = c.stores.Get(r.Context())
 		f.Store = c.storeOf(r)
 	}
 	return f
@@ -134,20 +131,6 @@ func (c *Console) frame(r *http.Request) any {
 
 // keptStores is how long the list of stores is kept: it changes a few times a year.
 const keptStores = time.Minute
-
-func (c *Console) listStores(ctx context.Context) ([]*productpb.Store, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.stores != nil && time.Since(c.listed) < keptStores {
-		return c.stores, nil
-	}
-	answer, err := c.API.ListStores(ctx, &productpb.ListStoresRequest{})
-	if err != nil {
-		return c.stores, err
-	}
-	c.stores, c.listed = answer.GetStores(), time.Now()
-	return c.stores, nil
-}
 
 // storeOf is the store whose things a request is about: the path's, the query's, else the first one.
 func (c *Console) storeOf(r *http.Request) string {
@@ -157,7 +140,7 @@ func (c *Console) storeOf(r *http.Request) string {
 	if store := r.URL.Query().Get("store"); store != "" {
 		return store
 	}
-	if stores, _ := c.listStores(r.Context()); len(stores) > 0 {
+	if stores, _ := c.stores.Get(r.Context()); len(stores) > 0 {
 		return stores[0].GetStoreId()
 	}
 	return ""

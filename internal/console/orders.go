@@ -45,10 +45,7 @@ func (c *Console) listOrders(w http.ResponseWriter, r *http.Request) error {
 	if answer.GetNextPageToken() != "" {
 		page.Next = link("/orders", "store", page.Store, "state", page.State.String(), "page_token", answer.GetNextPageToken())
 	}
-	if web.IsFragment(r) {
-		return c.Fragment(w, r, http.StatusOK, "orders", "live", page)
-	}
-	return c.Render(w, r, http.StatusOK, "orders", page)
+	return c.Show(w, r, http.StatusOK, "orders", "live", page)
 }
 
 type orderPage struct {
@@ -122,7 +119,7 @@ func (c *Console) moveOrder(w http.ResponseWriter, r *http.Request) error {
 	id := r.PathValue("order")
 	step, ok := verbs[r.PathValue("verb")]
 	if !ok {
-		return &web.Trouble{Status: http.StatusNotFound, Title: "There is no such page", Text: "The address may be old or mistyped."}
+		return web.NoSuchPage()
 	}
 	back := base + "/orders/" + url.PathEscape(id)
 	yes, err := c.confirm(w, r, question{Title: step.title, Says: []string{"Order " + id + ".", step.says}, Button: step.button, Back: back})

@@ -16,7 +16,6 @@ import (
 	paymentpb "larder.dev/api/payment/v1"
 	productpb "larder.dev/api/product/v1"
 	stockpb "larder.dev/api/stock/v1"
-	"larder.dev/internal/web"
 )
 
 // overview is the first page. A part that can't be read is nil, and says so: the others are still worth seeing.
@@ -51,10 +50,7 @@ type stepCount struct {
 
 func (c *Console) overview(w http.ResponseWriter, r *http.Request) error {
 	o := c.look(r.Context(), c.storeOf(r))
-	if web.IsFragment(r) {
-		return c.Fragment(w, r, http.StatusOK, "overview", "live", o)
-	}
-	return c.Render(w, r, http.StatusOK, "overview", o)
+	return c.Show(w, r, http.StatusOK, "overview", "live", o)
 }
 
 // look asks for all parts at once.
@@ -166,8 +162,5 @@ func (c *Console) listCheckouts(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	page := checkoutsPage{Store: store, Checkouts: listed, Steps: steps(listed), Now: time.Now()}
-	if web.IsFragment(r) {
-		return c.Fragment(w, r, http.StatusOK, "checkouts", "live", page)
-	}
-	return c.Render(w, r, http.StatusOK, "checkouts", page)
+	return c.Show(w, r, http.StatusOK, "checkouts", "live", page)
 }

@@ -5,7 +5,6 @@ import (
 
 	orderpb "larder.dev/api/order/v1"
 	paymentpb "larder.dev/api/payment/v1"
-	"larder.dev/internal/web"
 )
 
 // unsettled are the lists of payments whose money is still to move, those first that somebody has to look at.
@@ -57,10 +56,7 @@ func (c *Console) listPayments(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if web.IsFragment(r) {
-		return c.Fragment(w, r, http.StatusOK, "payments", "live", page)
-	}
-	return c.Render(w, r, http.StatusOK, "payments", page)
+	return c.Show(w, r, http.StatusOK, "payments", "live", page)
 }
 
 // auditPages bounds an audit from a page: 100 intents each. The scheduled one goes through all.

@@ -92,12 +92,3 @@ func section(path string) string {
 	}
 	return name
 }
-
-// pairsOf lets a template give a part several values by name.
-func pairsOf(pairs []any) map[string]any {
-	named := map[string]any{}
-	for i := 0; i+1 < len(pairs); i += 2 {
-		named[fmt.Sprint(pairs[i])] = pairs[i+1]
-	}
-	return named
-}

@@ -41,11 +41,9 @@ func (s *Service) ListInStore(ctx context.Context, store string, state State, si
 	if err != nil {
 		return nil, "", fmt.Errorf("list the orders of %s: %w", store, err)
 	}
-	if len(orders) > size {
-		orders = orders[:size]
-		last := orders[size-1]
-		next = pagetoken.Encode(storeToken{StoreID: store, State: state, CreateTime: last.CreateTime.UnixNano(), OrderID: last.ID})
-	}
+	orders, next = pagetoken.Cut(orders, size, func(last Order) string {
+		return pagetoken.Encode(storeToken{StoreID: store, State: state, CreateTime: last.CreateTime.UnixNano(), OrderID: last.ID})
+	})
 	return orders, next, nil
 }
 

@@ -19,6 +19,7 @@
 package order
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -30,6 +31,7 @@ import (
 	"larder.dev/internal/fault"
 	"larder.dev/internal/identity"
 	"larder.dev/internal/money"
+	"larder.dev/internal/pagetoken"
 	"larder.dev/internal/pricing"
 )
 
@@ -179,10 +181,7 @@ func (s *Service) Get(ctx context.Context, caller identity.Caller, id string) (O
 // List reads a page of the caller's orders, and the token of the next page, empty behind the last. size is 0 (DefaultPageSize) to
 // MaxPageSize. Errors: INVALID_PAGE_TOKEN.
 func (s *Service) List(ctx context.Context, caller identity.Caller, size int, token string) (orders []Order, next string, err error) {
-	if size == 0 {
-		size = DefaultPageSize
-	}
-	size = min(size, MaxPageSize)
+	size = min(cmp.Or(size, DefaultPageSize), MaxPageSize)
 	behind, err := decodePageToken(caller.UserID, token)
 	if err != nil {
 		return nil, "", err
@@ -191,11 +190,9 @@ func (s *Service) List(ctx context.Context, caller identity.Caller, size int, to
 	if err != nil {
 		return nil, "", fmt.Errorf("list orders: %w", err)
 	}
-	if len(orders) > size {
-		orders = orders[:size]
-		last := orders[size-1]
-		next = encodePageToken(caller.UserID, Position{CreateTime: last.CreateTime, OrderID: last.ID})
-	}
+	orders, next = pagetoken.Cut(orders, size, func(last Order) string {
+		return encodePageToken(caller.UserID, Position{CreateTime: last.CreateTime, OrderID: last.ID})
+	})
 	return orders, next, nil
 }
 

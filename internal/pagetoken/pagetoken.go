@@ -33,6 +33,15 @@ func Decode(token string, into any) error {
 	return nil
 }
 
+// Cut makes a page of at most size of what a list has read, which is one more than that where there is a next page, and that page's token,
+// made of the last item; empty behind the last page.
+func Cut[T any](read []T, size int, behind func(last T) string) (page []T, next string) {
+	if len(read) <= size {
+		return read, ""
+	}
+	return read[:size], behind(read[size-1])
+}
+
 // Bad is INVALID_PAGE_TOKEN: the token is none, or another list's.
 func Bad(cause error) error {
 	return fault.InvalidPageToken.New("the page token is not of this list").

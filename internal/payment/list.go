@@ -1,6 +1,7 @@
 package payment
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,10 +50,7 @@ func (s *Service) List(ctx context.Context, state State, size int, token string)
 	if !state.Unsettled() {
 		return nil, "", fault.Invalid("state", "must be a state in which money is still to move")
 	}
-	if size == 0 {
-		size = DefaultPageSize
-	}
-	size = min(size, MaxPageSize)
+	size = min(cmp.Or(size, DefaultPageSize), MaxPageSize)
 	at := listToken{State: state}
 	if err := pagetoken.Decode(token, &at); err != nil {
 		return nil, "", err
@@ -64,10 +62,9 @@ func (s *Service) List(ctx context.Context, state State, size int, token string)
 	if err != nil {
 		return nil, "", fmt.Errorf("list payments that are %s: %w", state, err)
 	}
-	if len(payments) > size {
-		payments = payments[:size]
-		next = pagetoken.Encode(listToken{State: state, Behind: payments[size-1].place()})
-	}
+	payments, next = pagetoken.Cut(payments, size, func(last Record) string {
+		return pagetoken.Encode(listToken{State: state, Behind: last.place()})
+	})
 	return payments, next, nil
 }
 

@@ -45,7 +45,7 @@ func newPopular(now func() time.Time) *popular {
 // add counts a query.
 func (p *popular) add(store, text string) {
 	text = plain(text)
-	key := fold(text)
+	key := Fold(text)
 	if key == "" {
 		return
 	}
@@ -72,7 +72,7 @@ func (p *popular) add(store, text string) {
 
 // beginning lists the store's popular queries that begin so and go on, most popular first.
 func (p *popular) beginning(store, text string, limit int) []string {
-	prefix := fold(plain(text))
+	prefix := Fold(plain(text))
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	t := p.stores[store]
@@ -124,8 +124,8 @@ func plain(text string) string {
 	}, text))
 }
 
-// fold takes case and accents away.
-func fold(text string) string {
+// Fold takes case and accents away.
+func Fold(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsMark(r) {
 			return -1

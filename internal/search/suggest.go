@@ -103,8 +103,8 @@ func (s *Service) complete(ctx context.Context, t Typed) (completed, error) {
 
 // begins tells whether each word of a text begins a word of a label.
 func begins(label, text string) bool {
-	own := words(fold(label))
-	for _, word := range words(fold(text)) {
+	own := words(Fold(label))
+	for _, word := range words(Fold(text)) {
 		if word != "and" && !slices.ContainsFunc(own, func(of string) bool { return strings.HasPrefix(of, word) }) {
 			return false
 		}

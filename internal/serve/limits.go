@@ -93,12 +93,17 @@ func clientAddress(ctx context.Context, config LimitsConfig) string {
 		}
 		return ""
 	}
-	hops := strings.Split(forwarded, ",")
-	seen := max(0, len(hops)-1-config.Proxies)
+	hops, seen := Hops(forwarded, config.Proxies)
 	if seen > 0 && slices.Contains(config.Addresses, strings.TrimSpace(hops[seen])) {
 		seen--
 	}
 	return strings.TrimSpace(hops[seen])
+}
+
+// Hops splits X-Forwarded-For, whose last entry is this process's own peer, and finds the address that the first of so many proxies has seen.
+func Hops(forwarded string, proxies int) (hops []string, seen int) {
+	hops = strings.Split(forwarded, ",")
+	return hops, max(0, len(hops)-1-proxies)
 }
 
 // SecureHeaders sets what every answer tells a browser: it is data and no page, isn't kept, and is asked for by TLS only.

@@ -98,7 +98,7 @@ func (s *Storefront) search(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	all, err := s.aisles.get(r.Context())
+	all, err := s.aisles.Get(r.Context())
 	if err != nil {
 		return err
 	}
@@ -129,10 +129,7 @@ func (s *Storefront) search(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	shown.arrange(all)
-	if web.IsFragment(r) {
-		return s.Fragment(w, r, http.StatusOK, "search", "shelf", shown)
-	}
-	return s.Render(w, r, http.StatusOK, "search", shown)
+	return s.Show(w, r, http.StatusOK, "search", "shelf", shown)
 }
 
 // arrange makes the answer ready to show.
@@ -309,7 +306,7 @@ func (s *Storefront) product(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	all, err := s.aisles.get(r.Context())
+	all, err := s.aisles.Get(r.Context())
 	if err != nil {
 		return err
 	}

@@ -92,7 +92,7 @@ func (s *Storefront) lay(ctx context.Context, cart *cartpb.Cart) basket {
 		b.Count += item.GetQuantity()
 		b.Blocked = b.Blocked || !item.GetSold()
 	}
-	stores, err := s.stores.get(ctx)
+	stores, err := s.stores.Get(ctx)
 	if err != nil || cart == nil {
 		return b
 	}
@@ -115,10 +115,7 @@ func (s *Storefront) showCart(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Storefront) basketPage(w http.ResponseWriter, r *http.Request, status int, b basket) error {
-	if web.IsFragment(r) {
-		return s.Fragment(w, r, status, "cart", "basket", b)
-	}
-	return s.Render(w, r, status, "cart", b)
+	return s.Show(w, r, status, "cart", "basket", b)
 }
 
 // putItem adds to a line ("add"), or sets its quantity ("quantity"; 0 takes it out), or agrees to a substitute ("substitutable").

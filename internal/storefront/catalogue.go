@@ -3,54 +3,9 @@ package storefront
 import (
 	"context"
 	"strings"
-	"sync"
-	"time"
-
-	"golang.org/x/sync/singleflight"
 
 	productpb "larder.dev/api/product/v1"
 )
-
-// memo keeps what every page needs and hardly ever changes, the stores and the aisles. What can't be read anew stays as it was: a shop with
-// yesterday's aisles is better than none.
-type memo[T any] struct {
-	life time.Duration
-	read func(context.Context) (T, error)
-
-	running singleflight.Group
-	mu      sync.Mutex
-	value   T
-	until   time.Time
-	known   bool
-}
-
-func newMemo[T any](life time.Duration, read func(context.Context) (T, error)) *memo[T] {
-	return &memo[T]{life: life, read: read}
-}
-
-func (m *memo[T]) get(ctx context.Context) (T, error) {
-	m.mu.Lock()
-	value, known, fresh := m.value, m.known, time.Now().Before(m.until)
-	m.mu.Unlock()
-	if fresh {
-		return value, nil
-	}
-	next, err, _ := m.running.Do("", func() (any, error) {
-		value, err := m.read(context.WithoutCancel(ctx))
-		if err != nil {
-			return value, err
-		}
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		m.value, m.until, m.known = value, time.Now().Add(m.life), true
-		return value, nil
-	})
-	if err != nil && known {
-		return value, nil
-	}
-	value, _ = next.(T)
-	return value, err
-}
 
 func (s *Storefront) listStores(ctx context.Context) ([]*productpb.Store, error) {
 	answer, err := s.API.ListStores(ctx, &productpb.ListStoresRequest{})

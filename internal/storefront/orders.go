@@ -20,9 +20,6 @@ const (
 )
 
 func (s *Storefront) listOrders(w http.ResponseWriter, r *http.Request) error {
-	if web.PersonOf(r.Context()) == nil {
-		return web.ErrSignIn
-	}
 	list, err := s.API.ListOrders(r.Context(), &orderpb.ListOrdersRequest{PageSize: historySize, PageToken: r.FormValue("page")})
 	if err != nil {
 		return err
@@ -57,18 +54,12 @@ func (s *Storefront) showOrder(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Storefront) orderPage(w http.ResponseWriter, r *http.Request, status int, trouble *web.Trouble) error {
-	if web.PersonOf(r.Context()) == nil {
-		return web.ErrSignIn
-	}
 	order, err := s.API.GetOrder(r.Context(), &orderpb.GetOrderRequest{OrderId: r.PathValue("order")})
 	if err != nil {
 		return err
 	}
 	shown := followed{Order: order, Steps: steps(order), Thanks: r.FormValue("thanks") != "", Trouble: trouble, Final: final(order.GetState())}
-	if web.IsFragment(r) {
-		return s.Fragment(w, r, status, "order", "order", shown)
-	}
-	return s.Render(w, r, status, "order", shown)
+	return s.Show(w, r, status, "order", "order", shown)
 }
 
 func final(state orderpb.Order_State) bool {
@@ -97,9 +88,6 @@ func steps(order *orderpb.Order) []step {
 // followOrder tells a browser of an order's changes as they come, as server-sent events: the browser's script then asks for the page's part
 // anew. It is the API's stream, read in the shopper's name.
 func (s *Storefront) followOrder(w http.ResponseWriter, r *http.Request) error {
-	if web.PersonOf(r.Context()) == nil {
-		return web.ErrSignIn
-	}
 	select {
 	case s.streams <- struct{}{}:
 		defer func() { <-s.streams }()
@@ -108,14 +96,7 @@ func (s *Storefront) followOrder(w http.ResponseWriter, r *http.Request) error {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), streamLasts)
 	defer cancel()
-	defer context.AfterFunc(ctx, cancel)()
-	go func() { // the process ends: so do its streams, and browsers come again elsewhere
-		select {
-		case <-s.end:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
+	defer context.AfterFunc(s.life, cancel)() //nolint:contextcheck // a stream ends with the process, too: its browser comes again elsewhere
 	after, err := strconv.ParseInt(r.Header.Get("Last-Event-ID"), 10, 64)
 	if err != nil {
 		after, _ = strconv.ParseInt(r.FormValue("after"), 10, 64) // 0: from the first
@@ -150,9 +131,6 @@ func (s *Storefront) followOrder(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Storefront) cancelOrder(w http.ResponseWriter, r *http.Request) error {
-	if web.PersonOf(r.Context()) == nil {
-		return web.ErrSignIn
-	}
 	id := r.PathValue("order")
 	_, err := s.API.CancelOrder(r.Context(), &orderpb.CancelOrderRequest{OrderId: id, Reason: "called off in the shop"})
 	if client.ReasonOf(err) == "ORDER_STATE_CONFLICT" {

@@ -37,16 +37,16 @@ type Config struct {
 type Storefront struct {
 	*web.Site
 	config  Config
-	end     <-chan struct{} // streams end with it
+	life    context.Context // streams end with it
 	streams chan struct{}
 
-	stores *memo[[]*productpb.Store]
-	aisles *memo[*aisles]
+	stores *web.Memo[[]*productpb.Store]
+	aisles *web.Memo[*aisles]
 }
 
 // New makes the shop. Streams end when ctx does.
 func New(ctx context.Context, config Config, shared web.Config, proxies int) (*Storefront, error) {
-	s := &Storefront{config: config, end: ctx.Done(), streams: make(chan struct{}, config.StreamsMax)}
+	s := &Storefront{config: config, life: ctx, streams: make(chan struct{}, config.StreamsMax)}
 	pages, err := fs.Sub(files, "pages")
 	if err != nil {
 		return nil, err
@@ -59,15 +59,15 @@ func New(ctx context.Context, config Config, shared web.Config, proxies int) (*S
 		Config: shared, Proxies: proxies, Session: "larder-session", SignInPath: "/sign-in", Pages: pages, Static: static,
 		Frame: s.frame, Funcs: template.FuncMap{
 			"picture": pictureURL, "words": words, "tag": tagName, "status": stateName, "percent": func(bps int32) float64 { return float64(bps) / 100 },
-			"dict": dict, "minus": func(a, b int32) int32 { return a - b }, "plus": func(a, b int32) int32 { return a + b },
+			"minus": func(a, b int32) int32 { return a - b }, "plus": func(a, b int32) int32 { return a + b },
 			"pounds": pounds, "grams": grams, "quantities": func() []int { return []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12} },
 		},
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.stores = newMemo(time.Minute, s.listStores)
-	s.aisles = newMemo(time.Minute, s.listAisles)
+	s.stores = web.NewMemo(time.Minute, s.listStores)
+	s.aisles = web.NewMemo(time.Minute, s.listAisles)
 	s.route()
 	return s, nil
 }
@@ -84,13 +84,13 @@ func (s *Storefront) route() {
 	s.Handle("GET /cart", s.showCart)
 	s.Handle("POST /cart/items", s.putItem)
 
-	s.Handle("GET /checkout", s.showCheckout)
-	s.Handle("POST /checkout", s.checkOut)
-	s.Handle("GET /checkouts/{checkout}", s.showProgress)
-	s.Handle("GET /orders", s.listOrders)
-	s.Handle("GET /orders/{order}", s.showOrder)
-	s.Handle("GET /orders/{order}/live", s.followOrder)
-	s.Handle("POST /orders/{order}/cancel", s.cancelOrder)
+	s.Handle("GET /checkout", web.SignedIn(s.showCheckout))
+	s.Handle("POST /checkout", web.SignedIn(s.checkOut))
+	s.Handle("GET /checkouts/{checkout}", web.SignedIn(s.showProgress))
+	s.Handle("GET /orders", web.SignedIn(s.listOrders))
+	s.Handle("GET /orders/{order}", web.SignedIn(s.showOrder))
+	s.Handle("GET /orders/{order}/live", web.SignedIn(s.followOrder))
+	s.Handle("POST /orders/{order}/cancel", web.SignedIn(s.cancelOrder))
 
 	s.Handle("GET /sign-in", s.showSignIn)
 	s.Handle("POST /sign-in", s.signIn)
@@ -103,9 +103,9 @@ func (s *Storefront) route() {
 	s.Handle("POST /reset", s.reset)
 	s.Handle("GET /verify", s.showVerify)
 	s.Handle("POST /verify", s.verify)
-	s.Handle("GET /account", s.account)
-	s.Handle("POST /account/addresses", s.addAddress)
-	s.Handle("POST /account/addresses/{address}/delete", s.deleteAddress)
+	s.Handle("GET /account", web.SignedIn(s.account))
+	s.Handle("POST /account/addresses", web.SignedIn(s.addAddress))
+	s.Handle("POST /account/addresses/{address}/delete", web.SignedIn(s.deleteAddress))
 }
 
 // frame is what the layout shows on every page.
@@ -119,11 +119,11 @@ type frame struct {
 // frame mustn't fail: without the API, a page of an error still has a head and a foot.
 func (s *Storefront) frame(r *http.Request) any {
 	f := frame{Visit: s.visit(r)}
-	if stores, err := s.stores.get(r.Context()); err == nil {
+	if stores, err := s.stores.Get(r.Context()); err == nil {
 		f.Stores = stores
 		f.Store = storeOf(stores, f.Visit.Store)
 	}
-	if all, err := s.aisles.get(r.Context()); err == nil {
+	if all, err := s.aisles.Get(r.Context()); err == nil {
 		f.Aisles = all.below("")
 	}
 	return f
@@ -169,7 +169,7 @@ func (s *Storefront) keep(w http.ResponseWriter, r *http.Request, v visit) (*htt
 
 // store is the visit's store, or the first one of all until one is chosen.
 func (s *Storefront) store(r *http.Request) (*productpb.Store, error) {
-	stores, err := s.stores.get(r.Context())
+	stores, err := s.stores.Get(r.Context())
 	if err != nil {
 		return nil, err
 	}
@@ -202,7 +202,7 @@ func delivers(store *productpb.Store, postcode string) bool {
 
 // chooseStore moves the visit to the store that a form names, or to one that delivers to its postcode.
 func (s *Storefront) chooseStore(w http.ResponseWriter, r *http.Request) error {
-	stores, err := s.stores.get(r.Context())
+	stores, err := s.stores.Get(r.Context())
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package storefront
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
@@ -26,22 +25,6 @@ func stateName(state orderpb.Order_State) string {
 	default:
 		return "In progress"
 	}
-}
-
-// dict makes a map of names and values in turn, for a part that needs more than one value.
-func dict(pairs ...any) (map[string]any, error) {
-	if len(pairs)%2 != 0 {
-		return nil, errors.New("dict: a name without a value")
-	}
-	m := map[string]any{}
-	for i := 0; i < len(pairs); i += 2 {
-		name, ok := pairs[i].(string)
-		if !ok {
-			return nil, fmt.Errorf("dict: %v is no name", pairs[i])
-		}
-		m[name] = pairs[i+1]
-	}
-	return m, nil
 }
 
 // pounds are minor units without their currency, for a field: "2.50".

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 
 	"larder.dev/api/client"
+	"larder.dev/internal/serve"
 )
 
 // Patience with the API. callTimeout bounds one try; a stream is bounded by its page's request alone.
@@ -66,9 +68,9 @@ func (a asCaller) RoundTrip(request *http.Request) (*http.Response, error) {
 	return a.next.RoundTrip(request)
 }
 
-// clientAddress is where the browser is: what the first of our proxies has seen. Each adds the address that it was called from at the end
-// of X-Forwarded-For; what stands before those is the caller's own word.
+// clientAddress is where the browser is: what the first of our proxies has seen, as the API counts it too.
 func clientAddress(r *http.Request, proxies int) string {
-	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	return strings.TrimSpace(hops[max(0, len(hops)-proxies)])
+	peer, _, _ := net.SplitHostPort(r.RemoteAddr) // always both, on a server
+	hops, seen := serve.Hops(strings.Join(append(r.Header.Values("X-Forwarded-For"), peer), ","), proxies)
+	return strings.TrimSpace(hops[seen])
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"fmt"
 	"html/template"
 	"strings"
@@ -23,7 +24,7 @@ var zone = func() *time.Location {
 
 // formats are functions that every site's templates have.
 var formats = template.FuncMap{
-	"money": Money,
+	"money": Money, "dict": dict,
 	"day":   func(t *timestamppb.Timestamp) string { return at(t, "Monday 2 January") },
 	"date":  func(t *timestamppb.Timestamp) string { return at(t, "2 January 2006") },
 	"clock": func(t *timestamppb.Timestamp) string { return at(t, "15:04") },
@@ -62,4 +63,20 @@ func at(t *timestamppb.Timestamp, layout string) string {
 		return ""
 	}
 	return t.AsTime().In(zone).Format(layout)
+}
+
+// dict makes a map of names and values in turn, for a part that needs more than one value.
+func dict(pairs ...any) (map[string]any, error) {
+	if len(pairs)%2 != 0 {
+		return nil, errors.New("dict: a name without a value")
+	}
+	m := map[string]any{}
+	for i := 0; i < len(pairs); i += 2 {
+		name, ok := pairs[i].(string)
+		if !ok {
+			return nil, fmt.Errorf("dict: %v is no name", pairs[i])
+		}
+		m[name] = pairs[i+1]
+	}
+	return m, nil
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 )
 
 // pages are a site's templates: layout.html has the frame that all share and calls "main"; parts/*.html are what pages have in common;
@@ -66,6 +67,14 @@ func (s *Site) Render(w http.ResponseWriter, r *http.Request, status int, page s
 	return s.render(w, r, status, page, "layout.html", data)
 }
 
+// Show sends a page, or the block of it that a script asks for.
+func (s *Site) Show(w http.ResponseWriter, r *http.Request, status int, page, block string, data any) error {
+	if IsFragment(r) {
+		return s.Fragment(w, r, status, page, block, data)
+	}
+	return s.Render(w, r, status, page, data)
+}
+
 // Fragment sends a block of a page, or a part, without the layout: what a script puts in the place of what is there.
 func (s *Site) Fragment(w http.ResponseWriter, r *http.Request, status int, page, block string, data any) error {
 	return s.render(w, r, status, page, block, data)
@@ -89,6 +98,12 @@ func (s *Site) render(w http.ResponseWriter, r *http.Request, status int, page, 
 	return nil
 }
 
+// packers are used again: each takes most of a megabyte.
+var packers = sync.Pool{New: func() any {
+	packed, _ := gzip.NewWriterLevel(nil, 4) // the level is a valid one
+	return packed
+}}
+
 // send writes a page, packed where the browser takes that. No page holds a secret of the site beside what strangers may put into it, so its
 // packed length tells them nothing (BREACH): there are no tokens against CSRF in it, and the session is in a cookie.
 func send(w http.ResponseWriter, r *http.Request, status int, text []byte) {
@@ -100,7 +115,9 @@ func send(w http.ResponseWriter, r *http.Request, status int, text []byte) {
 	}
 	w.Header().Set("Content-Encoding", "gzip")
 	w.WriteHeader(status)
-	packed, _ := gzip.NewWriterLevel(w, 4) // the level is a valid one
+	packed, _ := packers.Get().(*gzip.Writer) // the pool's own
+	defer packers.Put(packed)
+	packed.Reset(w)
 	_, _ = packed.Write(text)
 	_ = packed.Close()
 }

@@ -171,5 +171,15 @@ func (s *Site) SignOut(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
+// SignedIn keeps a page to those who are signed in: nobody is asked to.
+func SignedIn(page Page) Page {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if PersonOf(r.Context()) == nil {
+			return ErrSignIn
+		}
+		return page(w, r)
+	}
+}
+
 // ErrSignIn is a page's answer to nobody: they are asked to sign in, and come back.
 var ErrSignIn = errors.New("sign in first")

@@ -93,7 +93,7 @@ func NewSite(options Options) (*Site, error) {
 	}
 	s.mux.Handle(options.Base+"/static/", s.static)
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		s.Fail(w, r, &Trouble{Status: http.StatusNotFound, Title: "There is no such page", Text: "The address may be old or mistyped."})
+		s.Fail(w, r, NoSuchPage())
 	})
 
 	// Browsers say of every request whether a page of the same origin sent it (Sec-Fetch-Site), and older ones at least which (Origin).
@@ -109,6 +109,11 @@ func NewSite(options Options) (*Site, error) {
 	return s, nil
 }
 
+// NoSuchPage is what an address is told that leads nowhere.
+func NoSuchPage() *Trouble {
+	return &Trouble{Status: http.StatusNotFound, Title: "There is no such page", Text: "The address may be old or mistyped."}
+}
+
 // ServeHTTP implements http.Handler.
 func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	secure(w.Header(), s.https)
@@ -118,9 +123,12 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.handler.ServeHTTP(w, r.WithContext(ctx))
 }
 
+// Page answers a request, or returns why it can't be done.
+type Page func(w http.ResponseWriter, r *http.Request) error
+
 // Handle adds a page at a pattern of http.ServeMux. The context of its requests is that of who is signed in. An error that it returns, before
 // it has written anything, becomes a page of words; ErrSignIn sends to the sign-in and back.
-func (s *Site) Handle(pattern string, page func(w http.ResponseWriter, r *http.Request) error) {
+func (s *Site) Handle(pattern string, page Page) {
 	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		session, err := s.sessions.of(w, r)
 		if err == nil && session != nil {

@@ -4,9 +4,7 @@ import (
 	"context"
 
 	"larder.dev/internal/checkout"
-	"larder.dev/internal/order"
 	orderspanner "larder.dev/internal/order/spanner"
-	"larder.dev/internal/payment"
 	paymentspanner "larder.dev/internal/payment/spanner"
 )
 
@@ -24,15 +22,7 @@ func (b *Books) Steps(ctx context.Context, ids []string) (map[string]checkout.St
 	}
 	steps := make(map[string]checkout.Step, len(ids))
 	for _, id := range ids {
-		var made order.State
-		var paid payment.State
-		if state, ok := orders[id]; ok {
-			made = state
-		}
-		if record, ok := payments[id]; ok {
-			paid = record.State
-		}
-		steps[id] = checkout.StepOf(made, paid)
+		steps[id] = checkout.StepOf(orders[id], payments[id].State) // none of either is the zero value
 	}
 	return steps, nil
 }

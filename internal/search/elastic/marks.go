@@ -8,7 +8,6 @@ import (
 
 	"github.com/blevesearch/snowballstem"
 	"github.com/blevesearch/snowballstem/english"
-	"golang.org/x/text/unicode/norm"
 
 	"larder.dev/internal/search"
 	"larder.dev/internal/search/index"
@@ -160,13 +159,13 @@ func editsIn(word string) int {
 // split finds a text's words: letters and digits, folded. An apostrophe in a word isn't part of it, as in the index.
 func split(text string) []word {
 	var words []word
-	var folded []rune
+	var letters []rune
 	begin := -1
 	flush := func(end int) {
-		if len(folded) > 0 {
-			words = append(words, word{text: string(folded), begin: begin, end: end})
+		if folded := search.Fold(string(letters)); folded != "" {
+			words = append(words, word{text: folded, begin: begin, end: end})
 		}
-		folded, begin = folded[:0], -1
+		letters, begin = letters[:0], -1
 	}
 	for i, r := range text {
 		switch {
@@ -174,7 +173,7 @@ func split(text string) []word {
 			if begin < 0 {
 				begin = i
 			}
-			folded = append(folded, foldRune(r)...)
+			letters = append(letters, r)
 		case strings.ContainsRune("'’‘`", r):
 		default:
 			flush(i)
@@ -182,20 +181,6 @@ func split(text string) []word {
 	}
 	flush(len(text))
 	return words
-}
-
-// foldRune is a letter in lower case without accents.
-func foldRune(r rune) []rune {
-	if r < utf8.RuneSelf {
-		return []rune{unicode.ToLower(r)}
-	}
-	var out []rune
-	for _, part := range norm.NFKD.String(string(r)) {
-		if !unicode.IsMark(part) {
-			out = append(out, unicode.ToLower(part))
-		}
-	}
-	return out
 }
 
 func stem(word string) string {
