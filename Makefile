@@ -3,7 +3,7 @@ PROFILE ?= demo
 export PROFILE ONLY NAME CHECKS PACKAGES TOPIC ID DATA FENCES WITHOUT
 SEED ?= $(shell date +%s)
 
-.PHONY: help demo up down status logs reset run-job products dlq dlq-list dlq-show dlq-replay build reindex reindex-back reindex-retire audit generate release-contract check check-faults test recovery model prove fidelity check-fidelity check-prover fuzz-api fuzz-go bench-checkout bench-catalogue bench-orders bench-search bench-index search-quality images check-migrations screenshots
+.PHONY: help demo up down status logs reset run-job products dlq dlq-list dlq-show dlq-replay build reindex reindex-back reindex-retire audit generate release-contract check check-faults test recovery model prove fidelity check-fidelity check-prover chaos fuzz-api fuzz-go bench-checkout bench-catalogue bench-orders bench-search bench-index search-quality images check-migrations screenshots
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -93,6 +93,10 @@ prove: DURATION ?= 25m
 prove: ## attack the platform for DURATION=25m with SEED=..., then count what was sold and charged (MUTATE=fence: must fail)
 	@local/components/install.sh && go run ./load/prove -duration "$(DURATION)" -seed "$(SEED)" -without "$(MUTATE)"
 
+chaos: DURATION ?= 60s
+chaos: ## lose packets, delay them, kill and freeze each part while people buy (KINDS="loss delay kills freezes"), then count (needs root)
+	@local/components/install.sh iptables:iptables ip:iproute2 && load/prove/chaos.sh -chaos "$(or $(KINDS),all)" -duration "$(DURATION)" -seed "$(SEED)"
+
 fidelity: DURATION ?= 5m
 fidelity: ## change the catalogue for DURATION=5m with SEED=.. while the road to the index breaks, then compare (MUTATE=locks or events: must fail)
 	@local/components/install.sh && go run ./load/fidelity -duration "$(DURATION)" -seed "$(SEED)" -without "$(MUTATE)"
@@ -116,6 +120,7 @@ check-prover: ## build three fences out in turn, or FENCES="a b", and see the pr
 bench-checkout: up ## measure what a checkout costs: reserve against a naive script, round trips, CPU an order, latency
 	@eval "$$(local/env.sh $(PROFILE))" && go run ./load/bench
 
+bench-catalogue: export ONLY := components
 bench-catalogue: up ## measure an import of 100,000 products, and what carts and checkout ask of the catalogue
 	@eval "$$(local/env.sh $(PROFILE))" && go test -tags bench -count=1 -v -timeout 20m -run TestBenchCatalogue ./internal/product
 

@@ -3,6 +3,9 @@ package product
 import (
 	"bytes"
 	"context"
+	"runtime"
+	"slices"
+	"sync"
 	"time"
 
 	"buf.build/go/protovalidate"
@@ -117,40 +120,62 @@ func (i *Importer) TakeIn(ctx context.Context, part ImportPart, lines []byte) (I
 		}
 		part.Columns = begun.Columns
 	}
+	var rest []numbered
 	for line := range bytes.Lines(lines) {
 		part.Until++
 		if part.Until-part.After > maxPart {
 			return Import{}, fault.Invalid("lines", "must be at most %d lines", maxPart)
 		}
-		if err := i.read(&part, trimEnd(line)); err != nil {
-			return Import{}, err
+		line = trimEnd(line)
+		if part.Until == 1 {
+			line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf")) // a byte order mark, as spreadsheets write it
+		}
+		switch {
+		case len(bytes.TrimSpace(line)) == 0:
+		case part.Format == CSV && part.Columns == nil:
+			columns, err := columnsOf(line)
+			if err != nil {
+				return Import{}, err
+			}
+			part.Columns = columns
+		default:
+			rest = append(rest, numbered{line: line, number: part.Until})
 		}
 	}
+	i.read(&part, rest)
 	if part.Format == CSV && part.Columns == nil {
 		return Import{}, fault.Invalid("body", "must begin with a line that names the fields")
 	}
 	return i.imports.TakeIn(ctx, part)
 }
 
-// read adds the part's next line to its products or errors. An error: the file's names of fields can't be taken.
-func (i *Importer) read(part *ImportPart, line []byte) (err error) {
-	if part.Until == 1 {
-		line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf")) // a byte order mark, as spreadsheets write it
+// numbered is a line of a file with its number, and what it comes to.
+type numbered struct {
+	line    []byte
+	number  int64
+	product Product
+	err     error
+}
+
+// read adds lines to the part's products or errors, in their order. They are read by all processors: the database, which does most of the
+// work, waits for it.
+func (i *Importer) read(part *ImportPart, lines []numbered) {
+	var readers sync.WaitGroup
+	for some := range slices.Chunk(lines, len(lines)/runtime.GOMAXPROCS(0)+1) {
+		readers.Go(func() {
+			for n := range some {
+				some[n].product, some[n].err = i.product(part, some[n].line)
+			}
+		})
 	}
-	if len(bytes.TrimSpace(line)) == 0 {
-		return nil
+	readers.Wait()
+	for _, l := range lines {
+		if l.err != nil {
+			part.Errors = append(part.Errors, lineErrors(l.number, l.err)...)
+		} else {
+			part.Products = append(part.Products, ImportLine{Line: l.number, Product: l.product})
+		}
 	}
-	if part.Format == CSV && part.Columns == nil {
-		part.Columns, err = columnsOf(line)
-		return err
-	}
-	p, err := i.product(part, line)
-	if err != nil {
-		part.Errors = append(part.Errors, lineErrors(part.Until, err)...)
-		return nil
-	}
-	part.Products = append(part.Products, ImportLine{Line: part.Until, Product: p})
-	return nil
 }
 
 // trimEnd takes a line's end off: LF, or CR LF.

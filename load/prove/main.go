@@ -30,6 +30,8 @@ type options struct {
 	shoppers, crowd int
 	hits            int
 	hold            bool
+	troubles        string
+	holdFor         time.Duration
 }
 
 func main() {
@@ -44,6 +46,7 @@ func main() {
 	flag.IntVar(&o.crowd, "crowd", 0, "how many want the hot product at once; 0: as many as usual; below 0: none")
 	flag.IntVar(&o.hits, "hits", 0, "how often a process is to be killed at each crash point; 0: 20 times, or once in a run of less than 20 minutes; below 0: never, which proves nothing")
 	flag.BoolVar(&o.hold, "hold", false, "bring up one round without faults and shoppers, and keep it until it is interrupted")
+	flag.StringVar(&o.troubles, "chaos", "", "a `list` of troubles, or all: a round for each instead of storms, of which loss and delay last for -duration")
 	flag.Parse()
 	if err := run(o, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "prove:", err)
@@ -58,6 +61,13 @@ func run(o options, out io.Writer) (err error) {
 	if flag.NArg() > 0 || o.duration <= 0 || o.round <= 0 || o.intensity < 0 {
 		return errors.New("duration and round are above 0, intensity isn't below, and nothing stands behind the flags")
 	}
+	kinds, err := troubles(o.troubles)
+	if err != nil {
+		return err
+	}
+	if len(kinds) > 0 {
+		o.holdFor = chaosHold
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	log, closeLog, err := openLog(o.dir)
@@ -68,13 +78,16 @@ func run(o options, out io.Writer) (err error) {
 	redis.SetLogger(redisLog{log})
 
 	_, _ = fmt.Fprintf(out, "prove: seed %d, log and state in %s\n", o.seed, o.dir)
-	w, err := world.New(ctx, world.Config{Seed: o.seed, Without: o.without, Log: log, Root: ".", Dir: o.dir})
+	w, err := world.New(ctx, world.Config{Seed: o.seed, Without: o.without, HoldFor: o.holdFor, Log: log, Root: ".", Dir: o.dir})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
 	if o.hold {
 		return hold(ctx, w, out)
+	}
+	if len(kinds) > 0 {
+		return newRun(o, w, log, out).chaos(ctx, kinds)
 	}
 	return newRun(o, w, log, out).rounds(ctx)
 }

@@ -66,7 +66,11 @@ func (p *proving) rounds(ctx context.Context) error {
 			break
 		}
 		weather := world.Weather{Intensity: p.intensity, Hits: (hits*n + count - 1) / count, For: max(storm, shortest)}
-		if err := p.one(ctx, n, weather, n == count && p.without == ""); err != nil {
+		last := n == count && p.without == ""
+		err := p.one(ctx, n, func(ctx context.Context, r *world.Round, day *shop.Day) (world.Tally, error) {
+			return p.storm(ctx, r, day, weather, last)
+		})
+		if err != nil {
 			return errors.Join(fmt.Errorf("round %d: %w", n, err), p.last())
 		}
 		if !p.result.Clean() {
@@ -82,8 +86,11 @@ func rounds(duration, limit time.Duration) int {
 	return max(1, int((duration+round-1)/round))
 }
 
-// one is a round: shoppers and faults at once, then healing, settling and accounting. The last round makes up for hits that are lacking.
-func (p *proving) one(ctx context.Context, n int, weather world.Weather, last bool) (err error) {
+// breaking lets shoppers buy and faults happen at once, and returns when all is healed, and nobody waits for an answer any more.
+type breaking func(ctx context.Context, r *world.Round, day *shop.Day) (world.Tally, error)
+
+// one is a round: shoppers and faults at once, then healing, settling and accounting.
+func (p *proving) one(ctx context.Context, n int, storm breaking) (err error) {
 	began := time.Now()
 	r, err := p.world.Round(ctx, n)
 	if err != nil {
@@ -92,14 +99,14 @@ func (p *proving) one(ctx context.Context, n int, weather world.Weather, last bo
 	defer func() { err = errors.Join(err, r.Close()) }()
 	books, err := account.Open(ctx, account.Config{
 		Spanner: r.Spanner, SpannerHost: r.SpannerHost, PubSubHost: r.PubSubHost, Project: r.Project, StockRedis: r.StockRedis,
-		Provider: r.Provider, ProviderKey: r.ProviderKey, HoldFor: world.HoldFor, Patience: p.patience(), Log: p.log,
+		Provider: r.Provider, ProviderKey: r.ProviderKey, HoldFor: p.holdFor, Patience: p.patience(), Log: p.log,
 	})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, books.Close()) }()
 	if p.people == nil {
-		p.people, err = shop.Open(ctx, shop.Config{Edge: r.Edge, Seed: p.seed, Shoppers: p.shoppers, Crowd: p.crowd, Log: p.log})
+		p.people, err = shop.Open(ctx, p.shopConfig(r.Edge))
 		if err != nil {
 			return err
 		}
@@ -112,7 +119,7 @@ func (p *proving) one(ctx context.Context, n int, weather world.Weather, last bo
 	up := time.Since(began)
 
 	began = time.Now()
-	tally, err := p.storm(ctx, r, day, weather, last)
+	tally, err := storm(ctx, r, day)
 	p.tally.Add(tally)
 	if err != nil {
 		return err
@@ -140,6 +147,16 @@ func (p *proving) one(ctx context.Context, n int, weather world.Weather, last bo
 	return ctx.Err()
 }
 
+// shopConfig is who shops.
+func (p *proving) shopConfig(edge string) shop.Config {
+	config := shop.Config{Edge: edge, Seed: p.seed, Shoppers: p.shoppers, Crowd: p.crowd, Log: p.log}
+	if p.troubles != "" {
+		config.Shoppers, config.Crowd, config.Rush = cmp.Or(p.shoppers, chaosShoppers), -1, -1
+		config.Carts, config.Checkouts = chaosAtOnce, chaosAtOnce
+	}
+	return config
+}
+
 // patience is how long a round may take to settle. Two seconds are usual; a void that was tried in vain is tried again after a quarter of a
 // minute, and by a function that waits for calls which were broken off. Where a fence is missing, something may wait for ever.
 func (p *proving) patience() time.Duration {
@@ -161,7 +178,7 @@ func (p *proving) keep(n int, history *shop.History) error {
 	return nil
 }
 
-// storm lets shoppers buy and faults happen at once, and returns when all is healed, and nobody waits for an answer any more.
+// storm is breaking by everything at once. The last one of a run makes up for hits that are lacking.
 func (p *proving) storm(ctx context.Context, r *world.Round, day *shop.Day, weather world.Weather, last bool) (world.Tally, error) {
 	storming, stop := context.WithCancel(ctx)
 	defer stop()
@@ -191,11 +208,7 @@ func pause(ctx context.Context, long time.Duration) {
 
 // last prints what was found, how often each fault happened, and the line that tells it all.
 func (p *proving) last() error {
-	for _, counter := range account.Counters {
-		for _, detail := range p.result.Details[counter] {
-			p.tell(counter + ": " + detail)
-		}
-	}
+	p.details()
 	p.tell("faults: " + list(p.tally.ByKind))
 	p.tell("broken calls of Spanner: " + list(p.tally.Calls))
 	p.tell("killed at: " + list(p.tally.Points))
@@ -215,6 +228,15 @@ func (p *proving) last() error {
 		return fmt.Errorf("%w: nothing was sold", errFound)
 	}
 	return nil
+}
+
+// details prints what was found, by counter.
+func (p *proving) details() {
+	for _, counter := range account.Counters {
+		for _, detail := range p.result.Details[counter] {
+			p.tell(counter + ": " + detail)
+		}
+	}
 }
 
 func (p *proving) tell(what string) {

@@ -3,11 +3,13 @@ package main
 import (
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"larder.dev/load/prove/account"
+	"larder.dev/load/prove/shop"
 	"larder.dev/load/prove/world"
 )
 
@@ -57,6 +59,38 @@ func TestLastLine(t *testing.T) {
 			t.Errorf("%s:\ngot  %s\nwant %s", name, got, c.want)
 		}
 		if (err == nil) != c.proved || err != nil && !errors.Is(err, errFound) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestTroubles(t *testing.T) {
+	if all, err := troubles("all"); err != nil || !slices.Equal(all, world.Troubles) {
+		t.Errorf("%v, %v", all, err)
+	}
+	if some, err := troubles("kills, loss"); err != nil || !slices.Equal(some, []world.Trouble{world.Kills, world.Loss}) {
+		t.Errorf("%v, %v", some, err)
+	}
+	if _, err := troubles("rain"); err == nil {
+		t.Error("there is no such trouble, and no error")
+	}
+	if none, err := troubles(""); err != nil || len(none) != 0 {
+		t.Errorf("%v, %v", none, err)
+	}
+}
+
+func TestEnough(t *testing.T) {
+	for name, c := range map[string]struct {
+		ordeal ordeal
+		enough bool
+	}{
+		"all answered":       {ordeal{world.Loss, shop.Outcomes{Checkouts: 200, Answered: 199}}, true},
+		"too few answered":   {ordeal{world.Loss, shop.Outcomes{Checkouts: 200, Answered: 197}}, false},
+		"too few to tell":    {ordeal{world.Loss, shop.Outcomes{Checkouts: 49, Answered: 49}}, false},
+		"a process was away": {ordeal{world.Kills, shop.Outcomes{Checkouts: 30, Answered: 20}}, true},
+		"nobody came at all": {ordeal{world.Freezes, shop.Outcomes{}}, false},
+	} {
+		if err := c.ordeal.enough(); (err == nil) != c.enough {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Sees to it that the programs are there which the components and the build need. What is a Debian package is installed
 # where the caller is root; all else, and all where the caller isn't, is named in one line each, and the exit is 1.
-# An outside component (local/env.sh) needs no program here.
+# An outside component (local/env.sh) needs no program here. Arguments name what a caller needs besides, as PROGRAM:PACKAGE.
 . "$(dirname "$0")/lib.sh"
 eval "$("$root/local/env.sh" "${PROFILE:-demo}")"
 
@@ -30,6 +30,7 @@ if here elasticsearch && [ -z "${ELASTICSEARCH_HOME-}" ] && [ ! -d "$cache/elast
 fi
 if here debezium && [ ! -d "$cache/debezium-server-3.6.0.Final" ]; then package mvn maven; fi
 if here pubsub && ! has java_for 17; then packages+=(openjdk-17-jre-headless); fi
+for further in "$@"; do package "${further%:*}" "${further#*:}"; done
 
 if [ ${#packages[@]} -gt 0 ]; then
 	if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then

@@ -231,7 +231,7 @@ func (s *Storm) stopAtPoint(ctx context.Context, rng *rand.Rand) {
 	if i == nil {
 		return
 	}
-	long := HoldFor + time.Second + time.Duration(rng.Int64N(int64(3*time.Second)))
+	long := s.round.world.config.HoldFor + time.Second + time.Duration(rng.Int64N(int64(3*time.Second)))
 	s.count("stop at a point", i.name, "point", point, "for", long.Round(time.Millisecond))
 	s.sleep(ctx, i, long)
 }

@@ -15,8 +15,8 @@ const (
 	postgresPort = 432
 	cartPort     = 380
 	spannerPort  = 10 // the proxy; the emulator itself is one thousand above
-	pubsubPort   = 85
-	paymentsPort = 90
+	pubsubPort   = 85 // the emulator; what our programs take for it is a proxy one thousand above
+	paymentsPort = 90 // the same
 	metadataPort = 91
 	invokerPort  = 92
 	edgePort     = 80

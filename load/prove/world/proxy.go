@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -76,6 +77,8 @@ type proxy struct {
 	log      *slog.Logger
 	ended    chan struct{}
 	work     sync.WaitGroup
+	// lag is how long what passes is on its way, each way, in nanoseconds.
+	lag atomic.Int64
 
 	mu    sync.Mutex
 	pairs map[*pair]bool
@@ -85,6 +88,7 @@ type proxy struct {
 type pair struct {
 	client, server net.Conn
 	route          route
+	lag            *atomic.Int64
 	replica        atomic.Bool // the client is a Redis replica
 	idle           atomic.Bool // the server spoke last: for HTTP/1.1, nobody waits for an answer
 	over           chan struct{}
@@ -166,7 +170,7 @@ func (p *proxy) serve(ctx context.Context, client net.Conn) {
 		reset(client)
 		return
 	}
-	joined := &pair{client: client, server: server, route: to, over: make(chan struct{})}
+	joined := &pair{client: client, server: server, route: to, lag: &p.lag, over: make(chan struct{})}
 	joined.close = sync.OnceFunc(func() {
 		close(joined.over)
 		_ = client.Close()
@@ -201,6 +205,7 @@ func (p *proxy) watch(joined *pair) func() bool {
 // pass copies what comes from one to the other, when the gate lets it. The end of one is the end of both.
 func (j *pair) pass(to, from net.Conn, gate func() bool) {
 	buffer := make([]byte, chunk)
+	road := road{to: to, pair: j}
 	for {
 		n, err := from.Read(buffer)
 		if from == j.client && j.route.replication != nil && bytes.Contains(buffer[:n], []byte("PSYNC")) {
@@ -211,7 +216,7 @@ func (j *pair) pass(to, from net.Conn, gate func() bool) {
 		}
 		j.idle.Store(from == j.server)
 		if n > 0 {
-			if _, err := to.Write(buffer[:n]); err != nil {
+			if err := road.send(buffer[:n]); err != nil {
 				break
 			}
 		}
@@ -222,7 +227,67 @@ func (j *pair) pass(to, from net.Conn, gate func() bool) {
 			break
 		}
 	}
+	road.wait() // the end comes behind what was sent before it
 	j.close()
+}
+
+// road is one way of a pair. From the first bytes on that were to be late, all take their turn behind them.
+type road struct {
+	to   net.Conn
+	pair *pair
+	late chan late // nil: nothing was late yet
+	work sync.WaitGroup
+}
+
+// late is what arrives at a time.
+type late struct {
+	due   time.Time
+	bytes []byte
+}
+
+// send passes bytes on, now or after the proxy's lag.
+func (r *road) send(bytes []byte) error {
+	lag := time.Duration(r.pair.lag.Load())
+	if r.late == nil && lag == 0 {
+		_, err := r.to.Write(bytes)
+		return err
+	}
+	if r.late == nil {
+		const onTheWay = 64
+		r.late = make(chan late, onTheWay)
+		r.work.Go(r.arrive)
+	}
+	select {
+	case r.late <- late{time.Now().Add(lag), slices.Clone(bytes)}:
+		return nil
+	case <-r.pair.over:
+		return net.ErrClosed
+	}
+}
+
+// arrive writes what is late, each at its time.
+func (r *road) arrive() {
+	for l := range r.late {
+		timer := time.NewTimer(time.Until(l.due))
+		select {
+		case <-timer.C:
+		case <-r.pair.over:
+			timer.Stop()
+			return
+		}
+		if _, err := r.to.Write(l.bytes); err != nil {
+			r.pair.close()
+			return
+		}
+	}
+}
+
+// wait waits for what is still on its way.
+func (r *road) wait() {
+	if r.late != nil {
+		close(r.late)
+		r.work.Wait()
+	}
 }
 
 // reset closes a connection so that the other end can't take it for an orderly end.

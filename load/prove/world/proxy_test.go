@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -161,5 +162,35 @@ func TestReplicationIsHeldUp(t *testing.T) {
 	lag.open()
 	if _, err := replica.Read(make([]byte, 1)); err != nil {
 		t.Error(err)
+	}
+}
+
+// What is late comes later, in its order, and the end of a connection behind it.
+func TestProxyLag(t *testing.T) {
+	address, heard := upstream(t, 'a')
+	p := behind(t, func() (route, bool) { return route{address: address}, true })
+	conn := dial(t, p.address())
+	ask(t, conn) // nothing is late yet
+	const lag = 50 * time.Millisecond
+	p.lag.Store(int64(lag))
+	began := time.Now()
+	ask(t, conn)
+	if took := time.Since(began); took < 2*lag {
+		t.Errorf("there and back in %s, with %s each way", took, lag)
+	}
+	p.lag.Store(0)
+	ask(t, conn)
+	p.lag.Store(int64(lag))
+	if _, err := conn.Write([]byte("?")); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(limit); heard.Load() != 4; {
+		if time.Now().After(end) {
+			t.Fatalf("%d bytes have arrived, want 4", heard.Load())
+		}
+		runtime.Gosched()
 	}
 }

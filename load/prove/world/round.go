@@ -42,8 +42,8 @@ const schedule = `[
 
 // What a round's processes are told.
 const (
-	// HoldFor is how long a checkout may take before it is looked after, and a shopper may take to confirm a payment.
-	HoldFor = 5 * time.Second
+	// shortHold is Config.HoldFor where nothing else is said: whoever looks after the abandoned really works within a round.
+	shortHold = 5 * time.Second
 	// VoidRetry is the time between tries to cancel a payment at first, VoidRetryMax after minutes of a storm: within what settling may take.
 	VoidRetry    = time.Second
 	VoidRetryMax = 15 * time.Second
@@ -69,6 +69,7 @@ type Round struct {
 	redis     [2]*process
 	links     [2]*link
 	views     []*view
+	ways      [2]*proxy // our programs' to Pub/Sub and to the provider
 	services  map[string]*service
 	functions map[string]*instance // by name in lower case
 	watching  context.CancelFunc
@@ -256,11 +257,18 @@ func (r *Round) fork() *rand.Rand { return rand.New(rand.NewPCG(r.rng.Uint64(), 
 // startPrograms starts our programs, all at once.
 func (r *Round) startPrograms(ctx context.Context) error {
 	w := r.world
+	for n, port := range []int{pubsubPort, paymentsPort} {
+		var err error
+		r.ways[n], err = r.listen(ctx, fmt.Sprintf("way-%d", port), at(port, 1), func() (route, bool) { return route{address: at(port, 0)}, true })
+		if err != nil {
+			return err
+		}
+	}
 	spanner := variables{
-		"SPANNER_DATABASE": database, "SPANNER_EMULATOR_HOST": at(spannerPort, 0), "PUBSUB_EMULATOR_HOST": at(pubsubPort, 0),
+		"SPANNER_DATABASE": database, "SPANNER_EMULATOR_HOST": at(spannerPort, 0), "PUBSUB_EMULATOR_HOST": at(pubsubPort, 1),
 	}
 	provider := variables{
-		"STRIPE_API_URL": r.Provider, "STRIPE_API_KEY": providerKey, "STRIPE_CALL_TIMEOUT": "2s", "STRIPE_DEADLINE": "6s",
+		"STRIPE_API_URL": "http://" + at(paymentsPort, 1), "STRIPE_API_KEY": providerKey, "STRIPE_CALL_TIMEOUT": "2s", "STRIPE_DEADLINE": "6s",
 		"WEBHOOK_SECRET": webhookSecret, "WEBHOOK_SECRETS": webhookSecret, "WEBHOOK_URL": r.Edge + "/v1/webhooks/payments/stripe",
 	}
 	var started []*process
@@ -281,7 +289,7 @@ func (r *Round) startPrograms(ctx context.Context) error {
 		balancing bool // others call it
 		own       variables
 	}{
-		{"checkout", checkoutPort, checkouts, true, true, variables{"HOLD_FOR": HoldFor.String(), "VOID_RETRY": VoidRetry.String(), "VOID_RETRY_MAX": VoidRetryMax.String()}},
+		{"checkout", checkoutPort, checkouts, true, true, variables{"HOLD_FOR": w.config.HoldFor.String(), "VOID_RETRY": VoidRetry.String(), "VOID_RETRY_MAX": VoidRetryMax.String()}},
 		{"payment", paymentPort, payments, false, true, provider},
 		{"order", orderPort, orders, false, true, nil},
 		{"relay", relayPort, relays, true, false, variables{"RELAY_LEASE": "3s", "RELAY_MIN_PAUSE": "300ms"}},

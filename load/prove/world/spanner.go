@@ -43,6 +43,7 @@ type spannerFaults struct {
 	lose    float64       // a commit is made, and its answer lost: UNAVAILABLE, DEADLINE_EXCEEDED, or none until the caller gives up
 	slow    float64       // a call waits
 	slowFor time.Duration // at most
+	lag     time.Duration // each call waits so long
 }
 
 // spannerProxy stands before the Spanner emulator. It passes every gRPC call on as it is, and breaks some.
@@ -124,8 +125,9 @@ func (p *spannerProxy) draw(method string) (kind string, pause time.Duration) {
 		return "", 0
 	}
 	f := p.faults
+	pause = f.lag
 	if p.rng.Float64() < f.slow {
-		pause = time.Duration(p.rng.Float64() * float64(f.slowFor))
+		pause += time.Duration(p.rng.Float64() * float64(f.slowFor))
 		p.broken["slow"]++
 	}
 	switch x := p.rng.Float64(); {

@@ -273,7 +273,7 @@ func (s *Storm) stopAny(ctx context.Context, rng *rand.Rand) {
 	}
 	long := time.Duration(rng.Int64N(int64(3 * time.Second)))
 	if rng.IntN(4) == 0 {
-		long = HoldFor + time.Second
+		long = s.round.world.config.HoldFor + time.Second
 	}
 	s.count("stop", i.name, "for", long.Round(time.Millisecond))
 	s.sleep(ctx, i, long)

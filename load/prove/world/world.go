@@ -6,6 +6,7 @@
 package world
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,6 +38,8 @@ type Config struct {
 	// Without is the fence that the programs are run without; empty: none.
 	Without string
 	Log     *slog.Logger
+	// HoldFor is how long a checkout may take before it is looked after, and a shopper may take to confirm a payment; 5 s if 0.
+	HoldFor time.Duration
 	// Root is the repository. Dir is the folder for state, made if it is missing; what an earlier world left in it is deleted.
 	Root, Dir string
 }
@@ -65,6 +68,7 @@ func New(ctx context.Context, config Config) (_ *World, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the folders: %w", err)
 	}
+	config.HoldFor = cmp.Or(config.HoldFor, shortHold)
 	w := &World{config: config, log: config.Log, hits: map[string]int{}}
 	if err := w.take(ctx); err != nil {
 		return nil, err
