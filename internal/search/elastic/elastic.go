@@ -70,6 +70,7 @@ func New(config Config) (*Index, error) {
 		ForceAttemptHTTP2:   true,
 		MaxIdleConnsPerHost: 256, // as many as may be asking at once, else connections are opened and closed all the time
 		IdleConnTimeout:     time.Minute,
+		DisableCompression:  true, // the two are beside each other: packing and unpacking an answer takes longer than sending it
 	}
 	client, err := elasticsearch.NewClient(elasticsearch.Config{
 		Addresses: []string{config.URL}, APIKey: config.APIKey, Transport: transport,
