@@ -305,7 +305,7 @@ func TestImportTellsHowFarItIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	req.ContentLength = int64(len(whole))
-	req.Header = http.Header{"Content-Type": {ndjson}, "Idempotency-Key": {"watched"}, "Authorization": {"Bearer " + r.merchandiser}}
+	req.Header = http.Header{"Content-Type": {ndjson}, "Idempotency-Key": {"watched-import"}, "Authorization": {"Bearer " + r.merchandiser}}
 	sent := make(chan error)
 	go func() {
 		res, err := http.DefaultClient.Do(req)
@@ -340,7 +340,7 @@ func TestImportTellsHowFarItIs(t *testing.T) {
 	}
 	until(t, "1,000 lines are done", func() bool { return look().Lines == 1000 })
 	got := look()
-	if want := int64(strings.Index(whole, `{"product_id":"p-01000"`)); got.ImportID != "watched" || got.State != "RUNNING" || got.Bytes != want || got.SizeBytes != int64(len(whole)) ||
+	if want := int64(strings.Index(whole, `{"product_id":"p-01000"`)); got.ImportID != "watched-import" || got.State != "RUNNING" || got.Bytes != want || got.SizeBytes != int64(len(whole)) ||
 		got.UserID != "7c0ff9a4-2b3b-4a6e-9a55-0d4f6f1f7a11" || len(got.Errors) > 0 {
 		t.Errorf("operators see %+v, want %d of %d bytes", got, want, len(whole))
 	}
