@@ -3,7 +3,7 @@ PROFILE ?= demo
 export PROFILE ONLY NAME CHECKS PACKAGES TOPIC ID DATA FENCES WITHOUT
 SEED ?= $(shell date +%s)
 
-.PHONY: help demo up down status logs reset run-job products dlq dlq-list dlq-show dlq-replay build reindex reindex-back reindex-retire audit generate release-contract check check-faults test recovery model prove fidelity check-fidelity check-prover chaos fuzz-api fuzz-go bench-checkout bench-catalogue bench-orders bench-search bench-index search-quality images check-migrations screenshots
+.PHONY: help demo up down status logs reset run-job products dlq dlq-list dlq-show dlq-replay build reindex reindex-back reindex-retire audit generate release-contract check check-faults test recovery model prove fidelity check-fidelity check-prover chaos fuzz-api fuzz-go bench-checkout bench-catalogue bench-orders bench-search bench-index search-quality images check-migrations screenshots rebuild import bench-pages
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -32,7 +32,7 @@ reset: ## stop, and delete data, logs and programs
 run-job: ## run a scheduled function now and print its report: make run-job NAME=ReconcileStock
 	@local/bin/job.sh
 
-dlq: ## look at dead letters, by one command for the three below: make dlq DO=list, DO=show or DO=replay
+dlq: ## look at dead letters, by one command for the three below: make dlq DO=list, DO=show, DO=replay, or DO=replay-all TOPIC=...
 	@local/bin/deadletters.sh "$(or $(DO),list)"
 
 dlq-list: ## list what could never be taken in, of all topics or of TOPIC=order-events
@@ -58,6 +58,12 @@ audit: ## compare the search index with the catalogue; exit 0 only if nothing di
 
 products: ## load N further, generated products (SEED=1): make products N=5000
 	@local/bin/build.sh && eval "$$(local/env.sh $(PROFILE))" && "$$LARDER_STATE/bin/seed" -generate $(or $(N),1000) -seed $(or $(SEED),1)
+
+rebuild: ## load a store's virtual stock anew from the ledger, and tell how far it is: make rebuild STORE=soho
+	@local/bin/operate.sh rebuild "$(STORE)"
+
+import: ## bring a file of products in (.csv, .ndjson), and tell how far it is; with its KEY it goes on: make import FILE=goods.csv
+	@local/bin/operate.sh import -key "$(KEY)" "$(FILE)"
 
 build: ## build the programs
 	@local/bin/build.sh
@@ -126,6 +132,9 @@ bench-catalogue: up ## measure an import of 100,000 products, and what carts and
 
 bench-orders: up ## read pages of a shopper's list while it grows to BENCH_ORDERS=1000000 orders
 	@eval "$$(local/env.sh $(PROFILE))" && go test -tags bench -count=1 -v -timeout 60m -run TestBenchHistory ./internal/order/spanner
+
+bench-pages: up ## measure the shop's pages: the whole, their calls of the API, and what is left for the page itself
+	@eval "$$(local/env.sh $(PROFILE))" && go test -tags bench -count=1 -v -timeout 20m -run TestBenchPages ./internal/storefront
 
 bench-search: export ES_JAVA_OPTS ?= -Xms1g -Xmx1g # both compilers, as in production; a platform that is up already keeps what it has
 bench-search: up ## measure search against the same bodies sent to Elasticsearch, on an index of 50,000 products

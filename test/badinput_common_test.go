@@ -63,6 +63,7 @@ func (w *world) calls() map[string]call {
 		"ProductService.ImportProducts": {"merchandiser", "POST /v1/products:import", `{}`},
 		"ProductService.GetImport":      {"merchandiser", "GET /v1/imports/spoilt-import", ""},
 
+		"ProductService.ListImports":     {"operator", "GET /v1/imports", ""},
 		"ProductService.ListIndexAudits": {"operator", "GET /v1/products:audits", ""},
 
 		"OutboxService.GetOutbox":        {"operator", "GET /v1/outbox", ""},
@@ -99,6 +100,7 @@ func (w *world) calls() map[string]call {
 		"OrderService.ListOrders":      {"shopper", "GET /v1/orders", ""},
 		"OrderService.ListStoreOrders": {"operator", "GET /v1/stores/soho/orders?state=CONFIRMED", ""},
 		"OrderService.CountOrders":     {"operator", "GET /v1/stores/soho/orders:count", ""},
+		"OrderService.GetOrderHistory": {"operator", "GET /v1/orders/" + w.shopper.order + "/history", ""},
 		"OrderService.WatchOrder":      {"shopper", "GET /v1/orders/" + w.shopper.order + ":watch", ""},
 		"OrderService.CancelOrder":     {"shopper", "POST /v1/orders/" + w.shopper.order + ":cancel", `{}`},
 		"OrderService.PickOrder":       {"operator", "POST /v1/orders/" + w.shopper.order + ":pick", `{}`},

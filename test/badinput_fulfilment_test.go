@@ -81,6 +81,8 @@ func (w *world) fulfilmentRows() []row {
 		refund("less than nothing", w.shopper.order, line("-1"), "400 INVALID_ARGUMENT lines[0].quantity"),
 		refund("a hundred", w.shopper.order, line("100"), "400 INVALID_ARGUMENT lines[0].quantity"),
 		refund("without a key", w.shopper.order, `{"reason":"x"}`, "400 IDEMPOTENCY_KEY_REQUIRED", "X-None: 1"),
+		row{rpc: "OrderService.GetOrderHistory", what: "an unknown order", as: "operator", request: "GET /v1/orders/" + unknownID + "/history", want: "404 ORDER_NOT_FOUND"},
+		row{rpc: "OrderService.GetOrderHistory", what: "a shopper's own", as: "shopper", request: "GET /v1/orders/" + w.shopper.order + "/history", want: "403 PERMISSION_DENIED"},
 		row{rpc: "PaymentService.GetPayment", what: "an unknown order", as: "operator", request: "GET /v1/orders/" + unknownID + "/payment", want: "404 ORDER_NOT_FOUND"},
 		row{rpc: "PaymentService.GetPayment", what: "an odd order", as: "operator", request: "GET /v1/orders/*/payment", want: "400 INVALID_ARGUMENT order_id"},
 		row{rpc: "PaymentService.ListPayments", what: "no state", as: "operator", request: "GET /v1/payments", want: "400 INVALID_ARGUMENT state"},

@@ -112,6 +112,14 @@ func TestOperatorJourney(t *testing.T) {
 	p.Click(`form[action$="/refund"] .main`)
 	answered(p, "The money is given back")
 	p.WaitText("main", "mouldy")
+	// Who did it: steps of the order and of the money, for operators only.
+	operator := w.must(t, "operator", "GET", "/v1/users/me", "").word("user_id")
+	if n := strings.Count(p.Text("main"), operator); n < 4 {
+		t.Errorf("the page names the operator %d times, want the two steps, the refund and the payment's step", n)
+	}
+	if shown := w.must(t, "shopper", "GET", "/v1/orders/"+order, "").String(); strings.Contains(shown, operator) {
+		t.Errorf("the shopper sees who it was: %s", shown)
+	}
 	refunds := w.must(t, "operator", "GET", "/v1/orders/"+order+"/payment", "").list("refunds")
 	if len(refunds) != 1 {
 		t.Errorf("%d refunds, want one: %v", len(refunds), refunds)
@@ -174,6 +182,8 @@ func TestOperatorJourney(t *testing.T) {
 	p.Look("console-search")
 	p.Click(`form[action*="/search/audit"] button`)
 	p.WaitText("[role=status]", "documents were compared")
+	p.Go("/console/imports")
+	p.Look("console-imports")
 	p.Go("/console/payments")
 	p.Look("console-payments")
 	p.Click(`form[action$="/audit"] .main`)
@@ -194,7 +204,7 @@ func TestConsoleRefusesShoppers(t *testing.T) {
 	asOperator(p, person.email, "correct-horse-battery")
 	p.WaitText("h1", "The console is for operators")
 	p.Look("console-refused")
-	for _, page := range []string{"/orders", "/stock", "/payments", "/events", "/search", "/checkouts"} {
+	for _, page := range []string{"/orders", "/stock", "/payments", "/events", "/search", "/checkouts", "/imports"} {
 		p.Go("/console" + page)
 		p.WaitText("h1", "The console is for operators")
 		if p.Count("table") > 0 {

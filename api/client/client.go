@@ -152,14 +152,17 @@ const maxAnswer = 16 << 20 // bytes; no list of the API comes near
 
 // open sends a message and returns an answer of 2xx, whose body is still to be read and closed. Any other answer is an *Error.
 func (c *Client) open(ctx context.Context, message message, token string) (*http.Response, error) {
-	return c.openWith(ctx, message, token, bytes.NewReader(message.body))
+	return c.openWith(ctx, message, token, bytes.NewReader(message.body), 0)
 }
 
 // openWith is open for a body that is read once.
-func (c *Client) openWith(ctx context.Context, message message, token string, body io.Reader) (*http.Response, error) {
+func (c *Client) openWith(ctx context.Context, message message, token string, body io.Reader, size int64) (*http.Response, error) {
 	request, err := http.NewRequestWithContext(ctx, message.verb, c.base+message.path, body)
 	if err != nil {
 		return nil, err
+	}
+	if size > 0 { // else the body tells it, if it can
+		request.ContentLength = size
 	}
 	request.Header = message.header.Clone()
 	if token != "" {

@@ -77,6 +77,11 @@ func (c *Client) CountOrders(ctx context.Context, request *orderpb.CountOrdersRe
 	return call(ctx, c, "larder.order.v1.OrderService.CountOrders", request, new(orderpb.CountOrdersResponse), options)
 }
 
+// GetOrderHistory is GET /v1/orders/{order_id}/history.
+func (c *Client) GetOrderHistory(ctx context.Context, request *orderpb.GetOrderHistoryRequest, options ...Option) (*orderpb.OrderHistory, error) {
+	return call(ctx, c, "larder.order.v1.OrderService.GetOrderHistory", request, new(orderpb.OrderHistory), options)
+}
+
 // WatchOrder is GET /v1/orders/{order_id}:watch.
 func (c *Client) WatchOrder(ctx context.Context, request *orderpb.WatchOrderRequest, options ...Option) (*orderpb.WatchOrderResponse, error) {
 	return call(ctx, c, "larder.order.v1.OrderService.WatchOrder", request, new(orderpb.WatchOrderResponse), options)
@@ -185,6 +190,11 @@ func (c *Client) DeleteProduct(ctx context.Context, request *productpb.DeletePro
 // GetImport is GET /v1/imports/{import_id}.
 func (c *Client) GetImport(ctx context.Context, request *productpb.GetImportRequest, options ...Option) (*productpb.Import, error) {
 	return call(ctx, c, "larder.product.v1.ProductService.GetImport", request, new(productpb.Import), options)
+}
+
+// ListImports is GET /v1/imports.
+func (c *Client) ListImports(ctx context.Context, request *productpb.ListImportsRequest, options ...Option) (*productpb.ListImportsResponse, error) {
+	return call(ctx, c, "larder.product.v1.ProductService.ListImports", request, new(productpb.ListImportsResponse), options)
 }
 
 // ListBrands is GET /v1/brands.

@@ -125,12 +125,12 @@ func (s *shop) expire(id string) {
 	store := paymentspanner.NewStore(s.database, orderspanner.OpenAmong)
 	for after := range 2 { // again: the time of grace doesn't begin anew
 		at := s.now.Add(time.Duration(1+after) * time.Minute)
-		if state, err := store.CaptureFailed(s.t.Context(), id, payment.System, "expired", at); err != nil || state != payment.CaptureFailed {
+		if state, err := store.CaptureFailed(s.t.Context(), id, payment.Step{By: payment.System, Reason: "expired"}, at); err != nil || state != payment.CaptureFailed {
 			s.t.Fatal(state, err)
 		}
 	}
 	if standing.Order.State == order.Packed {
-		_, err = s.payments.Capture(s.t.Context(), id, payment.System)
+		_, err = s.payments.Capture(s.t.Context(), id, payment.Step{By: payment.System})
 		s.wantRefused(err, fault.PaymentNotCapturable)
 	}
 }
@@ -175,7 +175,7 @@ func TestCapturedAfterAll(t *testing.T) {
 	id := s.buy("key-1")
 	s.expire(id)
 	store := paymentspanner.NewStore(s.database, orderspanner.OpenAmong)
-	if state, err := store.Captured(t.Context(), id, payment.Operator, "by hand", s.cart.quote.Totals.Total); err != nil || state != payment.Captured {
+	if state, err := store.Captured(t.Context(), id, payment.Step{By: payment.Operator, Reason: "by hand"}, s.cart.quote.Totals.Total); err != nil || state != payment.Captured {
 		t.Fatal(state, err)
 	}
 	late := checkout.Cancellation{Step: order.Step{To: order.Cancelled, By: order.System}, For: "system", OnlyIf: payment.CaptureFailed}
@@ -213,7 +213,7 @@ func TestRefusedCaptureIsTriedAgain(t *testing.T) {
 	s.pick(id)
 	s.pack(id)
 	store := paymentspanner.NewStore(s.database, orderspanner.OpenAmong)
-	if _, err := store.CaptureFailed(t.Context(), id, payment.System, "refused", s.now.Add(time.Minute)); err != nil {
+	if _, err := store.CaptureFailed(t.Context(), id, payment.Step{By: payment.System, Reason: "refused"}, s.now.Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	s.reconcile(0)

@@ -135,7 +135,7 @@ func TestCancelAfterCapture(t *testing.T) {
 	}
 	s.pick(id)
 	s.pack(id)
-	if state, err := s.payments.Capture(t.Context(), id, payment.System); state != payment.Captured || err != nil {
+	if state, err := s.payments.Capture(t.Context(), id, payment.Step{By: payment.System}); state != payment.Captured || err != nil {
 		t.Fatal(state, err)
 	}
 	if err := s.cancel(id, order.Operator); err != nil {

@@ -48,7 +48,7 @@ func (s *shop) bought(id string) order.Order {
 // wantCaptured has an order captured, and compares what the books, the provider, and the receipt say.
 func (s *shop) wantCaptured(id string, want int64) {
 	s.t.Helper()
-	if state, err := s.payments.Capture(s.t.Context(), id, payment.System); err != nil || state != payment.Captured {
+	if state, err := s.payments.Capture(s.t.Context(), id, payment.Step{By: payment.System}); err != nil || state != payment.Captured {
 		s.t.Fatalf("%s, %v", state, err)
 	}
 	found := s.bought(id)

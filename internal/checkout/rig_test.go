@@ -111,7 +111,7 @@ func (p *payments) Void(ctx context.Context, id string) error {
 
 func (p *payments) CaptureAgain(ctx context.Context, id string) error {
 	_, err := p.around("capture", func() (payment.Intent, error) {
-		_, err := p.Capture(ctx, id, payment.System)
+		_, err := p.Capture(ctx, id, payment.Step{By: payment.System})
 		return payment.Intent{}, err
 	})
 	return err

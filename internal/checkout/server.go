@@ -137,9 +137,13 @@ func (s *Server) ReconcileCheckouts(ctx context.Context, r *checkoutpb.Reconcile
 
 // CancelOrder implements the service. The service that calls says in whose role; the ledger names the person, if there is one.
 func (s *Server) CancelOrder(ctx context.Context, r *checkoutpb.CancelOrderRequest) (*checkoutpb.CancelOrderResponse, error) {
+	person := identity.FromContext(ctx).UserID
 	cancellation := Cancellation{
 		Step: order.Step{To: order.Cancelled, By: order.Actor(r.GetActor()), ETag: r.GetEtag(), Reason: r.GetReason()},
-		For:  cmp.Or(identity.FromContext(ctx).UserID, r.GetActor()),
+		For:  cmp.Or(person, r.GetActor()),
+	}
+	if cancellation.By == order.Operator {
+		cancellation.OperatorID = person
 	}
 	if err := s.service.Cancel(ctx, r.GetOrderId(), cancellation); err != nil {
 		return nil, err
@@ -147,12 +151,12 @@ func (s *Server) CancelOrder(ctx context.Context, r *checkoutpb.CancelOrderReque
 	return &checkoutpb.CancelOrderResponse{}, nil
 }
 
-// PackOrder implements the service. The operator for whom the order service calls is named in the ledger.
+// PackOrder implements the service. The operator for whom the order service calls is named in the ledger and in the history.
 func (s *Server) PackOrder(ctx context.Context, r *checkoutpb.PackOrderRequest) (*checkoutpb.PackOrderResponse, error) {
-	packing := r.GetPacking()
+	packing, person := r.GetPacking(), identity.FromContext(ctx).UserID
 	err := s.service.Pack(ctx, packing.GetOrderId(), Packing{
-		Step:  order.Step{To: order.Packed, By: order.Operator, ETag: packing.GetEtag(), Reason: packing.GetReason()},
-		For:   cmp.Or(identity.FromContext(ctx).UserID, string(order.Operator)),
+		Step:  order.Step{To: order.Packed, By: order.Operator, OperatorID: person, ETag: packing.GetEtag(), Reason: packing.GetReason()},
+		For:   cmp.Or(person, string(order.Operator)),
 		Picks: order.PicksOf(packing),
 	})
 	if err != nil {

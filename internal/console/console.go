@@ -12,7 +12,6 @@ import (
 	"context"
 	"embed"
 	"html/template"
-	"io/fs"
 	"net/http"
 	"net/url"
 	"time"
@@ -40,19 +39,12 @@ type Console struct {
 // New makes the console.
 func New(shared web.Config, proxies int) (*Console, error) {
 	c := &Console{}
-	pages, err := fs.Sub(files, "pages")
-	if err != nil {
-		return nil, err
-	}
-	static, err := fs.Sub(files, "static")
-	if err != nil {
-		return nil, err
-	}
+	var err error
 	c.Site, err = web.NewSite(web.Options{
-		Config: shared, Proxies: proxies, Session: "larder-console", Base: base, SignInPath: "/sign-in", Pages: pages, Static: static,
+		Config: shared, Proxies: proxies, Session: "larder-console", Base: base, SignInPath: "/sign-in", Files: files,
 		Frame: c.frame, Funcs: template.FuncMap{
 			"words": words, "ago": ago, "age": age, "short": short, "seconds": seconds, "done": func(code string) string { return done[code] },
-			"kilos": kilos, "signed": signed, "same": same,
+			"kilos": kilos, "signed": signed, "same": same, "loading": loading,
 		},
 	})
 	if err != nil {
@@ -88,6 +80,8 @@ func (c *Console) route() {
 		"GET /console/events":                   c.showEvents,
 		"GET /console/events/{topic}/{letter}":  c.showLetter,
 		"POST /console/events/{topic}/{letter}": c.replayLetter,
+		"POST /console/events/{topic}/replay":   c.replayAll,
+		"GET /console/imports":                  c.listImports,
 		"GET /console/search":                   c.showSearch,
 		"POST /console/search/audit":            c.auditIndex,
 	} {

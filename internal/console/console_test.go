@@ -26,6 +26,7 @@ import (
 const (
 	picking  = "11111111-1111-4111-8111-111111111111"
 	captured = "22222222-2222-4222-8222-222222222222"
+	olga     = "3f0c2a52-90c0-4be8-8f0f-0a6c2e5b7d11"
 	now      = "2026-11-27T12:00:00.123456789Z"
 )
 
@@ -36,6 +37,7 @@ type asked struct{ path, key, body string }
 type api struct {
 	*httptest.Server
 	roles   []string
+	slow    time.Duration // what changes something takes so long
 	answers map[string]string
 
 	mu    sync.Mutex
@@ -65,28 +67,32 @@ func newAPI(t *testing.T) *api {
 		minutes = append(minutes, fmt.Sprintf(`{"time":%q,"orders":"%d"}`, now, i*i%17))
 	}
 	a := &api{roles: []string{"operator"}, answers: map[string]string{
-		"GET /v1/stores":                                      `{"stores":[{"store_id":"soho","name":"Soho"},{"store_id":"camden","name":"Camden"}]}`,
-		"GET /v1/stores/soho/orders:count":                    `{"minutes":[` + strings.Join(minutes, ",") + `]}`,
-		"GET /v1/stores/soho/orders":                          `{"orders":[` + order(picking, "CONFIRMED", "AUTHORIZED", "") + `],"next_page_token":"more"}`,
-		"GET /v1/stores/soho/checkouts":                       `{"holds":"3","checkouts":[{"checkout_id":"` + picking + `","step":"REQUIRES_ACTION","hold_time":"` + now + `","deadline":"` + now + `","goods":[{"product_id":"milk","quantity":"2"}]}]}`,
-		"GET /v1/stores/soho/stock:status":                    `{"store_id":"soho","epoch":"` + now + `","loaded_epoch":"` + now + `","holds":"3","overdue_holds":"1","rebuilds":[{"epoch":"` + now + `","actor":"system"}]}`,
-		"GET /v1/stores/soho/stock":                           `{"stock":[{"store_id":"soho","product_id":"milk","available":"9"},{"store_id":"soho","product_id":"slot:mon-9","available":"9"}]}`,
-		"GET /v1/stores/soho/stock/milk":                      `{"store_id":"soho","product_id":"milk","available":"9"}`,
-		"GET /v1/stores/soho/stock/milk/entries":              `{"entries":[{"entry_id":"e","quantity":"-3","kind":"sale","reference":"` + picking + `","actor":"system","time":"` + now + `"}]}`,
-		"GET /v1/outbox":                                      `{"outboxes":[{"name":"postgresql","relays":1},{"name":"spanner","lag_ms":"1200","waiting_shards":2,"relays":0}]}`,
-		"GET /v1/payments:provider":                           `{"breaker":"OPEN","recent_calls":"20","recent_failures":"14","retry_time":"` + now + `","last_failure_time":"` + now + `","median_ms":"80","p99_ms":"400"}`,
-		"GET /v1/payments":                                    `{"payments":[{"order_id":"` + captured + `","intent_id":"pi_1","state":"CAPTURE_FAILED","authorized":{"currency":"GBP","minor_units":"1275"},"create_time":"` + now + `","update_time":"` + now + `"}]}`,
-		"POST /v1/payments:audit":                             `{"checked":7,"findings":[{"kind":"ORPHANED","order_id":"` + captured + `","intent_id":"pi_1","detail":"958 GBP are held"}]}`,
-		"GET /v1/products:audits":                             `{"audits":[` + strings.Join(audits, ",") + `]}`,
-		"POST /v1/products:audit":                             `{"checked":1897,"in_flight":2,"findings":[{"kind":"STALE","product_id":"milk","revision":"4","indexed_revision":"3"}]}`,
-		"GET /v1/search":                                      `{"total_size":"1","hits":[{"product_id":"milk","name":"Whole milk","explanation":{"question":"as typed","score":12.5,"parts":[{"what":"name","points":10},{"what":"available","points":2.5}]}}]}`,
+		"GET /v1/stores":                         `{"stores":[{"store_id":"soho","name":"Soho"},{"store_id":"camden","name":"Camden"}]}`,
+		"GET /v1/stores/soho/orders:count":       `{"minutes":[` + strings.Join(minutes, ",") + `]}`,
+		"GET /v1/stores/soho/orders":             `{"orders":[` + order(picking, "CONFIRMED", "AUTHORIZED", "") + `],"next_page_token":"more"}`,
+		"GET /v1/stores/soho/checkouts":          `{"holds":"3","checkouts":[{"checkout_id":"` + picking + `","step":"REQUIRES_ACTION","hold_time":"` + now + `","deadline":"` + now + `","goods":[{"product_id":"milk","quantity":"2"}]}]}`,
+		"GET /v1/stores/soho/stock:status":       `{"store_id":"soho","epoch":"` + now + `","loaded_epoch":"` + now + `","holds":"3","overdue_holds":"1","rebuilds":[{"epoch":"` + now + `","actor":"system"}]}`,
+		"GET /v1/stores/soho/stock":              `{"stock":[{"store_id":"soho","product_id":"milk","available":"9"},{"store_id":"soho","product_id":"slot:mon-9","available":"9"}]}`,
+		"GET /v1/stores/soho/stock/milk":         `{"store_id":"soho","product_id":"milk","available":"9"}`,
+		"GET /v1/stores/soho/stock/milk/entries": `{"entries":[{"entry_id":"e","quantity":"-3","kind":"sale","reference":"` + picking + `","actor":"system","time":"` + now + `"}]}`,
+		"GET /v1/outbox":                         `{"outboxes":[{"name":"postgresql","relays":1},{"name":"spanner","lag_ms":"1200","waiting_shards":2,"relays":0}]}`,
+		"GET /v1/payments:provider":              `{"breaker":"OPEN","recent_calls":"20","recent_failures":"14","retry_time":"` + now + `","last_failure_time":"` + now + `","median_ms":"80","p99_ms":"400"}`,
+		"GET /v1/payments":                       `{"payments":[{"order_id":"` + captured + `","intent_id":"pi_1","state":"CAPTURE_FAILED","authorized":{"currency":"GBP","minor_units":"1275"},"create_time":"` + now + `","update_time":"` + now + `"}]}`,
+		"POST /v1/payments:audit":                `{"checked":7,"findings":[{"kind":"ORPHANED","order_id":"` + captured + `","intent_id":"pi_1","detail":"958 GBP are held"}]}`,
+		"GET /v1/products:audits":                `{"audits":[` + strings.Join(audits, ",") + `]}`,
+		"POST /v1/products:audit":                `{"checked":1897,"in_flight":2,"findings":[{"kind":"STALE","product_id":"milk","revision":"4","indexed_revision":"3"}]}`,
+		"GET /v1/search":                         `{"total_size":"1","hits":[{"product_id":"milk","name":"Whole milk","explanation":{"question":"as typed","score":12.5,"parts":[{"what":"name","points":10},{"what":"available","points":2.5}]}}]}`,
+		"GET /v1/imports": `{"imports":[{"import_id":"spring-range","state":"RUNNING","lines":"1200","created":"1100","failed":"2","bytes":"24000","size_bytes":"100000","user_id":"` + olga + `","create_time":"` + now + `","update_time":"2026-11-27T12:00:06.1Z"},
+			{"import_id":"autumn-range","state":"DONE","lines":"500","unchanged":"500","create_time":"` + now + `","update_time":"` + now + `"}]}`,
 		"GET /v1/replays":                                     `{"replays":[{"topic":"stock-adjustments","letter_id":"1","message_id":"9","actor":"3f0c2a52","reason":"mended","mended":true,"time":"` + now + `"}]}`,
 		"GET /v1/dead-letters/stock-adjustments":              `{"letters":[` + letter + `]}`,
 		"GET /v1/dead-letters/stock-adjustments/4711":         letter,
 		"POST /v1/dead-letters/stock-adjustments/4711:replay": `{"message_id":"10"}`,
 		"GET /v1/orders/" + picking:                           order(picking, "PICKING", "AUTHORIZED", ""),
 		"GET /v1/orders/" + captured:                          order(captured, "DELIVERED", "CAPTURED", receipt),
-		"GET /v1/orders/" + captured + "/payment":             `{"order_id":"` + captured + `","state":"CAPTURED","history":[{"state":"AUTHORIZED","time":"` + now + `","actor":"shopper"}],"refunds":[{"refund_id":"r","state":"DONE","amount":{"currency":"GBP","minor_units":"125"},"reason":"mouldy","create_time":"` + now + `"}]}`,
+		"GET /v1/orders/" + captured + "/payment":             `{"order_id":"` + captured + `","state":"CAPTURED","history":[{"state":"AUTHORIZED","time":"` + now + `","actor":"shopper"},{"state":"PARTIALLY_REFUNDED","time":"` + now + `","actor":"operator","reason":"mouldy","operator_id":"` + olga + `"}],"refunds":[{"refund_id":"r","state":"DONE","amount":{"currency":"GBP","minor_units":"125"},"reason":"mouldy","operator_id":"` + olga + `","create_time":"` + now + `"}]}`,
+		"GET /v1/orders/" + picking + "/history":              `{"order_id":"` + picking + `","steps":[{"event":{"state":"CONFIRMED","time":"` + now + `","actor":"shopper"}},{"event":{"state":"PICKING","time":"` + now + `","actor":"operator","reason":"early"},"operator_id":"` + olga + `"}]}`,
+		"GET /v1/orders/" + captured + "/history":             `{"order_id":"` + captured + `","steps":[{"event":{"state":"CONFIRMED","time":"` + now + `","actor":"shopper"}}]}`,
 		"GET /v1/orders/" + picking + "/payment":              `{"order_id":"` + picking + `","state":"AUTHORIZED"}`,
 		"POST /v1/orders/" + picking + ":pack":                order(picking, "PACKED", "AUTHORIZED", ""),
 		"POST /v1/orders/" + picking + ":cancel":              order(picking, "CANCELLED", "VOIDING", ""),
@@ -104,17 +110,25 @@ func (a *api) serve(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(r.URL.Path, "/v1/sessions") {
 		_ = json.NewEncoder(w).Encode(map[string]any{
 			"access_token": "a", "access_token_expire_time": time.Now().Add(time.Hour), "refresh_token": "r", "refresh_token_expire_time": time.Now().Add(2 * time.Hour),
-			"user": map[string]any{"user_id": "3f0c2a52-90c0-4be8-8f0f-0a6c2e5b7d11", "email": "olga@larder.example", "display_name": "Olga", "roles": a.roles},
+			"user": map[string]any{"user_id": olga, "email": "olga@larder.example", "display_name": "Olga", "roles": a.roles},
 		})
 		return
 	}
 	answer, ok := a.answers[r.Method+" "+r.URL.Path]
 	if !ok {
+		reason := "ORDER_NOT_FOUND"
+		if strings.HasPrefix(r.URL.Path, "/v1/dead-letters/") {
+			reason = "DEAD_LETTER_NOT_FOUND"
+		}
 		w.WriteHeader(http.StatusNotFound)
-		_, _ = fmt.Fprintf(w, `{"error":{"code":404,"status":"NOT_FOUND","message":"no","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"ORDER_NOT_FOUND","domain":"larder.dev"}]}}`)
+		_, _ = fmt.Fprintf(w, `{"error":{"code":404,"status":"NOT_FOUND","message":"no","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":%q,"domain":"larder.dev"}]}}`, reason)
 		return
 	}
 	if r.Method == http.MethodPost {
+		select {
+		case <-time.After(a.slow):
+		case <-r.Context().Done():
+		}
 		a.mu.Lock()
 		a.asked = append(a.asked, asked{r.URL.Path, r.Header.Get("Idempotency-Key"), string(body)})
 		a.mu.Unlock()
@@ -199,6 +213,7 @@ var pages = map[string]string{
 	"/console/payments":                       "Capture failed",
 	"/console/events?topic=stock-adjustments": "MALFORMED_EVENT",
 	"/console/events/stock-adjustments/4711":  "Why it is replayed",
+	"/console/imports":                        `24000 of 100000 \(24 %\), [0-9.]+/s, 18 s left`,
 	"/console/search?store=soho&q=milk":       "12.50 points",
 }
 
@@ -246,6 +261,17 @@ func TestShoppersAreRefused(t *testing.T) {
 }
 
 var hidden = regexp.MustCompile(`<input type="hidden" name="([^"]+)" value="([^"]*)">`)
+
+// An order's page names the operators who took its steps and moved its money.
+func TestWhoDidIt(t *testing.T) {
+	d := open(t)
+	d.signIn()
+	for path, want := range map[string]int{"/console/orders/" + picking: 1, "/console/orders/" + captured: 2} {
+		if _, text, _ := d.ask(http.MethodGet, path, nil); strings.Count(text, "<code>"+olga+"</code>") != want {
+			t.Errorf("%s doesn't name %s %d times: %s", path, olga, want, text)
+		}
+	}
+}
 
 // What changes something asks first, does nothing until it is answered, and sends the same key when it is answered twice.
 func TestDangerousActionsAsk(t *testing.T) {
@@ -313,6 +339,71 @@ func unescape(text string) string {
 	return strings.NewReplacer("&#34;", `"`, "&#39;", "'", "&#43;", "+", "&lt;", "<", "&gt;", ">", "&amp;", "&").Replace(text)
 }
 
+// Many letters are replayed by requests that go on with each other: each letter once, those that are gone are passed by, and a page without
+// scripts has a button.
+func TestReplayAll(t *testing.T) {
+	d := open(t)
+	d.signIn()
+	var letters []string
+	for i := range 40 {
+		id := fmt.Sprint(100 + i)
+		letters = append(letters, id)
+		if i != 7 {
+			d.answers["POST /v1/dead-letters/stock-adjustments/"+id+":replay"] = `{"message_id":"10"}`
+		}
+	}
+	d.slow = 100 * time.Millisecond
+	path := "/console/events/stock-adjustments/replay"
+	if status, _, _ := d.ask(http.MethodPost, path, url.Values{"letters": {"1,2"}}); status != http.StatusBadRequest || len(d.did()) > 0 {
+		t.Errorf("without a reason: %d", status)
+	}
+	_, text, at := d.ask(http.MethodPost, path, url.Values{"letters": {strings.Join(letters, ",")}, "reason": {"mended"}})
+	if !strings.Contains(text, "Publish 40 messages again?") || len(d.did()) > 0 {
+		t.Fatalf("it doesn't ask: %s", text)
+	}
+	pages := 0
+	for !strings.Contains(at, "done=replayed-all") {
+		form := url.Values{}
+		for _, field := range hidden.FindAllStringSubmatch(text, -1) {
+			form.Add(unescape(field[1]), unescape(field[2]))
+		}
+		if pages++; pages > 10 {
+			t.Fatal("it never ends")
+		}
+		if _, text, at = d.ask(http.MethodPost, path, form); !strings.Contains(at, "done") && !regexp.MustCompile(`of 40 \([0-9]+ %\), [0-9.]+/s, [0-9]+ s left`).MatchString(text) {
+			t.Fatalf("the page doesn't tell how far it is: %s", text)
+		}
+	}
+	var did []string
+	for _, one := range d.did() {
+		did = append(did, strings.TrimSuffix(strings.TrimPrefix(one.path, "/v1/dead-letters/stock-adjustments/"), ":replay"))
+	}
+	if want := slices.Delete(letters, 7, 8); pages < 2 || !slices.Equal(did, want) {
+		t.Errorf("%d pages replayed %v, want %v", pages, did, want)
+	}
+}
+
+// A rebuild that takes long leads to the page that shows how far it is, and so does looking at it meanwhile.
+func TestLongRebuild(t *testing.T) {
+	d := open(t)
+	d.signIn()
+	d.answers["GET /v1/stores/soho/stock:status"] = `{"store_id":"soho","epoch":"` + now + `","rebuild_under_way":{"products":"5000","loaded":"2000","start_time":"` + time.Now().Add(-4*time.Second).Format(time.RFC3339Nano) + `"}}`
+	d.slow = 5 * time.Second
+	if _, text, at := d.ask(http.MethodPost, "/console/stock/soho/rebuild", url.Values{"confirmed": {"yes"}}); !strings.Contains(at, "done=rebuilding") || !strings.Contains(text, "2000 of 5000 (40 %)") {
+		t.Errorf("it leads to %s: %s", at, text)
+	}
+	if _, text, _ := d.ask(http.MethodGet, "/console/stock?store=soho", nil, "X-Fragment", "1"); strings.Contains(text, "<html") || !strings.Contains(text, `<progress max="5000" value="2000"`) {
+		t.Errorf("the live part is %s", text)
+	}
+}
+
+func TestSlashBehindConsole(t *testing.T) {
+	d := open(t)
+	if status, _, at := d.ask(http.MethodGet, "/console/", nil); status != http.StatusOK || !strings.HasPrefix(at, "/console/sign-in?next=%2Fconsole") {
+		t.Errorf("%d at %s", status, at)
+	}
+}
+
 // Audits are asked for by a button, since they take a while; only one that mends asks.
 func TestAudits(t *testing.T) {
 	d := open(t)
@@ -346,7 +437,7 @@ func TestPagesInABrowser(t *testing.T) {
 	for path, name := range map[string]string{
 		"/console?store=soho": "overview", "/console/orders?store=soho": "orders", "/console/orders/" + picking: "picking", "/console/orders/" + captured: "order",
 		"/console/stock?store=soho": "stock", "/console/stock/soho/milk": "ledger", "/console/checkouts?store=soho": "checkouts", "/console/payments": "payments",
-		"/console/events?topic=stock-adjustments": "events", "/console/events/stock-adjustments/4711": "letter", "/console/search?store=soho&q=milk": "search",
+		"/console/imports": "imports", "/console/events?topic=stock-adjustments": "events", "/console/events/stock-adjustments/4711": "letter", "/console/search?store=soho&q=milk": "search",
 	} {
 		p.Go(path)
 		p.Look("console-" + name)

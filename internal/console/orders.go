@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"larder.dev/api/client"
 	orderpb "larder.dev/api/order/v1"
 	paymentpb "larder.dev/api/payment/v1"
@@ -50,8 +52,9 @@ func (c *Console) listOrders(w http.ResponseWriter, r *http.Request) error {
 
 type orderPage struct {
 	Order *orderpb.Order
-	// Payment is nil if it can't be read.
+	// Payment and History are nil if they can't be read.
 	Payment *paymentpb.Payment
+	History *orderpb.OrderHistory
 }
 
 // Can tells whether a step is next, so that its form is shown; the API decides.
@@ -82,9 +85,15 @@ func (c *Console) showOrder(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	page := orderPage{Order: order}
-	if payment, err := c.API.GetPayment(r.Context(), &paymentpb.GetPaymentRequest{OrderId: order.GetOrderId()}); err == nil {
-		page.Payment = payment
-	}
+	ctx, id := r.Context(), order.GetOrderId()
+	var parts errgroup.Group
+	part(ctx, &parts, &page.Payment, func() (*paymentpb.Payment, error) {
+		return c.API.GetPayment(ctx, &paymentpb.GetPaymentRequest{OrderId: id})
+	})
+	part(ctx, &parts, &page.History, func() (*orderpb.OrderHistory, error) {
+		return c.API.GetOrderHistory(ctx, &orderpb.GetOrderHistoryRequest{OrderId: id})
+	})
+	_ = parts.Wait() // parts don't fail
 	return c.Render(w, r, http.StatusOK, "order", page)
 }
 

@@ -19,8 +19,8 @@ func (c *Console) showSignIn(w http.ResponseWriter, r *http.Request) error {
 func (c *Console) signIn(w http.ResponseWriter, r *http.Request) error {
 	next := web.Next(r, base)
 	if _, err := c.SignIn(w, r, r.FormValue("email"), r.FormValue("password")); err != nil {
-		trouble := web.Explain(err)
-		if trouble.Status >= http.StatusInternalServerError {
+		trouble, err := web.Again(err)
+		if err != nil {
 			return err
 		}
 		return c.Render(w, r, trouble.Status, "sign-in", signInPage{Email: r.FormValue("email"), Next: next, Trouble: trouble})

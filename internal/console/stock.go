@@ -1,7 +1,9 @@
 package console
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
@@ -38,6 +40,9 @@ func (c *Console) listStock(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	page.Status = status
+	if web.IsFragment(r) {
+		return c.Fragment(w, r, http.StatusOK, "stock", "live", page)
+	}
 	if page.Q == "" {
 		answer, err := c.API.ListStock(ctx, &stockpb.ListStockRequest{StoreId: page.Store, PageSize: 50, PageToken: query.Get("page_token")})
 		if err != nil {
@@ -131,6 +136,9 @@ func (c *Console) adjustStock(w http.ResponseWriter, r *http.Request) error {
 	return goOn(w, r, back+"?done=adjusted")
 }
 
+// waitForRebuild is how long a rebuild's request waits for its end.
+const waitForRebuild = 3 * time.Second
+
 // rebuildStock names the epoch that the page showed: sent twice, it rebuilds once.
 func (c *Console) rebuildStock(w http.ResponseWriter, r *http.Request) error {
 	store := r.PathValue("store")
@@ -149,8 +157,21 @@ func (c *Console) rebuildStock(w http.ResponseWriter, r *http.Request) error {
 	if nanos, err := strconv.ParseInt(r.PostForm.Get("epoch"), 10, 64); err == nil && nanos > 0 {
 		request.SeenEpoch = timestamppb.New(time.Unix(0, nanos))
 	}
-	if _, err := c.API.RebuildStock(r.Context(), request); err != nil {
-		return err
+	// A large store takes longer than people look at an empty page: the page of the stock shows how far it is. It goes on without the browser.
+	ctx, done := context.WithoutCancel(r.Context()), make(chan error, 1)
+	go func() {
+		_, err := c.API.RebuildStock(ctx, request)
+		if done <- err; err != nil {
+			slog.WarnContext(ctx, "a rebuild failed", "store", store, "error", err)
+		}
+	}()
+	select {
+	case err := <-done:
+		if err != nil {
+			return err
+		}
+		return goOn(w, r, link("/stock", "store", store, "done", "rebuilt"))
+	case <-time.After(waitForRebuild):
+		return goOn(w, r, link("/stock", "store", store, "done", "rebuilding"))
 	}
-	return goOn(w, r, link("/stock", "store", store, "done", "rebuilt"))
 }

@@ -14,7 +14,8 @@ var done = map[string]string{
 	"dispatched": "The order has left.", "delivered": "The order is delivered.",
 	"cancelled": "The order is cancelled; goods and money go back.", "refunded": "The money is given back.",
 	"adjusted": "The stock is adjusted; the ledger has the entry.", "rebuilt": "The stock was loaded anew from the ledger.",
-	"replayed": "The message is published again.",
+	"rebuilding": "The stock is being loaded anew; this page shows how far it is.",
+	"replayed":   "The message is published again.", "replayed-all": "The messages are published again.",
 }
 
 // words is a name of the API's for people: "REQUIRES_ACTION" is "Requires action".

@@ -12,6 +12,8 @@
 //   - Cancelling and packing move goods and money, so they are checkout's transactions (rule 8 of docs/protocol.md); refunding is the room
 //     payment's. This room decides who may ask for them.
 //   - A shopper sees the orders of their own, an operator any. An order of another's can't be told from one that isn't there.
+//   - Which operator took a step is kept, and told to operators only, by a message of its own: an order as shoppers and events have it has no
+//     field for it.
 //   - An order outlives its shopper's account, but not the person: once the shopper is forgotten and the order has ended, of its address
 //     the country is left, for the tax, and it is in nobody's list (forget.go).
 //   - Lists are newest first. A page goes on behind the last order of the page before, so orders that come meanwhile neither
@@ -80,6 +82,8 @@ type Event struct {
 	Time   time.Time
 	Actor  Actor
 	Reason string
+	// OperatorID is the user's id of an operator who took it, as far as it is kept. Shoppers never see it: Proto leaves it out.
+	OperatorID string
 }
 
 // Position is a place in a shopper's list.
@@ -225,6 +229,7 @@ func (s *Service) Cancel(ctx context.Context, caller identity.Caller, id, etag, 
 	if caller.HasRole(identity.RoleOperator) {
 		by = Operator
 	}
+	// Who the operator is, checkout takes from the token that goes with the call.
 	if err := s.checkouts.Cancel(ctx, id, Step{To: Cancelled, By: by, ETag: etag, Reason: reason}); err != nil {
 		return Order{}, fmt.Errorf("cancel order: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,7 +16,6 @@ import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 
 	checkoutpb "larder.dev/api/checkout/v1"
@@ -78,11 +78,14 @@ func open(t *testing.T) *rig {
 		service := checkout.NewService(config, books, nil, nil, nil, nil, nil, time.Now)
 		return app.Register(ctx, &checkoutpb.CheckoutService_ServiceDesc, checkout.NewServer(service, books), nil)
 	})
-	token := r.issuer.ServiceToken(t, "order")
-	conn, err := grpc.NewClient(sells.Listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithUnaryInterceptor(
-		func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-			return invoke(metadata.AppendToOutgoingContext(ctx, identity.ServiceTokenHeader, token), method, req, reply, cc, opts...)
-		}))
+	// As between services: order's own token, from a metadata server, and that of the person.
+	tokens := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, r.issuer.ServiceToken(t, "order"))
+	}))
+	t.Cleanup(tokens.Close)
+	t.Setenv("GCE_METADATA_HOST", tokens.Listener.Addr().String())
+	conn, err := grpc.NewClient(sells.Listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithPerRPCCredentials(identity.NewOutgoing("order", "", false, time.Now)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,6 +41,19 @@ func (s *Server) ListOrders(ctx context.Context, request *orderpb.ListOrdersRequ
 	return page, nil
 }
 
+// GetOrderHistory implements orderpb.OrderServiceServer. Its access rule keeps it to operators.
+func (s *Server) GetOrderHistory(ctx context.Context, request *orderpb.GetOrderHistoryRequest) (*orderpb.OrderHistory, error) {
+	found, err := s.service.Get(ctx, identity.FromContext(ctx), request.GetOrderId())
+	if err != nil {
+		return nil, err
+	}
+	history := &orderpb.OrderHistory{OrderId: found.ID}
+	for i, event := range found.Proto().GetHistory() {
+		history.Steps = append(history.Steps, &orderpb.OrderStep{Event: event, OperatorId: found.History[i].OperatorID})
+	}
+	return history, nil
+}
+
 // WatchOrder implements orderpb.OrderServiceServer. Watchers stream it.
 func (s *Server) WatchOrder(ctx context.Context, request *orderpb.WatchOrderRequest) (*orderpb.WatchOrderResponse, error) {
 	found, err := s.service.Get(ctx, identity.FromContext(ctx), request.GetOrderId())
@@ -93,7 +106,9 @@ func (s *Server) move(ctx context.Context, to State, request interface {
 	GetEtag() string
 	GetReason() string
 }) (*orderpb.Order, error) {
-	return answer(s.service.Move(ctx, request.GetOrderId(), Step{To: to, By: Operator, ETag: request.GetEtag(), Reason: request.GetReason()}))
+	return answer(s.service.Move(ctx, request.GetOrderId(), Step{
+		To: to, By: Operator, OperatorID: identity.FromContext(ctx).UserID, ETag: request.GetEtag(), Reason: request.GetReason(),
+	}))
 }
 
 // CancelOrder implements orderpb.OrderServiceServer.

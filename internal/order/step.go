@@ -13,6 +13,8 @@ import (
 type Step struct {
 	To State
 	By Actor
+	// OperatorID is the user's id of an operator who takes it; empty of others.
+	OperatorID string
 	// ETag is the version that was seen, as it is or in quotes (RFC 9110, 8.8.3); empty: whichever it is.
 	ETag string
 	// Reason is kept in the history, at most 200 characters.
@@ -39,7 +41,9 @@ func (o Order) Take(step Step, at time.Time) (after Order, taken bool, err error
 	}
 	after = o
 	after.State, after.Version, after.UpdateTime = step.To, o.Version+1, at
-	after.History = append(slices.Clone(o.History), Event{State: step.To, Time: at, Actor: step.By, Reason: step.Reason})
+	after.History = append(slices.Clone(o.History), Event{
+		State: step.To, Time: at, Actor: step.By, Reason: step.Reason, OperatorID: step.OperatorID,
+	})
 	return after, true, nil
 }
 

@@ -239,7 +239,7 @@ func TestAuditLooksAgain(t *testing.T) {
 		if _, err := b.Void(t.Context(), cancelled); err != nil {
 			return err
 		}
-		_, err := b.Capture(t.Context(), captured, payment.System)
+		_, err := b.Capture(t.Context(), captured, payment.Step{By: payment.System})
 		return err
 	})
 	b.now = time.Now()

@@ -70,11 +70,12 @@ func news(status IntentStatus) bool {
 func (s *Service) follow(ctx context.Context, record Record, intent Intent) error {
 	switch {
 	case intent.Status == IntentCaptured && Allowed(record.State, Captured):
-		if _, err := s.store.Captured(ctx, record.OrderID, Provides, "the provider tells that it is captured", intent.Captured); err != nil { // the answer to our capture was lost
+		told := Step{By: Provides, Reason: "the provider tells that it is captured"} // the answer to our capture was lost
+		if _, err := s.store.Captured(ctx, record.OrderID, told, intent.Captured); err != nil {
 			return fmt.Errorf("record capture of %s: %w", record.OrderID, err)
 		}
 	case intent.Status == IntentCancelled && Allowed(record.State, CaptureFailed):
-		if err := s.captureFailed(ctx, record.OrderID, Provides); err != nil { // it expired before we captured it
+		if err := s.captureFailed(ctx, record.OrderID, Step{By: Provides}); err != nil { // it expired before we captured it
 			return err
 		}
 	}

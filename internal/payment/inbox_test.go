@@ -83,7 +83,7 @@ func TestEventTellsOfCapture(t *testing.T) {
 	b.control("/webhooks", `{"duplicates":1}`)
 	id, intent := b.sell()
 	b.provider.breaks(nil, fails("capture"))
-	if _, err := b.Capture(t.Context(), id, payment.System); !errors.Is(err, errBroken) {
+	if _, err := b.Capture(t.Context(), id, payment.Step{By: payment.System}); !errors.Is(err, errBroken) {
 		t.Fatal(err)
 	}
 	b.want(id, payment.Authorized, 0, 0)

@@ -21,7 +21,7 @@ func (b *till) expire() (id string) {
 	if _, err := b.provider.Cancel(b.t.Context(), intent); err != nil {
 		b.t.Fatal(err)
 	}
-	_, err := b.Capture(b.t.Context(), id, payment.System)
+	_, err := b.Capture(b.t.Context(), id, payment.Step{By: payment.System})
 	wantReason(b.t, err, fault.PaymentNotCapturable)
 	return id
 }

@@ -53,7 +53,7 @@ func (s *Service) mend(ctx context.Context, intent Intent, finding Finding) (act
 		}
 		return s.letGo(ctx, intent)
 	case Expiring:
-		_, err := s.Capture(ctx, intent.Order, System)
+		_, err := s.Capture(ctx, intent.Order, Step{By: System})
 		if fault.Is(err, fault.PaymentNotCapturable) { // it isn't packed yet
 			return false, nil
 		}

@@ -58,9 +58,10 @@ type Store interface {
 	// says why not. Errors: ORDER_NOT_FOUND.
 	Capturable(ctx context.Context, order string) (record Record, ok bool, err error)
 	// Captured moves AUTHORIZED or CAPTURE_FAILED to CAPTURED and leaves any other state (rule 12). It returns the state afterwards.
-	Captured(ctx context.Context, order string, by Actor, reason string, amount money.Money) (State, error)
+	// step tells who did it and why.
+	Captured(ctx context.Context, order string, step Step, amount money.Money) (State, error)
 	// CaptureFailed moves AUTHORIZED to CAPTURE_FAILED, which the reconciler attends to from a time on, and leaves any other state.
-	CaptureFailed(ctx context.Context, order string, by Actor, reason string, attendAfter time.Time) (State, error)
+	CaptureFailed(ctx context.Context, order string, step Step, attendAfter time.Time) (State, error)
 	// Voided moves VOIDING to VOIDED (rule 7c), with all that was captured and refunded, and leaves any other state. It returns the state
 	// afterwards.
 	Voided(ctx context.Context, order string, captured, refunded money.Money) (State, error)
@@ -194,8 +195,8 @@ func (r Record) Due() (money.Money, error) {
 // Capture takes the money of a packed order (rule 12): look, capture, record. What is captured is what was picked, never more than was
 // authorised; it is fixed once the order is packed, so that a repeated capture asks for the same. The provider decides between a capture and a cancel
 // that meet; whichever comes second is told so. Repeated, it changes nothing. Refused for good, it leaves CAPTURE_FAILED: it may be asked
-// for again until the order is cancelled. by is who asks for it: an operator, or the platform. Errors: PAYMENT_NOT_CAPTURABLE.
-func (s *Service) Capture(ctx context.Context, order string, by Actor) (State, error) {
+// for again until the order is cancelled. by tells who asks for it: an operator, or the platform. Errors: PAYMENT_NOT_CAPTURABLE.
+func (s *Service) Capture(ctx context.Context, order string, by Step) (State, error) {
 	record, ok, err := s.store.Capturable(ctx, order)
 	if err != nil {
 		return "", fmt.Errorf("look at payment of %s: %w", order, err)
@@ -225,19 +226,21 @@ func (s *Service) Capture(ctx context.Context, order string, by Actor) (State, e
 		return "", fmt.Errorf("capture payment of %s: %w", order, err)
 	}
 	chaos.At(chaos.PaymentCaptured)
-	state, err := s.store.Captured(ctx, order, by, "packed", intent.Captured)
+	by.Reason = "packed"
+	state, err := s.store.Captured(ctx, order, by, intent.Captured)
 	chaos.At(chaos.PaymentBooked)
 	return state, err
 }
 
 // refusedCapture tells an intent that was captured already, its answer lost, from one that is cancelled or expired.
-func (s *Service) refusedCapture(ctx context.Context, record Record, by Actor) (State, error) {
+func (s *Service) refusedCapture(ctx context.Context, record Record, by Step) (State, error) {
 	intent, err := s.provider.Get(ctx, record.IntentID)
 	if err != nil {
 		return "", fmt.Errorf("read intent of %s: %w", record.OrderID, err)
 	}
 	if intent.Status == IntentCaptured {
-		return s.store.Captured(ctx, record.OrderID, by, "the provider had captured it before", intent.Captured)
+		by.Reason = "the provider had captured it before"
+		return s.store.Captured(ctx, record.OrderID, by, intent.Captured)
 	}
 	if err := s.captureFailed(ctx, record.OrderID, by); err != nil {
 		return "", err
@@ -246,9 +249,9 @@ func (s *Service) refusedCapture(ctx context.Context, record Record, by Actor) (
 }
 
 // captureFailed records that an authorisation has ended before it was captured. The time of grace begins with the first failure.
-func (s *Service) captureFailed(ctx context.Context, order string, by Actor) error {
-	const reason = "the provider refused to capture: the authorisation has ended"
-	if _, err := s.store.CaptureFailed(ctx, order, by, reason, s.now().Add(captureAgainIn)); err != nil {
+func (s *Service) captureFailed(ctx context.Context, order string, by Step) error {
+	by.Reason = "the provider refused to capture: the authorisation has ended"
+	if _, err := s.store.CaptureFailed(ctx, order, by, s.now().Add(captureAgainIn)); err != nil {
 		return fmt.Errorf("record failed capture of %s: %w", order, err)
 	}
 	return nil

@@ -323,7 +323,7 @@ func TestRefundOfWhatWasPicked(t *testing.T) {
 		t.Fatal(totals, err)
 	}
 	b.apply(paymentspanner.SetReceipt(id, pricing.Receipt{Lines: lines, Totals: totals}))
-	if state, err := b.Capture(t.Context(), id, payment.System); err != nil || state != payment.Captured {
+	if state, err := b.Capture(t.Context(), id, payment.Step{By: payment.System}); err != nil || state != payment.Captured {
 		t.Fatal(state, err)
 	}
 	b.want(id, payment.Captured, 199, 0)

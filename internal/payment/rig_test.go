@@ -203,7 +203,7 @@ func (b *till) sell() (id, intent string) {
 func (b *till) take() (id, intent string) {
 	b.t.Helper()
 	id, intent = b.sell()
-	if state, err := b.Capture(b.t.Context(), id, payment.System); err != nil || state != payment.Captured {
+	if state, err := b.Capture(b.t.Context(), id, payment.Step{By: payment.System}); err != nil || state != payment.Captured {
 		b.t.Fatalf("%s, %v", state, err)
 	}
 	return id, intent

@@ -47,9 +47,9 @@ func (s *Server) GetIntent(ctx context.Context, r *paymentpb.GetIntentRequest) (
 
 // CapturePayment implements the service.
 func (s *Server) CapturePayment(ctx context.Context, r *paymentpb.CapturePaymentRequest) (*paymentpb.CapturePaymentResponse, error) {
-	by := System
-	if identity.FromContext(ctx).HasRole(identity.RoleOperator) {
-		by = Operator
+	by := Step{By: System}
+	if caller := identity.FromContext(ctx); caller.HasRole(identity.RoleOperator) {
+		by = Step{By: Operator, OperatorID: caller.UserID}
 	}
 	state, err := s.service.Capture(ctx, r.GetOrderId(), by)
 	if err != nil {

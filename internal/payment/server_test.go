@@ -120,7 +120,7 @@ func TestService(t *testing.T) {
 	if code, text := c.rest(identity.RoleOperator, http.MethodGet, "/v1/orders/"+id+"/payment", "", &shown); code != http.StatusOK ||
 		shown.GetState() != orderpb.OrderPayment_PARTIALLY_REFUNDED || shown.GetIntentId() != intent || shown.GetAuthorized().GetMinorUnits() != whole ||
 		shown.GetCaptured().GetMinorUnits() != whole || shown.GetRefunded().GetMinorUnits() != 200 || len(shown.GetRefunds()) != 1 ||
-		len(shown.GetEvents()) != 1 || shown.GetEvents()[0].GetType() != "charge.refunded" || shown.GetEvents()[0].GetReceiveTime() == nil {
+		shown.GetRefunds()[0].GetOperatorId() != user || who(&shown) != "shopper , shopper , system , operator "+user || len(shown.GetEvents()) != 1 || shown.GetEvents()[0].GetType() != "charge.refunded" || shown.GetEvents()[0].GetReceiveTime() == nil {
 		t.Errorf("%d %s", code, text)
 	}
 	if code, text := c.rest(identity.RoleOperator, http.MethodGet, "/v1/orders/"+uuid.NewString()+"/payment", "", nil); code != http.StatusNotFound ||
@@ -143,6 +143,40 @@ func TestService(t *testing.T) {
 		t.Fatalf("%v, %v", voided, err)
 	}
 	c.want(id, payment.Voided, whole, whole)
+}
+
+// who are the actors of a payment's history, in words.
+func who(p *paymentpb.Payment) string {
+	var words []string
+	for _, step := range p.GetHistory() {
+		words = append(words, step.GetActor()+" "+step.GetOperatorId())
+	}
+	return strings.Join(words, ", ")
+}
+
+// An operator who captures is named, of the time that it is refused too.
+func TestOperatorCaptures(t *testing.T) {
+	c := serves(t)
+	client := paymentpb.NewPaymentServiceClient(c.conn)
+	operator := metadata.AppendToOutgoingContext(t.Context(), "authorization",
+		"Bearer "+c.issuer.Token(t, identity.Caller{UserID: user, Roles: []string{identity.RoleOperator}}, time.Minute))
+	id, _ := c.sell()
+	refused, intent := c.sell()
+	if _, err := c.provider.Cancel(t.Context(), intent); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.CapturePayment(operator, &paymentpb.CapturePaymentRequest{OrderId: id}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := client.CapturePayment(operator, &paymentpb.CapturePaymentRequest{OrderId: refused})
+	wantReason(t, err, fault.PaymentNotCapturable)
+	for _, order := range []string{id, refused} {
+		var shown paymentpb.Payment
+		if code, text := c.rest(identity.RoleOperator, http.MethodGet, "/v1/orders/"+order+"/payment", "", &shown); code != http.StatusOK ||
+			!strings.HasSuffix(who(&shown), "operator "+user) {
+			t.Errorf("%d %s", code, text)
+		}
+	}
 }
 
 // Whoever may not is refused before anything happens, and so is what is malformed.

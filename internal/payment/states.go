@@ -44,6 +44,8 @@ const (
 type Step struct {
 	To State
 	By Actor
+	// OperatorID is the user's id of an operator who takes it; empty of others.
+	OperatorID string
 	// Reason is kept in the history, at most 200 characters; more are cut off.
 	Reason string
 }
@@ -54,6 +56,8 @@ type HistoryEntry struct {
 	Time   time.Time
 	Actor  Actor
 	Reason string
+	// OperatorID is the user's id of an operator who took it, as far as it is kept.
+	OperatorID string
 }
 
 // Transition is one way from a state to another. Each adds a row to the history.

@@ -61,7 +61,7 @@ func TestVoid(t *testing.T) {
 			}
 			_, err := b.Refund(t.Context(), id, back(uuid.NewString(), units("apples", 1)))
 			wantReason(t, err, fault.NothingToRefund)
-			if _, err := b.Capture(t.Context(), id, payment.System); !fault.Is(err, fault.PaymentNotCapturable) {
+			if _, err := b.Capture(t.Context(), id, payment.Step{By: payment.System}); !fault.Is(err, fault.PaymentNotCapturable) {
 				t.Errorf("capture afterwards: %v", err)
 			}
 		})

@@ -32,7 +32,7 @@ func (b *till) act(id, intent, what string) error {
 		if what != "capture" {
 			by = payment.Operator
 		}
-		_, err := b.Capture(ctx, id, by)
+		_, err := b.Capture(ctx, id, payment.Step{By: by})
 		return err
 	case "refund a pear":
 		_, err := b.Refund(ctx, id, back(uuid.NewString(), units("pears", 1)))

@@ -41,7 +41,7 @@ func (s State) Proto() orderpb.OrderPayment_State {
 func (r Refund) Proto() *paymentpb.Refund {
 	p := &paymentpb.Refund{
 		RefundId: r.ID, State: paymentpb.Refund_State(paymentpb.Refund_State_value[string(r.State)]), Amount: r.Amount.Proto(),
-		Reason: r.Reason, CreateTime: timestamppb.New(r.CreateTime),
+		Reason: r.Reason, CreateTime: timestamppb.New(r.CreateTime), OperatorId: r.Actor,
 	}
 	for _, line := range r.Lines {
 		p.Lines = append(p.Lines, &orderpb.RefundLine{ProductId: line.ProductID, Quantity: int32(line.Quantity)})
@@ -70,7 +70,7 @@ func (a Account) Proto() *paymentpb.Payment {
 	}
 	for _, e := range a.History {
 		p.History = append(p.History, &paymentpb.PaymentChange{
-			State: e.State.Proto(), Time: timestamppb.New(e.Time), Actor: string(e.Actor), Reason: e.Reason,
+			State: e.State.Proto(), Time: timestamppb.New(e.Time), Actor: string(e.Actor), Reason: e.Reason, OperatorId: e.OperatorID,
 		})
 	}
 	for _, e := range a.Events {

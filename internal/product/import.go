@@ -50,6 +50,8 @@ type Import struct {
 	Lines   int64    // of the file that are done
 	Digest  []byte   // SHA-256 of them
 	Done    bool     // to the file's end
+	// Bytes of the file that are done, and its size; 0: not known.
+	Bytes, Size int64
 	// Products that were added, changed, and as the file says already; lines that couldn't go in.
 	Created, Changed, Unchanged, Failed int64
 	Errors                              []LineError // the first 1,000; only of Imports.Import
@@ -63,6 +65,8 @@ type ImportPart struct {
 	Columns  []string // of the first part of a CSV file
 	After    int64    // lines of the file before it
 	Until    int64    // and to its end
+	Bytes    int64    // of the file to its end
+	Size     int64    // of the file, bytes; 0: not known
 	Digest   []byte   // SHA-256 of the file to its end
 	Last     bool
 	Products []ImportLine
@@ -88,6 +92,8 @@ type LineError struct {
 type Imports interface {
 	// Import finds one, with its errors.
 	Import(ctx context.Context, id ImportID) (Import, error)
+	// LatestImports are everybody's, those that were brought on last first, without errors.
+	LatestImports(ctx context.Context, limit int) ([]Import, error)
 	// TakeIn takes a part in, all that can go in of it or, with an error, nothing. A part after no lines begins the import. What is
 	// the import's last part already is taken in again without effect.
 	TakeIn(ctx context.Context, part ImportPart) (Import, error)
@@ -107,6 +113,11 @@ func NewImporter(i Imports, validator protovalidate.Validator) *Importer {
 // Import returns one with its errors. Errors: IMPORT_NOT_FOUND.
 func (i *Importer) Import(ctx context.Context, id ImportID) (Import, error) {
 	return i.imports.Import(ctx, id)
+}
+
+// Latest lists everybody's imports, those that were brought on last first, without errors.
+func (i *Importer) Latest(ctx context.Context, limit int) ([]Import, error) {
+	return i.imports.LatestImports(ctx, limit)
 }
 
 // TakeIn reads the lines of a part and takes them in; whole lines, each with its end, at most 1,000. Errors: INVALID_ARGUMENT,

@@ -69,7 +69,7 @@ func (in intake) request(ctx context.Context, w http.ResponseWriter, r *http.Req
 	if err != nil {
 		return nil, err
 	}
-	return in.file(ctx, id, r.Header.Get("Content-Type"), patient{r.Body, http.NewResponseController(w)})
+	return in.file(ctx, id, r.Header.Get("Content-Type"), patient{r.Body, http.NewResponseController(w)}, max(r.ContentLength, 0))
 }
 
 // patient is a body of which something comes again and again.
@@ -96,8 +96,8 @@ func formatOf(contentType string) (productpb.ImportPartRequest_Format, error) {
 }
 
 // file brings a file in from where its import stands. What is done of it is read past, and has to be the same. Who may not import is
-// refused first of all.
-func (in intake) file(ctx context.Context, id, contentType string, body io.Reader) (*productpb.Import, error) {
+// refused first of all. size is the file's, bytes, 0 if it isn't known.
+func (in intake) file(ctx context.Context, id, contentType string, body io.Reader, size int64) (*productpb.Import, error) {
 	begun, err := in.look(ctx, &productpb.GetImportRequest{ImportId: id})
 	if err != nil && !fault.Is(err, fault.ImportNotFound) {
 		return nil, err
@@ -111,12 +111,12 @@ func (in intake) file(ctx context.Context, id, contentType string, body io.Reade
 		return nil, err
 	}
 	for last := begun.GetState() == productpb.Import_DONE; !last; {
-		part := &productpb.ImportPartRequest{ImportId: id, Format: format, AfterLine: file.count}
+		part := &productpb.ImportPartRequest{ImportId: id, Format: format, AfterLine: file.count, SizeBytes: size}
 		part.Lines, last, err = file.part()
 		if err != nil {
 			return nil, err
 		}
-		part.Digest, part.Last = file.digest.Sum(nil), last
+		part.Digest, part.Last, part.Bytes = file.digest.Sum(nil), last, file.bytes
 		if _, err := in.take(ctx, part); err != nil {
 			return nil, err
 		}
@@ -129,6 +129,7 @@ type lines struct {
 	reader *bufio.Reader
 	digest hash.Hash
 	count  int64
+	bytes  int64
 	line   []byte
 }
 
@@ -143,6 +144,7 @@ func (l *lines) next() ([]byte, error) {
 	for {
 		piece, err := l.reader.ReadSlice('\n')
 		l.digest.Write(piece)
+		l.bytes += int64(len(piece))
 		l.line = append(l.line, piece[:min(len(piece), max(0, MaxLine+2-len(l.line)))]...)
 		switch {
 		case errors.Is(err, bufio.ErrBufferFull):

@@ -2,6 +2,7 @@ package product
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -17,13 +18,15 @@ func (s *Server) ImportProducts(ctx context.Context, req *productpb.ImportProduc
 	if err != nil {
 		return nil, err
 	}
-	return intake{look: s.GetImport, take: s.ImportPart}.file(ctx, id, req.GetFile().GetContentType(), bytes.NewReader(req.GetFile().GetData()))
+	data := req.GetFile().GetData()
+	return intake{look: s.GetImport, take: s.ImportPart}.file(ctx, id, req.GetFile().GetContentType(), bytes.NewReader(data), int64(len(data)))
 }
 
 // ImportPart implements ProductServiceServer.
 func (s *Server) ImportPart(ctx context.Context, req *productpb.ImportPartRequest) (*productpb.Import, error) {
 	part := ImportPart{
 		ID: importID(ctx, req.GetImportId()), Format: formats[req.GetFormat()], After: req.GetAfterLine(), Digest: req.GetDigest(), Last: req.GetLast(),
+		Bytes: req.GetBytes(), Size: req.GetSizeBytes(),
 	}
 	stands, err := s.importer.TakeIn(ctx, part, req.GetLines())
 	if err != nil {
@@ -41,6 +44,21 @@ func (s *Server) GetImport(ctx context.Context, req *productpb.GetImportRequest)
 	return stands.proto(), nil
 }
 
+// ListImports implements ProductServiceServer.
+func (s *Server) ListImports(ctx context.Context, req *productpb.ListImportsRequest) (*productpb.ListImportsResponse, error) {
+	latest, err := s.importer.Latest(ctx, cmp.Or(int(req.GetPageSize()), 20))
+	if err != nil {
+		return nil, err
+	}
+	answer := &productpb.ListImportsResponse{}
+	for _, i := range latest {
+		one := i.proto()
+		one.UserId = i.ID.UserID
+		answer.Imports = append(answer.Imports, one)
+	}
+	return answer, nil
+}
+
 // importID is the caller's import of a key.
 func importID(ctx context.Context, key string) ImportID {
 	return ImportID{UserID: identity.FromContext(ctx).UserID, Key: key}
@@ -52,7 +70,7 @@ var formats = map[productpb.ImportPartRequest_Format]ImportFormat{
 
 func (i Import) proto() *productpb.Import {
 	answered := &productpb.Import{
-		ImportId: i.ID.Key, State: productpb.Import_RUNNING, Lines: i.Lines, Digest: i.Digest,
+		ImportId: i.ID.Key, State: productpb.Import_RUNNING, Lines: i.Lines, Digest: i.Digest, Bytes: i.Bytes, SizeBytes: i.Size,
 		Created: i.Created, Changed: i.Changed, Unchanged: i.Unchanged, Failed: i.Failed,
 		CreateTime: timestamppb.New(i.CreateTime), UpdateTime: timestamppb.New(i.UpdateTime),
 	}

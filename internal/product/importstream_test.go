@@ -2,6 +2,7 @@ package product_test
 
 import (
 	"bufio"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -290,5 +291,70 @@ func TestImportsAreTheirMerchandisers(t *testing.T) {
 	}
 	if got := r.call(t, http.MethodGet, "/v1/imports/autumn-range", r.merchandiser, ""); got.status != http.StatusNotFound || strings.Contains(got.text, "/autumn") {
 		t.Errorf("another's import: %d %s", got.status, got.text)
+	}
+}
+
+// Operators see how far an import is while its file is on its way: bytes of bytes, whose it is, and no more.
+func TestImportTellsHowFarItIs(t *testing.T) {
+	r := newRig(t)
+	whole := file(1600)
+	cut := strings.Index(whole, "p-01300")
+	body, out := io.Pipe()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.url+"/v1/products:import", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.ContentLength = int64(len(whole))
+	req.Header = http.Header{"Content-Type": {ndjson}, "Idempotency-Key": {"watched-import"}, "Authorization": {"Bearer " + r.merchandiser}}
+	sent := make(chan error)
+	go func() {
+		res, err := http.DefaultClient.Do(req)
+		if err == nil {
+			err = res.Body.Close()
+		}
+		sent <- err
+	}()
+	if _, err := io.WriteString(out, whole[:cut]); err != nil {
+		t.Fatal(err)
+	}
+	type seen struct {
+		ImportID  string `json:"import_id"`
+		State     string
+		Lines     int64  `json:",string"`
+		Bytes     int64  `json:",string"`
+		SizeBytes int64  `json:"size_bytes,string"`
+		UserID    string `json:"user_id"`
+		Errors    []any
+	}
+	look := func() (latest seen) {
+		t.Helper()
+		a := r.call(t, http.MethodGet, "/v1/imports?page_size=5", r.operator, "")
+		var listed struct{ Imports []seen }
+		if err := json.Unmarshal([]byte(a.text), &listed); err != nil || a.status != http.StatusOK {
+			t.Fatalf("%d %s", a.status, a.text)
+		}
+		if len(listed.Imports) > 0 {
+			latest = listed.Imports[0]
+		}
+		return latest
+	}
+	until(t, "1,000 lines are done", func() bool { return look().Lines == 1000 })
+	got := look()
+	if want := int64(strings.Index(whole, `{"product_id":"p-01000"`)); got.ImportID != "watched-import" || got.State != "RUNNING" || got.Bytes != want || got.SizeBytes != int64(len(whole)) ||
+		got.UserID != "7c0ff9a4-2b3b-4a6e-9a55-0d4f6f1f7a11" || len(got.Errors) > 0 {
+		t.Errorf("operators see %+v, want %d of %d bytes", got, want, len(whole))
+	}
+	if _, err := io.WriteString(out, whole[cut:]); err != nil {
+		t.Fatal(err)
+	}
+	_ = out.Close()
+	if err := <-sent; err != nil {
+		t.Fatal(err)
+	}
+	if got := look(); got.State != "DONE" || got.Bytes != got.SizeBytes || got.Bytes != int64(len(whole)) {
+		t.Errorf("in the end operators see %+v", got)
+	}
+	if a := r.call(t, http.MethodGet, "/v1/imports", r.merchandiser, ""); a.status != http.StatusForbidden {
+		t.Errorf("a merchandiser sees everybody's imports: %d %s", a.status, a.text)
 	}
 }

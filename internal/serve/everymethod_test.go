@@ -84,6 +84,7 @@ var admitted = map[string]string{
 	"product.ProductService/AuditIndex":         "merchandiser operator auditindex",
 	"product.ProductService/ListChanges":        "merchandiser operator",
 	"product.ProductService/RecordIndexAudit":   "auditindex",
+	"product.ProductService/ListImports":        "operator",
 	"product.ProductService/ListIndexAudits":    "merchandiser operator",
 
 	"outbox.OutboxService/GetOutbox":        "operator",
@@ -131,6 +132,7 @@ var admitted = map[string]string{
 	"order.OrderService/ListOrders":      "shopper",
 	"order.OrderService/ListStoreOrders": "operator",
 	"order.OrderService/CountOrders":     "operator",
+	"order.OrderService/GetOrderHistory": "operator",
 	"order.OrderService/WatchOrder":      "shopper",
 	"order.OrderService/CancelOrder":     "shopper",
 	"order.OrderService/PickOrder":       "operator",

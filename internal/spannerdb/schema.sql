@@ -137,6 +137,8 @@ CREATE TABLE OrderHistory (
   Actor STRING(64) NOT NULL,
   Reason STRING(200) NOT NULL,
   Time TIMESTAMP NOT NULL OPTIONS (allow_commit_timestamp = true),
+  -- Which operator, a user's id; NULL of other actors, and of what a release wrote that kept none. For operators' eyes only.
+  OperatorId STRING(64),
 ) PRIMARY KEY (OrderId, Version),
   INTERLEAVE IN PARENT Orders ON DELETE CASCADE;
 
@@ -185,6 +187,8 @@ CREATE TABLE PaymentHistory (
   -- shopper, operator, system, provider
   Actor STRING(16) NOT NULL,
   Reason STRING(200) NOT NULL,
+  -- As OrderHistory.OperatorId.
+  OperatorId STRING(64),
 ) PRIMARY KEY (OrderId, Time),
   INTERLEAVE IN PARENT Payments ON DELETE CASCADE;
 

@@ -26,6 +26,13 @@ func reserved(ctx context.Context, began time.Time, err error) {
 	telemetry.Reserve.Since(ctx, began, outcome)
 }
 
+// countHolds tells how many holds a store has. What can't be counted now is at the next look.
+func (s *Service) countHolds(ctx context.Context, store string) {
+	if holds, err := s.virtual.Holds(ctx, store, time.Time{}, 0); err == nil {
+		telemetry.OpenHolds.Set(ctx, float64(holds.All), store)
+	}
+}
+
 // kindOf is what a line takes of.
 func kindOf(product string) string {
 	if _, ok := SlotOf(product); ok {

@@ -167,6 +167,12 @@ func (s *Server) GetStockStatus(ctx context.Context, r *stockpb.GetStockStatusRe
 	if status.Loaded != 0 {
 		answer.LoadedEpoch = timestamppb.New(status.Loaded.Time())
 	}
+	if l := status.Loading; l != nil {
+		answer.RebuildUnderWay = &stockpb.RebuildProgress{Products: l.Products, Loaded: l.Loaded}
+		if !l.Began.IsZero() {
+			answer.RebuildUnderWay.StartTime = timestamppb.New(l.Began)
+		}
+	}
 	for _, rebuilt := range status.Rebuilds {
 		answer.Rebuilds = append(answer.Rebuilds, &stockpb.StockRebuild{Epoch: timestamppb.New(rebuilt.Epoch.Time()), Actor: rebuilt.Actor})
 	}

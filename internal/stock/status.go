@@ -32,11 +32,21 @@ type Rebuilt struct {
 	Actor string
 }
 
+// Loading is a rebuild that is under way.
+type Loading struct {
+	// Products are how many there are to load, zero while the ledger is summed; Loaded, how many of them are.
+	Products, Loaded int64
+	// Began is when the loading began, zero while the ledger is summed.
+	Began time.Time
+}
+
 // Status is how a store's virtual stock stands to its ledger.
 type Status struct {
 	// Epoch is Spanner's, zero for a store that was never stocked; Loaded is the virtual stock's, zero where that has to be rebuilt.
 	Epoch, Loaded Epoch
 	Holds         Holds
+	// Loading is the rebuild that is under way; nil: none is.
+	Loading *Loading
 	// Rebuilds are the last ones, newest first.
 	Rebuilds []Rebuilt
 }
@@ -55,6 +65,9 @@ func (s *Service) Status(ctx context.Context, store string, now time.Time) (stat
 	}
 	if status.Holds, err = s.virtual.Holds(ctx, store, now, 0); err != nil {
 		return Status{}, fmt.Errorf("count the holds of %s: %w", store, err)
+	}
+	if status.Loading, err = s.virtual.Loading(ctx, store); err != nil {
+		return Status{}, fmt.Errorf("look for a rebuild of %s: %w", store, err)
 	}
 	if status.Rebuilds, err = s.ledger.Rebuilds(ctx, store, shownRebuilds); err != nil {
 		return Status{}, fmt.Errorf("list the rebuilds of %s: %w", store, err)

@@ -92,6 +92,8 @@ type Virtual interface {
 	Apply(ctx context.Context, store, entry string, epoch Epoch, lines []Line) error
 	// Load replaces a store's virtual stock (rule 9). It is sent at most once per epoch: an error leaves the outcome unknown.
 	Load(ctx context.Context, store string, epoch Epoch, quantities map[string]int64) error
+	// Loading tells how far a rebuild that is under way has come, nil: none is.
+	Loading(ctx context.Context, store string) (*Loading, error)
 	// Read returns the loaded epoch and what may still be promised of the products that are stocked. Errors: ErrNeedsRebuild.
 	Read(ctx context.Context, store string, products []string) (Epoch, map[string]int64, error)
 	// Overdue returns the orders whose holds are past their deadline, at most limit.
@@ -401,6 +403,7 @@ func (s *Service) Check(ctx context.Context, store string) error {
 	case !done:
 		return s.rebuild(ctx, store, 0, nil)
 	default:
+		s.countHolds(ctx, store)
 		return s.attendWithdrawals(ctx, store)
 	}
 }

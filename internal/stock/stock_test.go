@@ -59,7 +59,7 @@ func (s shop) key() string { return "stock:{" + s.store + "}" }
 
 func (s shop) flush(t *testing.T) {
 	t.Helper()
-	if err := s.raw.Del(context.Background(), s.key(), s.key()+":deadlines", s.key()+":flips").Err(); err != nil {
+	if err := s.raw.Del(context.Background(), s.key(), s.key()+":deadlines", s.key()+":flips", s.key()+":loading").Err(); err != nil {
 		t.Error(err)
 	}
 }

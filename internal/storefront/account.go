@@ -20,21 +20,12 @@ type form struct {
 	Done                     bool
 }
 
-func (f form) with(err error) (form, int, error) {
-	f.Trouble = web.Explain(err)
-	if f.Trouble.Status >= http.StatusInternalServerError {
-		return f, 0, err
-	}
-	return f, f.Trouble.Status, nil
-}
-
-// answer shows a form again with what is wrong, or fails for good.
+// again shows a form with what is wrong, or fails for good.
 func (s *Storefront) again(w http.ResponseWriter, r *http.Request, page string, f form, err error) error {
-	f, status, err := f.with(err)
-	if err != nil {
+	if f.Trouble, err = web.Again(err); err != nil {
 		return err
 	}
-	return s.Render(w, r, status, page, f)
+	return s.Render(w, r, f.Trouble.Status, page, f)
 }
 
 func (s *Storefront) showSignIn(w http.ResponseWriter, r *http.Request) error {
@@ -186,8 +177,8 @@ func (s *Storefront) accountPage(w http.ResponseWriter, r *http.Request, status 
 func (s *Storefront) addAddress(w http.ResponseWriter, r *http.Request) error {
 	typed := typedAddress(r)
 	if _, err := s.API.CreateAddress(r.Context(), &userpb.CreateAddressRequest{Address: typed}); err != nil {
-		trouble := web.Explain(err)
-		if trouble.Status >= http.StatusInternalServerError {
+		trouble, err := web.Again(err)
+		if err != nil {
 			return err
 		}
 		return s.accountPage(w, r, trouble.Status, typed, trouble)

@@ -11,7 +11,6 @@ import (
 	"context"
 	"embed"
 	"html/template"
-	"io/fs"
 	"net/http"
 	"slices"
 	"strings"
@@ -47,16 +46,9 @@ type Storefront struct {
 // New makes the shop. Streams end when ctx does.
 func New(ctx context.Context, config Config, shared web.Config, proxies int) (*Storefront, error) {
 	s := &Storefront{config: config, life: ctx, streams: make(chan struct{}, config.StreamsMax)}
-	pages, err := fs.Sub(files, "pages")
-	if err != nil {
-		return nil, err
-	}
-	static, err := fs.Sub(files, "static")
-	if err != nil {
-		return nil, err
-	}
+	var err error
 	s.Site, err = web.NewSite(web.Options{
-		Config: shared, Proxies: proxies, Session: "larder-session", SignInPath: "/sign-in", Pages: pages, Static: static,
+		Config: shared, Proxies: proxies, Session: "larder-session", SignInPath: "/sign-in", Files: files,
 		Frame: s.frame, Funcs: template.FuncMap{
 			"picture": pictureURL, "words": words, "tag": tagName, "status": stateName, "percent": func(bps int32) float64 { return float64(bps) / 100 },
 			"minus": func(a, b int32) int32 { return a - b }, "plus": func(a, b int32) int32 { return a + b },

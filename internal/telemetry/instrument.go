@@ -39,7 +39,7 @@ type Metric struct {
 // request, makes a series of their own.
 type Attribute struct {
 	Key string
-	// Values are all that there are; nil: they come from the contract, and at most maxOpen combinations of them are told apart.
+	// Values are all that there are; nil: they come from the contract, or are the shop's own stores, and at most maxOpen combinations of them are told apart.
 	Values []string
 }
 
@@ -147,6 +147,17 @@ func (g *Gauge) Observe(read func() float64, values ...string) (undo func()) {
 	return func() { _ = registered.Unregister() } // fails only if it is no callback of this meter
 }
 
+// Level is a value that whoever has counted tells; what was told last stands until then.
+type Level struct {
+	sets *sets
+	to   metric.Float64Gauge
+}
+
+// Set tells it.
+func (l *Level) Set(ctx context.Context, value float64, values ...string) {
+	l.to.Record(ctx, value, l.sets.of(values))
+}
+
 func define(m Metric) { All = append(All, m) }
 
 // described is a metric that a library measures.
@@ -183,4 +194,10 @@ func gauge(m Metric) *Gauge {
 	m.Kind = KindGauge
 	define(m)
 	return &Gauge{newSets(m.Attributes), must(meter.Float64ObservableGauge(m.Name, metric.WithUnit(m.Unit), metric.WithDescription(m.Meaning)))}
+}
+
+func level(m Metric) *Level {
+	m.Kind = KindGauge
+	define(m)
+	return &Level{newSets(m.Attributes), must(meter.Float64Gauge(m.Name, metric.WithUnit(m.Unit), metric.WithDescription(m.Meaning)))}
 }

@@ -71,6 +71,11 @@ var (
 		Meaning:    "Holds that were made, settled and released. Made less the other two is what is under way; a repeated request counts again.",
 		Attributes: []Attribute{{"larder.stock.event", []string{"made", "settled", "released"}}},
 	})
+	OpenHolds = level(Metric{
+		Name: "larder.stock.holds.open", Unit: "{hold}",
+		Meaning:    "Holds of a store that are open, as each process that looks after the store counted them last; the store's are the greatest of these, not their sum.",
+		Attributes: []Attribute{{Key: "larder.store"}},
+	})
 	Epochs = counter(Metric{
 		Name: "larder.stock.epochs", Unit: "{epoch}", Alert: "epochs-changing",
 		Meaning: "New epochs of stores: each is a rebuild of its stock, after Redis had lost it or somebody asked.",

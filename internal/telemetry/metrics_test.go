@@ -187,12 +187,12 @@ func TestMetricsAreUsed(t *testing.T) {
 	}
 	for line := range strings.Lines(string(table)) {
 		variable, rest, found := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), "var "), " = ")
-		if found && (strings.HasPrefix(rest, "counter(") || strings.HasPrefix(rest, "duration(") || strings.HasPrefix(rest, "gauge(")) &&
+		if found && (strings.HasPrefix(rest, "counter(") || strings.HasPrefix(rest, "duration(") || strings.HasPrefix(rest, "gauge(") || strings.HasPrefix(rest, "level(")) &&
 			!bytes.Contains(code.Bytes(), []byte("telemetry."+strings.TrimSpace(variable)+".")) {
 			t.Errorf("nobody records %s", variable)
 		}
 	}
-	for _, other := range []string{".Int64Counter(", ".Float64Histogram(", ".Float64ObservableGauge(", ".Int64ObservableGauge("} {
+	for _, other := range []string{".Int64Counter(", ".Float64Histogram(", ".Float64ObservableGauge(", ".Float64Gauge(", ".Int64ObservableGauge("} {
 		if bytes.Contains(code.Bytes(), []byte(other)) {
 			t.Errorf("an instrument is made by %s outside of metrics.go", other)
 		}

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 	"time"
 
@@ -34,10 +35,9 @@ type Options struct {
 	Base string
 	// SignInPath asks who one is; a page that returns ErrSignIn sends there, with the way back in "next".
 	SignInPath string
-	// Pages has layout.html, parts/*.html, a file for every page, and error.html, whose Data is a Trouble.
-	Pages fs.FS
-	// Static has files that are found at {{static "name"}}.
-	Static fs.FS
+	// Files has two folders: pages, with layout.html, parts/*.html, a file for every page, and error.html, whose Data is a Trouble; and static,
+	// whose files are found at {{static "name"}}.
+	Files fs.FS
 	// Funcs are the templates' own functions, besides those of format.go.
 	Funcs template.FuncMap
 	// Frame is what the layout needs of a request, View.Frame. It mustn't fail.
@@ -79,22 +79,28 @@ func NewSite(options Options) (*Site, error) {
 		return nil, err
 	}
 	s.sessions = newSessions(s.API, s.Jar, options.Session, time.Now)
-	if s.static, err = newStatic(options.Static, options.Base+"/static/"); err != nil {
+	pages, err := fs.Sub(options.Files, "pages")
+	if err != nil {
+		return nil, err
+	}
+	static, err := fs.Sub(options.Files, "static")
+	if err != nil {
+		return nil, err
+	}
+	if s.static, err = newStatic(static, options.Base+"/static/"); err != nil {
 		return nil, err
 	}
 	funcs := template.FuncMap{"static": s.static.url}
 	maps.Copy(funcs, formats)
 	maps.Copy(funcs, options.Funcs)
-	if s.pages, err = parsePages(options.Pages, funcs); err != nil {
+	if s.pages, err = parsePages(pages, funcs); err != nil {
 		return nil, err
 	}
 	if _, ok := s.pages.byName["error"]; !ok {
 		return nil, errors.New("templates: there is no error.html")
 	}
 	s.mux.Handle(options.Base+"/static/", s.static)
-	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		s.Fail(w, r, NoSuchPage())
-	})
+	s.mux.HandleFunc("/", s.elsewhere)
 
 	// Browsers say of every request whether a page of the same origin sent it (Sec-Fetch-Site), and older ones at least which (Origin).
 	// That needs no token in every form, and holds for requests of scripts alike; SameSite=Lax of the session is the second wall.
@@ -107,6 +113,21 @@ func NewSite(options Options) (*Site, error) {
 	}))
 	s.handler = origins.Handler(s.mux)
 	return s, nil
+}
+
+// elsewhere answers an address that leads nowhere. One that leads to a page but for a slash at its end, as people type it, leads there.
+func (s *Site) elsewhere(w http.ResponseWriter, r *http.Request) {
+	if without := path.Clean(r.URL.Path); without != r.URL.Path && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+		to := *r.URL
+		to.Path, to.RawPath = without, ""
+		meant := r.Clone(r.Context())
+		meant.URL = &to
+		if _, pattern := s.mux.Handler(meant); pattern != "/" {
+			http.Redirect(w, r, to.RequestURI(), http.StatusMovedPermanently)
+			return
+		}
+	}
+	s.Fail(w, r, NoSuchPage())
 }
 
 // NoSuchPage is what an address is told that leads nowhere.

@@ -1,7 +1,7 @@
 // Package web is what the pages for people share, the storefront's and the console's: a session in an encrypted cookie, calls of the public
 // API in a person's name, templates, static files, headers that browsers heed, and refusals in words.
 //
-//	site, err := web.NewSite(web.Options{Config: config.Web, Proxies: config.Limits.Proxies, Session: "larder-session", Pages: pages, Static: static})
+//	site, err := web.NewSite(web.Options{Config: config.Web, Proxies: config.Limits.Proxies, Session: "larder-session", Files: files})
 //	site.Handle("GET /orders", func(w http.ResponseWriter, r *http.Request) error {
 //		if web.PersonOf(r.Context()) == nil {
 //			return web.ErrSignIn

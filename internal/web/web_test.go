@@ -66,11 +66,12 @@ func newAPI(t *testing.T) *api {
 }
 
 var templates = fstest.MapFS{
-	"layout.html":     {Data: []byte(`<html>{{with .Person}}{{.Name}}{{else}}nobody{{end}} {{block "main" .}}{{end}} {{static "app.css"}} {{template "part"}}</html>`)},
-	"parts/part.html": {Data: []byte(`{{define "part"}}part{{end}}`)},
-	"plain.html":      {Data: []byte(`{{define "main"}}<p>{{.Data}}</p>{{end}}`)},
-	"breaks.html":     {Data: []byte(`{{define "main"}}<p>half of it {{.Data.Nothing.Such}}</p>{{end}}`)},
-	"error.html":      {Data: []byte(`{{define "main"}}<h1>{{.Data.Title}}</h1>{{.Data.Text}} {{range $f, $w := .Data.Fields}}[{{$f}}: {{$w}}]{{end}} id={{.Data.RequestID}}{{end}}`)},
+	"pages/layout.html":     {Data: []byte(`<html>{{with .Person}}{{.Name}}{{else}}nobody{{end}} {{block "main" .}}{{end}} {{static "app.css"}} {{template "part"}}</html>`)},
+	"pages/parts/part.html": {Data: []byte(`{{define "part"}}part{{end}}`)},
+	"pages/plain.html":      {Data: []byte(`{{define "main"}}<p>{{.Data}}</p>{{end}}`)},
+	"pages/breaks.html":     {Data: []byte(`{{define "main"}}<p>half of it {{.Data.Nothing.Such}}</p>{{end}}`)},
+	"pages/error.html":      {Data: []byte(`{{define "main"}}<h1>{{.Data.Title}}</h1>{{.Data.Text}} {{range $f, $w := .Data.Fields}}[{{$f}}: {{$w}}]{{end}} id={{.Data.RequestID}}{{end}}`)},
+	"static/app.css":        {Data: []byte(style)},
 }
 
 var style = "body { color: #123 }\n" + strings.Repeat("p { margin: 0 }\n", 200)
@@ -80,8 +81,7 @@ func site(t *testing.T, a *api, change func(*web.Options)) (*web.Site, *httptest
 	t.Helper()
 	options := web.Options{
 		Config:  web.Config{APIURL: a.URL, SiteURL: "http://shop.example", SessionKeys: []string{key(1)}},
-		Proxies: 1, Session: "larder-session", SignInPath: "/sign-in", Pages: templates,
-		Static: fstest.MapFS{"app.css": {Data: []byte(style)}},
+		Proxies: 1, Session: "larder-session", SignInPath: "/sign-in", Files: templates,
 	}
 	if change != nil {
 		change(&options)
@@ -498,12 +498,11 @@ func TestFaultyConfiguration(t *testing.T) {
 		"SITE_URL":     func(o *web.Options) { o.Config.SiteURL = "ftp://shop.example" },
 		"SESSION_KEYS": func(o *web.Options) { o.Config.SessionKeys = []string{"c2hvcnQ="} },
 		"error.html": func(o *web.Options) {
-			o.Pages = fstest.MapFS{"layout.html": {Data: []byte("x")}, "parts/a.html": {Data: []byte("")}}
+			o.Files = fstest.MapFS{"pages/layout.html": {Data: []byte("x")}, "pages/parts/a.html": {Data: []byte("")}, "static/app.css": {Data: []byte("")}}
 		},
 	} {
 		options := web.Options{
-			Config: web.Config{APIURL: a.URL, SiteURL: "http://shop.example", SessionKeys: []string{key(1)}}, Pages: templates,
-			Static: fstest.MapFS{"app.css": {Data: []byte(style)}},
+			Config: web.Config{APIURL: a.URL, SiteURL: "http://shop.example", SessionKeys: []string{key(1)}}, Files: templates,
 		}
 		change(&options)
 		if _, err := web.NewSite(options); err == nil || !strings.Contains(err.Error(), name) {
@@ -519,6 +518,31 @@ func TestMoney(t *testing.T) {
 	} {
 		if got := web.Money(m); got != want {
 			t.Errorf("%v is %q, want %q", m, got, want)
+		}
+	}
+}
+
+// A slash at the end of an address leads to the page without it, with its query, and nowhere else.
+func TestSlashAtTheEnd(t *testing.T) {
+	_, server := site(t, newAPI(t), nil)
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	for path, want := range map[string]string{
+		"/mine/?a=1&next=%2Fb": "301 /mine?a=1&next=%2Fb", "/nothing/": "404 ", "/mine/more/": "404 ", "/": "200 ",
+		"/mine//": "307 /mine/", "//evil.example/": "307 /evil.example/", // of net/http: a path of this host
+	} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.URL.Path, request.URL.RawQuery, _ = strings.Cut(path, "?")
+		response, err := client.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		at := response.Header.Get("Location")
+		if got := fmt.Sprintf("%d %s", response.StatusCode, at); got != want {
+			t.Errorf("%s is answered %q, want %q", path, got, want)
 		}
 	}
 }

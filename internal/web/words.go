@@ -147,4 +147,13 @@ func Explain(err error) *Trouble {
 	return trouble
 }
 
+// Again is what a form that couldn't be done shows, to be filled in once more; an error is nothing that another try of the form mends.
+func Again(err error) (*Trouble, error) {
+	trouble := Explain(err)
+	if trouble.Status >= http.StatusInternalServerError {
+		return nil, err
+	}
+	return trouble, nil
+}
+
 func (t *Trouble) say(words sentence) { t.Title, t.Text = words.title, words.text }

@@ -226,6 +226,7 @@ class Fuzz:
             self.ask(f"ProductService_Delete{name}", staff, {field: f"spare-{w}"})
         self.ask("ProductService_ListChanges", "operator", query={"page_size": 5})
         self.ask("ProductService_AuditIndex", "operator", body={"page_size": 10})
+        self.ask("ProductService_ListImports", "operator", query={"page_size": 5})
         self.ask("ProductService_ListIndexAudits", "operator", query={"page_size": 5})
         self.ask("SearchService_Search", "nobody", query={"store": "soho", "q": "banannas"})
         self.ask("SearchService_Suggest", "nobody", query={"store": "soho", "q": "ban"})
@@ -295,6 +296,7 @@ class Fuzz:
         of = [{"order_id": o} for o in orders]
         self.ask("CheckoutService_GetCheckout", "shopper", {"checkout_id": orders[0]})
         self.ask("OrderService_GetOrder", "shopper", of[0])
+        self.ask("OrderService_GetOrderHistory", "operator", of[0])
         self.ask("OrderService_ListOrders", "shopper", query={"page_size": 2})
         self.ask("OrderService_CancelOrder", "shopper", of[0], body={"reason": "fuzz"})
         line = {"product_id": self.product, "quantity": 1}

@@ -349,3 +349,36 @@ func TestErrors(t *testing.T) {
 		t.Errorf("without a project: %v", err)
 	}
 }
+
+// All of a topic's letters are published again, as they came, and those of others stay.
+func TestReplayAll(t *testing.T) {
+	r := open(t)
+	for range 3 {
+		r.put(event.OrderEvents, "poison", with(own, aside))
+	}
+	other := r.put(event.UserEvents, "poison", with(own, aside))
+	if out := r.must("replay", "-topic", event.OrderEvents, "-all"); out != "order-events: 3 letters are published again\n" {
+		t.Errorf("said %q", out)
+	}
+	if left := r.must("list"); strings.Contains(left, event.OrderEvents) || !strings.Contains(left, other) {
+		t.Errorf("left is:\n%s", left)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	for came := 0; came < 3; {
+		answer, err := r.SubscriptionAdminClient.Pull(ctx, &pubsubpb.PullRequest{Subscription: r.name("subscriptions", event.OrderEvents), MaxMessages: 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range answer.GetReceivedMessages() {
+			if came++; !maps.Equal(m.GetMessage().GetAttributes(), own) {
+				t.Errorf("replayed as %v", m)
+			}
+		}
+	}
+	for _, line := range []string{"-all", "-topic order-events -all 7", "-topic order-events -all -data x"} {
+		if _, err := r.say("", append([]string{"replay"}, strings.Fields(line)...)...); !errors.Is(err, errUsage) {
+			t.Errorf("%s: %v", line, err)
+		}
+	}
+}

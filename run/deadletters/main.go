@@ -3,9 +3,10 @@
 //	deadletters list [-topic TOPIC] [-limit 100] [-json]
 //	deadletters show -topic TOPIC [-json] ID
 //	deadletters replay -topic TOPIC [-data FILE] [-set NAME=VALUE]... ID
+//	deadletters replay -topic TOPIC -all
 //
 // replay publishes the message as it came, or with the data of a file ("-": standard input) and with attributes set (an empty value
-// takes one off). Exit codes: 0; 1 something failed; 2 the command line is wrong; 3 there is no such dead letter.
+// takes one off). -all publishes every letter of the topic that is there when it begins, as it came, and tells how far it is. Exit codes: 0; 1 something failed; 2 the command line is wrong; 3 there is no such dead letter.
 package main
 
 import (
@@ -29,6 +30,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"larder.dev/internal/deadletter"
+	"larder.dev/internal/progress"
 	"larder.dev/internal/serve"
 )
 
@@ -44,6 +46,7 @@ const usage = `usage:
   deadletters list [-topic TOPIC] [-limit 100] [-json]
   deadletters show -topic TOPIC [-json] ID
   deadletters replay -topic TOPIC [-data FILE] [-set NAME=VALUE]... ID
+  deadletters replay -topic TOPIC -all
 `
 
 // errUsage is an error of the command line.
@@ -72,7 +75,7 @@ func main() {
 type order struct {
 	verb, topic, id string
 	limit           int
-	json            bool
+	json, all       bool
 	data            string
 	attributes      map[string]string
 }
@@ -95,6 +98,7 @@ func read(arguments []string) (order, error) {
 		flags.BoolVar(&o.json, "json", false, "")
 	case "replay":
 		flags.StringVar(&o.data, "data", "", "")
+		flags.BoolVar(&o.all, "all", false, "")
 		flags.Func("set", "", func(given string) error {
 			name, value, ok := strings.Cut(given, "=")
 			if o.attributes[name] = value; !ok || name == "" {
@@ -119,6 +123,9 @@ func read(arguments []string) (order, error) {
 		return o, fmt.Errorf("%w: topic %q is none of %s", errUsage, o.topic, strings.Join(deadletter.Topics, ", "))
 	case o.verb == "list" && (len(words) > 0 || o.limit < 1 || o.limit > 1000):
 		return o, fmt.Errorf("%w: list takes no id, and a limit from 1 to 1000", errUsage)
+	case o.all && (len(words) > 0 || o.topic == "" || o.data != "" || len(o.attributes) > 0):
+		return o, fmt.Errorf("%w: -all needs a topic, and mends nothing", errUsage)
+	case o.all:
 	case o.verb != "list" && (len(words) != 1 || o.topic == ""):
 		return o, fmt.Errorf("%w: %s needs a topic and one id", errUsage, o.verb)
 	case o.verb != "list":
@@ -150,8 +157,14 @@ func run(ctx context.Context, arguments []string, in io.Reader, out io.Writer) e
 			return fmt.Errorf("%s %s: %w", o.topic, o.id, err)
 		}
 		return o.show(out, found)
+	case "replay":
+		box := deadletter.NewBox(client, c.Project, o.topic)
+		if o.all {
+			return o.replayAll(ctx, box, out)
+		}
+		return o.replay(ctx, box, in, out)
 	default:
-		return o.replay(ctx, deadletter.NewBox(client, c.Project, o.topic), in, out)
+		return errUsage
 	}
 }
 
@@ -253,6 +266,40 @@ func (o order) replay(ctx context.Context, box *deadletter.Box, in io.Reader, ou
 		return fmt.Errorf("%s %s: %w", o.topic, o.id, err)
 	}
 	_, err = fmt.Fprintf(out, "%s %s is published as %s\n", o.topic, o.id, message)
+	return err
+}
+
+// mostAtOnce is how many letters one look finds.
+const mostAtOnce = 1000
+
+// replayAll publishes what lies there now. What is refused anew comes back as another letter, which isn't replayed again.
+func (o order) replayAll(ctx context.Context, box *deadletter.Box, out io.Writer) error {
+	letters, more, err := box.List(ctx, mostAtOnce)
+	if err != nil {
+		return err
+	}
+	bar := progress.Start(os.Stderr, "replay of "+o.topic, int64(len(letters)))
+	published, gone := 0, 0
+	for _, l := range letters {
+		switch _, err = box.Replay(ctx, l.ID, deadletter.Mend{}); {
+		case errors.Is(err, deadletter.ErrGone): // somebody else has replayed it meanwhile
+			gone++
+		case err != nil:
+			return fmt.Errorf("%s %s, behind %d that are published: %w", o.topic, l.ID, published, err)
+		default:
+			published++
+		}
+		bar.Add(1)
+	}
+	bar.End()
+	text := fmt.Sprintf("%s: %d letters are published again", o.topic, published)
+	if gone > 0 {
+		text += fmt.Sprintf(", %d were gone", gone)
+	}
+	if more {
+		text += ", there may be more"
+	}
+	_, err = fmt.Fprintln(out, text)
 	return err
 }
 

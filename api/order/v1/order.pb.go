@@ -1459,6 +1459,157 @@ func (x *GetOrderRequest) GetOrderId() string {
 	return ""
 }
 
+type GetOrderHistoryRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	OrderId       string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetOrderHistoryRequest) Reset() {
+	*x = GetOrderHistoryRequest{}
+	mi := &file_order_v1_order_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetOrderHistoryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetOrderHistoryRequest) ProtoMessage() {}
+
+func (x *GetOrderHistoryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_order_v1_order_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetOrderHistoryRequest.ProtoReflect.Descriptor instead.
+func (*GetOrderHistoryRequest) Descriptor() ([]byte, []int) {
+	return file_order_v1_order_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *GetOrderHistoryRequest) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+// An order's history as operators see it.
+type OrderHistory struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	OrderId string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// Oldest first; the first one is the order's version 1.
+	Steps         []*OrderStep `protobuf:"bytes,2,rep,name=steps,proto3" json:"steps,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OrderHistory) Reset() {
+	*x = OrderHistory{}
+	mi := &file_order_v1_order_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OrderHistory) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OrderHistory) ProtoMessage() {}
+
+func (x *OrderHistory) ProtoReflect() protoreflect.Message {
+	mi := &file_order_v1_order_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OrderHistory.ProtoReflect.Descriptor instead.
+func (*OrderHistory) Descriptor() ([]byte, []int) {
+	return file_order_v1_order_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *OrderHistory) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+func (x *OrderHistory) GetSteps() []*OrderStep {
+	if x != nil {
+		return x.Steps
+	}
+	return nil
+}
+
+type OrderStep struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Event *OrderEvent            `protobuf:"bytes,1,opt,name=event,proto3" json:"event,omitempty"`
+	// The user's id of the operator who took it; empty of other actors, and of steps that were taken before operators were kept.
+	OperatorId    string `protobuf:"bytes,2,opt,name=operator_id,json=operatorId,proto3" json:"operator_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OrderStep) Reset() {
+	*x = OrderStep{}
+	mi := &file_order_v1_order_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OrderStep) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OrderStep) ProtoMessage() {}
+
+func (x *OrderStep) ProtoReflect() protoreflect.Message {
+	mi := &file_order_v1_order_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OrderStep.ProtoReflect.Descriptor instead.
+func (*OrderStep) Descriptor() ([]byte, []int) {
+	return file_order_v1_order_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *OrderStep) GetEvent() *OrderEvent {
+	if x != nil {
+		return x.Event
+	}
+	return nil
+}
+
+func (x *OrderStep) GetOperatorId() string {
+	if x != nil {
+		return x.OperatorId
+	}
+	return ""
+}
+
 type WatchOrderRequest struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	OrderId string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
@@ -1470,7 +1621,7 @@ type WatchOrderRequest struct {
 
 func (x *WatchOrderRequest) Reset() {
 	*x = WatchOrderRequest{}
-	mi := &file_order_v1_order_proto_msgTypes[18]
+	mi := &file_order_v1_order_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1482,7 +1633,7 @@ func (x *WatchOrderRequest) String() string {
 func (*WatchOrderRequest) ProtoMessage() {}
 
 func (x *WatchOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[18]
+	mi := &file_order_v1_order_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1495,7 +1646,7 @@ func (x *WatchOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchOrderRequest.ProtoReflect.Descriptor instead.
 func (*WatchOrderRequest) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{18}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *WatchOrderRequest) GetOrderId() string {
@@ -1523,7 +1674,7 @@ type WatchOrderResponse struct {
 
 func (x *WatchOrderResponse) Reset() {
 	*x = WatchOrderResponse{}
-	mi := &file_order_v1_order_proto_msgTypes[19]
+	mi := &file_order_v1_order_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1535,7 +1686,7 @@ func (x *WatchOrderResponse) String() string {
 func (*WatchOrderResponse) ProtoMessage() {}
 
 func (x *WatchOrderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[19]
+	mi := &file_order_v1_order_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1548,7 +1699,7 @@ func (x *WatchOrderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchOrderResponse.ProtoReflect.Descriptor instead.
 func (*WatchOrderResponse) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{19}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *WatchOrderResponse) GetChanges() []*OrderChange {
@@ -1578,7 +1729,7 @@ type OrderChange struct {
 
 func (x *OrderChange) Reset() {
 	*x = OrderChange{}
-	mi := &file_order_v1_order_proto_msgTypes[20]
+	mi := &file_order_v1_order_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1590,7 +1741,7 @@ func (x *OrderChange) String() string {
 func (*OrderChange) ProtoMessage() {}
 
 func (x *OrderChange) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[20]
+	mi := &file_order_v1_order_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1603,7 +1754,7 @@ func (x *OrderChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderChange.ProtoReflect.Descriptor instead.
 func (*OrderChange) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{20}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *OrderChange) GetVersion() int64 {
@@ -1638,7 +1789,7 @@ type ListOrdersRequest struct {
 
 func (x *ListOrdersRequest) Reset() {
 	*x = ListOrdersRequest{}
-	mi := &file_order_v1_order_proto_msgTypes[21]
+	mi := &file_order_v1_order_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1650,7 +1801,7 @@ func (x *ListOrdersRequest) String() string {
 func (*ListOrdersRequest) ProtoMessage() {}
 
 func (x *ListOrdersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[21]
+	mi := &file_order_v1_order_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1663,7 +1814,7 @@ func (x *ListOrdersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOrdersRequest.ProtoReflect.Descriptor instead.
 func (*ListOrdersRequest) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{21}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ListOrdersRequest) GetPageSize() int32 {
@@ -1690,7 +1841,7 @@ type ListOrdersResponse struct {
 
 func (x *ListOrdersResponse) Reset() {
 	*x = ListOrdersResponse{}
-	mi := &file_order_v1_order_proto_msgTypes[22]
+	mi := &file_order_v1_order_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1702,7 +1853,7 @@ func (x *ListOrdersResponse) String() string {
 func (*ListOrdersResponse) ProtoMessage() {}
 
 func (x *ListOrdersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[22]
+	mi := &file_order_v1_order_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1715,7 +1866,7 @@ func (x *ListOrdersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOrdersResponse.ProtoReflect.Descriptor instead.
 func (*ListOrdersResponse) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{22}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ListOrdersResponse) GetOrders() []*Order {
@@ -1745,7 +1896,7 @@ type ListStoreOrdersRequest struct {
 
 func (x *ListStoreOrdersRequest) Reset() {
 	*x = ListStoreOrdersRequest{}
-	mi := &file_order_v1_order_proto_msgTypes[23]
+	mi := &file_order_v1_order_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1757,7 +1908,7 @@ func (x *ListStoreOrdersRequest) String() string {
 func (*ListStoreOrdersRequest) ProtoMessage() {}
 
 func (x *ListStoreOrdersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[23]
+	mi := &file_order_v1_order_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1770,7 +1921,7 @@ func (x *ListStoreOrdersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListStoreOrdersRequest.ProtoReflect.Descriptor instead.
 func (*ListStoreOrdersRequest) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{23}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ListStoreOrdersRequest) GetStoreId() string {
@@ -1811,7 +1962,7 @@ type ListStoreOrdersResponse struct {
 
 func (x *ListStoreOrdersResponse) Reset() {
 	*x = ListStoreOrdersResponse{}
-	mi := &file_order_v1_order_proto_msgTypes[24]
+	mi := &file_order_v1_order_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1823,7 +1974,7 @@ func (x *ListStoreOrdersResponse) String() string {
 func (*ListStoreOrdersResponse) ProtoMessage() {}
 
 func (x *ListStoreOrdersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[24]
+	mi := &file_order_v1_order_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1836,7 +1987,7 @@ func (x *ListStoreOrdersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListStoreOrdersResponse.ProtoReflect.Descriptor instead.
 func (*ListStoreOrdersResponse) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{24}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ListStoreOrdersResponse) GetOrders() []*Order {
@@ -1864,7 +2015,7 @@ type CountOrdersRequest struct {
 
 func (x *CountOrdersRequest) Reset() {
 	*x = CountOrdersRequest{}
-	mi := &file_order_v1_order_proto_msgTypes[25]
+	mi := &file_order_v1_order_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1876,7 +2027,7 @@ func (x *CountOrdersRequest) String() string {
 func (*CountOrdersRequest) ProtoMessage() {}
 
 func (x *CountOrdersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[25]
+	mi := &file_order_v1_order_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1889,7 +2040,7 @@ func (x *CountOrdersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountOrdersRequest.ProtoReflect.Descriptor instead.
 func (*CountOrdersRequest) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{25}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *CountOrdersRequest) GetStoreId() string {
@@ -1916,7 +2067,7 @@ type CountOrdersResponse struct {
 
 func (x *CountOrdersResponse) Reset() {
 	*x = CountOrdersResponse{}
-	mi := &file_order_v1_order_proto_msgTypes[26]
+	mi := &file_order_v1_order_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1928,7 +2079,7 @@ func (x *CountOrdersResponse) String() string {
 func (*CountOrdersResponse) ProtoMessage() {}
 
 func (x *CountOrdersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[26]
+	mi := &file_order_v1_order_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1941,7 +2092,7 @@ func (x *CountOrdersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountOrdersResponse.ProtoReflect.Descriptor instead.
 func (*CountOrdersResponse) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{26}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *CountOrdersResponse) GetMinutes() []*MinuteCount {
@@ -1962,7 +2113,7 @@ type MinuteCount struct {
 
 func (x *MinuteCount) Reset() {
 	*x = MinuteCount{}
-	mi := &file_order_v1_order_proto_msgTypes[27]
+	mi := &file_order_v1_order_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1974,7 +2125,7 @@ func (x *MinuteCount) String() string {
 func (*MinuteCount) ProtoMessage() {}
 
 func (x *MinuteCount) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[27]
+	mi := &file_order_v1_order_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1987,7 +2138,7 @@ func (x *MinuteCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MinuteCount.ProtoReflect.Descriptor instead.
 func (*MinuteCount) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{27}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *MinuteCount) GetTime() *timestamppb.Timestamp {
@@ -2145,7 +2296,16 @@ const file_order_v1_order_proto_rawDesc = "" +
 	"product_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\tproductId\x12%\n" +
 	"\bquantity\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x18c(\x01R\bquantity\"6\n" +
 	"\x0fGetOrderRequest\x12#\n" +
-	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"f\n" +
+	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"=\n" +
+	"\x16GetOrderHistoryRequest\x12#\n" +
+	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\"[\n" +
+	"\fOrderHistory\x12\x19\n" +
+	"\border_id\x18\x01 \x01(\tR\aorderId\x120\n" +
+	"\x05steps\x18\x02 \x03(\v2\x1a.larder.order.v1.OrderStepR\x05steps\"_\n" +
+	"\tOrderStep\x121\n" +
+	"\x05event\x18\x01 \x01(\v2\x1b.larder.order.v1.OrderEventR\x05event\x12\x1f\n" +
+	"\voperator_id\x18\x02 \x01(\tR\n" +
+	"operatorId\"f\n" +
 	"\x11WatchOrderRequest\x12#\n" +
 	"\border_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aorderId\x12,\n" +
 	"\rafter_version\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\fafterVersion\"z\n" +
@@ -2180,7 +2340,7 @@ const file_order_v1_order_proto_rawDesc = "" +
 	"\aminutes\x18\x01 \x03(\v2\x1c.larder.order.v1.MinuteCountR\aminutes\"U\n" +
 	"\vMinuteCount\x12.\n" +
 	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x16\n" +
-	"\x06orders\x18\x02 \x01(\x03R\x06orders2\xb2\f\n" +
+	"\x06orders\x18\x02 \x01(\x03R\x06orders2\xbc\r\n" +
 	"\fOrderService\x12j\n" +
 	"\bGetOrder\x12 .larder.order.v1.GetOrderRequest\x1a\x16.larder.order.v1.Order\"$\xaa\xd4\x18\x03\n" +
 	"\x01\x02\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/orders/{order_id}\x12p\n" +
@@ -2191,7 +2351,9 @@ const file_order_v1_order_proto_rawDesc = "" +
 	"\x0fListStoreOrders\x12'.larder.order.v1.ListStoreOrdersRequest\x1a(.larder.order.v1.ListStoreOrdersResponse\"+\xaa\xd4\x18\x03\n" +
 	"\x01\x04\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/stores/{store_id}/orders\x12\x8b\x01\n" +
 	"\vCountOrders\x12#.larder.order.v1.CountOrdersRequest\x1a$.larder.order.v1.CountOrdersResponse\"1\xaa\xd4\x18\x03\n" +
-	"\x01\x04\x82\xd3\xe4\x93\x02$\x12\"/v1/stores/{store_id}/orders:count\x12\x81\x01\n" +
+	"\x01\x04\x82\xd3\xe4\x93\x02$\x12\"/v1/stores/{store_id}/orders:count\x12\x87\x01\n" +
+	"\x0fGetOrderHistory\x12'.larder.order.v1.GetOrderHistoryRequest\x1a\x1d.larder.order.v1.OrderHistory\",\xaa\xd4\x18\x03\n" +
+	"\x01\x04\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/orders/{order_id}/history\x12\x81\x01\n" +
 	"\n" +
 	"WatchOrder\x12\".larder.order.v1.WatchOrderRequest\x1a#.larder.order.v1.WatchOrderResponse\"*\xaa\xd4\x18\x03\n" +
 	"\x01\x02\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/orders/{order_id}:watch\x12z\n" +
@@ -2226,7 +2388,7 @@ func file_order_v1_order_proto_rawDescGZIP() []byte {
 }
 
 var file_order_v1_order_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_order_v1_order_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_order_v1_order_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_order_v1_order_proto_goTypes = []any{
 	(Order_State)(0),                // 0: larder.order.v1.Order.State
 	(OrderPayment_State)(0),         // 1: larder.order.v1.OrderPayment.State
@@ -2248,89 +2410,96 @@ var file_order_v1_order_proto_goTypes = []any{
 	(*RefundOrderRequest)(nil),      // 17: larder.order.v1.RefundOrderRequest
 	(*RefundLine)(nil),              // 18: larder.order.v1.RefundLine
 	(*GetOrderRequest)(nil),         // 19: larder.order.v1.GetOrderRequest
-	(*WatchOrderRequest)(nil),       // 20: larder.order.v1.WatchOrderRequest
-	(*WatchOrderResponse)(nil),      // 21: larder.order.v1.WatchOrderResponse
-	(*OrderChange)(nil),             // 22: larder.order.v1.OrderChange
-	(*ListOrdersRequest)(nil),       // 23: larder.order.v1.ListOrdersRequest
-	(*ListOrdersResponse)(nil),      // 24: larder.order.v1.ListOrdersResponse
-	(*ListStoreOrdersRequest)(nil),  // 25: larder.order.v1.ListStoreOrdersRequest
-	(*ListStoreOrdersResponse)(nil), // 26: larder.order.v1.ListStoreOrdersResponse
-	(*CountOrdersRequest)(nil),      // 27: larder.order.v1.CountOrdersRequest
-	(*CountOrdersResponse)(nil),     // 28: larder.order.v1.CountOrdersResponse
-	(*MinuteCount)(nil),             // 29: larder.order.v1.MinuteCount
-	(*v1.Totals)(nil),               // 30: larder.type.v1.Totals
-	(*v1.Address)(nil),              // 31: larder.type.v1.Address
-	(*timestamppb.Timestamp)(nil),   // 32: google.protobuf.Timestamp
-	(*v1.Slot)(nil),                 // 33: larder.type.v1.Slot
-	(*v1.Money)(nil),                // 34: larder.type.v1.Money
-	(*emptypb.Empty)(nil),           // 35: google.protobuf.Empty
+	(*GetOrderHistoryRequest)(nil),  // 20: larder.order.v1.GetOrderHistoryRequest
+	(*OrderHistory)(nil),            // 21: larder.order.v1.OrderHistory
+	(*OrderStep)(nil),               // 22: larder.order.v1.OrderStep
+	(*WatchOrderRequest)(nil),       // 23: larder.order.v1.WatchOrderRequest
+	(*WatchOrderResponse)(nil),      // 24: larder.order.v1.WatchOrderResponse
+	(*OrderChange)(nil),             // 25: larder.order.v1.OrderChange
+	(*ListOrdersRequest)(nil),       // 26: larder.order.v1.ListOrdersRequest
+	(*ListOrdersResponse)(nil),      // 27: larder.order.v1.ListOrdersResponse
+	(*ListStoreOrdersRequest)(nil),  // 28: larder.order.v1.ListStoreOrdersRequest
+	(*ListStoreOrdersResponse)(nil), // 29: larder.order.v1.ListStoreOrdersResponse
+	(*CountOrdersRequest)(nil),      // 30: larder.order.v1.CountOrdersRequest
+	(*CountOrdersResponse)(nil),     // 31: larder.order.v1.CountOrdersResponse
+	(*MinuteCount)(nil),             // 32: larder.order.v1.MinuteCount
+	(*v1.Totals)(nil),               // 33: larder.type.v1.Totals
+	(*v1.Address)(nil),              // 34: larder.type.v1.Address
+	(*timestamppb.Timestamp)(nil),   // 35: google.protobuf.Timestamp
+	(*v1.Slot)(nil),                 // 36: larder.type.v1.Slot
+	(*v1.Money)(nil),                // 37: larder.type.v1.Money
+	(*emptypb.Empty)(nil),           // 38: google.protobuf.Empty
 }
 var file_order_v1_order_proto_depIdxs = []int32{
 	0,  // 0: larder.order.v1.Order.state:type_name -> larder.order.v1.Order.State
 	7,  // 1: larder.order.v1.Order.lines:type_name -> larder.order.v1.OrderLine
-	30, // 2: larder.order.v1.Order.totals:type_name -> larder.type.v1.Totals
-	31, // 3: larder.order.v1.Order.address:type_name -> larder.type.v1.Address
+	33, // 2: larder.order.v1.Order.totals:type_name -> larder.type.v1.Totals
+	34, // 3: larder.order.v1.Order.address:type_name -> larder.type.v1.Address
 	8,  // 4: larder.order.v1.Order.payment:type_name -> larder.order.v1.OrderPayment
 	9,  // 5: larder.order.v1.Order.history:type_name -> larder.order.v1.OrderEvent
-	32, // 6: larder.order.v1.Order.create_time:type_name -> google.protobuf.Timestamp
-	32, // 7: larder.order.v1.Order.update_time:type_name -> google.protobuf.Timestamp
-	33, // 8: larder.order.v1.Order.delivery_slot:type_name -> larder.type.v1.Slot
+	35, // 6: larder.order.v1.Order.create_time:type_name -> google.protobuf.Timestamp
+	35, // 7: larder.order.v1.Order.update_time:type_name -> google.protobuf.Timestamp
+	36, // 8: larder.order.v1.Order.delivery_slot:type_name -> larder.type.v1.Slot
 	5,  // 9: larder.order.v1.Order.receipt:type_name -> larder.order.v1.Receipt
 	6,  // 10: larder.order.v1.Receipt.lines:type_name -> larder.order.v1.ReceiptLine
-	30, // 11: larder.order.v1.Receipt.totals:type_name -> larder.type.v1.Totals
-	34, // 12: larder.order.v1.ReceiptLine.unit_price:type_name -> larder.type.v1.Money
-	34, // 13: larder.order.v1.ReceiptLine.discount:type_name -> larder.type.v1.Money
-	34, // 14: larder.order.v1.ReceiptLine.line_total:type_name -> larder.type.v1.Money
-	34, // 15: larder.order.v1.OrderLine.unit_price:type_name -> larder.type.v1.Money
-	34, // 16: larder.order.v1.OrderLine.line_total:type_name -> larder.type.v1.Money
+	33, // 11: larder.order.v1.Receipt.totals:type_name -> larder.type.v1.Totals
+	37, // 12: larder.order.v1.ReceiptLine.unit_price:type_name -> larder.type.v1.Money
+	37, // 13: larder.order.v1.ReceiptLine.discount:type_name -> larder.type.v1.Money
+	37, // 14: larder.order.v1.ReceiptLine.line_total:type_name -> larder.type.v1.Money
+	37, // 15: larder.order.v1.OrderLine.unit_price:type_name -> larder.type.v1.Money
+	37, // 16: larder.order.v1.OrderLine.line_total:type_name -> larder.type.v1.Money
 	1,  // 17: larder.order.v1.OrderPayment.state:type_name -> larder.order.v1.OrderPayment.State
-	34, // 18: larder.order.v1.OrderPayment.authorized:type_name -> larder.type.v1.Money
-	34, // 19: larder.order.v1.OrderPayment.captured:type_name -> larder.type.v1.Money
-	34, // 20: larder.order.v1.OrderPayment.refunded:type_name -> larder.type.v1.Money
+	37, // 18: larder.order.v1.OrderPayment.authorized:type_name -> larder.type.v1.Money
+	37, // 19: larder.order.v1.OrderPayment.captured:type_name -> larder.type.v1.Money
+	37, // 20: larder.order.v1.OrderPayment.refunded:type_name -> larder.type.v1.Money
 	0,  // 21: larder.order.v1.OrderEvent.state:type_name -> larder.order.v1.Order.State
-	32, // 22: larder.order.v1.OrderEvent.time:type_name -> google.protobuf.Timestamp
+	35, // 22: larder.order.v1.OrderEvent.time:type_name -> google.protobuf.Timestamp
 	12, // 23: larder.order.v1.PackOrderRequest.lines:type_name -> larder.order.v1.PickedLine
 	13, // 24: larder.order.v1.PickedLine.substitutes:type_name -> larder.order.v1.Substitute
 	18, // 25: larder.order.v1.RefundOrderRequest.lines:type_name -> larder.order.v1.RefundLine
-	22, // 26: larder.order.v1.WatchOrderResponse.changes:type_name -> larder.order.v1.OrderChange
-	4,  // 27: larder.order.v1.WatchOrderResponse.order:type_name -> larder.order.v1.Order
-	9,  // 28: larder.order.v1.OrderChange.event:type_name -> larder.order.v1.OrderEvent
-	4,  // 29: larder.order.v1.ListOrdersResponse.orders:type_name -> larder.order.v1.Order
-	0,  // 30: larder.order.v1.ListStoreOrdersRequest.state:type_name -> larder.order.v1.Order.State
-	4,  // 31: larder.order.v1.ListStoreOrdersResponse.orders:type_name -> larder.order.v1.Order
-	29, // 32: larder.order.v1.CountOrdersResponse.minutes:type_name -> larder.order.v1.MinuteCount
-	32, // 33: larder.order.v1.MinuteCount.time:type_name -> google.protobuf.Timestamp
-	19, // 34: larder.order.v1.OrderService.GetOrder:input_type -> larder.order.v1.GetOrderRequest
-	23, // 35: larder.order.v1.OrderService.ListOrders:input_type -> larder.order.v1.ListOrdersRequest
-	25, // 36: larder.order.v1.OrderService.ListStoreOrders:input_type -> larder.order.v1.ListStoreOrdersRequest
-	27, // 37: larder.order.v1.OrderService.CountOrders:input_type -> larder.order.v1.CountOrdersRequest
-	20, // 38: larder.order.v1.OrderService.WatchOrder:input_type -> larder.order.v1.WatchOrderRequest
-	16, // 39: larder.order.v1.OrderService.CancelOrder:input_type -> larder.order.v1.CancelOrderRequest
-	10, // 40: larder.order.v1.OrderService.PickOrder:input_type -> larder.order.v1.PickOrderRequest
-	11, // 41: larder.order.v1.OrderService.PackOrder:input_type -> larder.order.v1.PackOrderRequest
-	14, // 42: larder.order.v1.OrderService.DispatchOrder:input_type -> larder.order.v1.DispatchOrderRequest
-	15, // 43: larder.order.v1.OrderService.DeliverOrder:input_type -> larder.order.v1.DeliverOrderRequest
-	17, // 44: larder.order.v1.OrderService.RefundOrder:input_type -> larder.order.v1.RefundOrderRequest
-	2,  // 45: larder.order.v1.OrderService.ForgetUser:input_type -> larder.order.v1.ForgetUserRequest
-	3,  // 46: larder.order.v1.OrderService.ForgetOrder:input_type -> larder.order.v1.ForgetOrderRequest
-	4,  // 47: larder.order.v1.OrderService.GetOrder:output_type -> larder.order.v1.Order
-	24, // 48: larder.order.v1.OrderService.ListOrders:output_type -> larder.order.v1.ListOrdersResponse
-	26, // 49: larder.order.v1.OrderService.ListStoreOrders:output_type -> larder.order.v1.ListStoreOrdersResponse
-	28, // 50: larder.order.v1.OrderService.CountOrders:output_type -> larder.order.v1.CountOrdersResponse
-	21, // 51: larder.order.v1.OrderService.WatchOrder:output_type -> larder.order.v1.WatchOrderResponse
-	4,  // 52: larder.order.v1.OrderService.CancelOrder:output_type -> larder.order.v1.Order
-	4,  // 53: larder.order.v1.OrderService.PickOrder:output_type -> larder.order.v1.Order
-	4,  // 54: larder.order.v1.OrderService.PackOrder:output_type -> larder.order.v1.Order
-	4,  // 55: larder.order.v1.OrderService.DispatchOrder:output_type -> larder.order.v1.Order
-	4,  // 56: larder.order.v1.OrderService.DeliverOrder:output_type -> larder.order.v1.Order
-	4,  // 57: larder.order.v1.OrderService.RefundOrder:output_type -> larder.order.v1.Order
-	35, // 58: larder.order.v1.OrderService.ForgetUser:output_type -> google.protobuf.Empty
-	35, // 59: larder.order.v1.OrderService.ForgetOrder:output_type -> google.protobuf.Empty
-	47, // [47:60] is the sub-list for method output_type
-	34, // [34:47] is the sub-list for method input_type
-	34, // [34:34] is the sub-list for extension type_name
-	34, // [34:34] is the sub-list for extension extendee
-	0,  // [0:34] is the sub-list for field type_name
+	22, // 26: larder.order.v1.OrderHistory.steps:type_name -> larder.order.v1.OrderStep
+	9,  // 27: larder.order.v1.OrderStep.event:type_name -> larder.order.v1.OrderEvent
+	25, // 28: larder.order.v1.WatchOrderResponse.changes:type_name -> larder.order.v1.OrderChange
+	4,  // 29: larder.order.v1.WatchOrderResponse.order:type_name -> larder.order.v1.Order
+	9,  // 30: larder.order.v1.OrderChange.event:type_name -> larder.order.v1.OrderEvent
+	4,  // 31: larder.order.v1.ListOrdersResponse.orders:type_name -> larder.order.v1.Order
+	0,  // 32: larder.order.v1.ListStoreOrdersRequest.state:type_name -> larder.order.v1.Order.State
+	4,  // 33: larder.order.v1.ListStoreOrdersResponse.orders:type_name -> larder.order.v1.Order
+	32, // 34: larder.order.v1.CountOrdersResponse.minutes:type_name -> larder.order.v1.MinuteCount
+	35, // 35: larder.order.v1.MinuteCount.time:type_name -> google.protobuf.Timestamp
+	19, // 36: larder.order.v1.OrderService.GetOrder:input_type -> larder.order.v1.GetOrderRequest
+	26, // 37: larder.order.v1.OrderService.ListOrders:input_type -> larder.order.v1.ListOrdersRequest
+	28, // 38: larder.order.v1.OrderService.ListStoreOrders:input_type -> larder.order.v1.ListStoreOrdersRequest
+	30, // 39: larder.order.v1.OrderService.CountOrders:input_type -> larder.order.v1.CountOrdersRequest
+	20, // 40: larder.order.v1.OrderService.GetOrderHistory:input_type -> larder.order.v1.GetOrderHistoryRequest
+	23, // 41: larder.order.v1.OrderService.WatchOrder:input_type -> larder.order.v1.WatchOrderRequest
+	16, // 42: larder.order.v1.OrderService.CancelOrder:input_type -> larder.order.v1.CancelOrderRequest
+	10, // 43: larder.order.v1.OrderService.PickOrder:input_type -> larder.order.v1.PickOrderRequest
+	11, // 44: larder.order.v1.OrderService.PackOrder:input_type -> larder.order.v1.PackOrderRequest
+	14, // 45: larder.order.v1.OrderService.DispatchOrder:input_type -> larder.order.v1.DispatchOrderRequest
+	15, // 46: larder.order.v1.OrderService.DeliverOrder:input_type -> larder.order.v1.DeliverOrderRequest
+	17, // 47: larder.order.v1.OrderService.RefundOrder:input_type -> larder.order.v1.RefundOrderRequest
+	2,  // 48: larder.order.v1.OrderService.ForgetUser:input_type -> larder.order.v1.ForgetUserRequest
+	3,  // 49: larder.order.v1.OrderService.ForgetOrder:input_type -> larder.order.v1.ForgetOrderRequest
+	4,  // 50: larder.order.v1.OrderService.GetOrder:output_type -> larder.order.v1.Order
+	27, // 51: larder.order.v1.OrderService.ListOrders:output_type -> larder.order.v1.ListOrdersResponse
+	29, // 52: larder.order.v1.OrderService.ListStoreOrders:output_type -> larder.order.v1.ListStoreOrdersResponse
+	31, // 53: larder.order.v1.OrderService.CountOrders:output_type -> larder.order.v1.CountOrdersResponse
+	21, // 54: larder.order.v1.OrderService.GetOrderHistory:output_type -> larder.order.v1.OrderHistory
+	24, // 55: larder.order.v1.OrderService.WatchOrder:output_type -> larder.order.v1.WatchOrderResponse
+	4,  // 56: larder.order.v1.OrderService.CancelOrder:output_type -> larder.order.v1.Order
+	4,  // 57: larder.order.v1.OrderService.PickOrder:output_type -> larder.order.v1.Order
+	4,  // 58: larder.order.v1.OrderService.PackOrder:output_type -> larder.order.v1.Order
+	4,  // 59: larder.order.v1.OrderService.DispatchOrder:output_type -> larder.order.v1.Order
+	4,  // 60: larder.order.v1.OrderService.DeliverOrder:output_type -> larder.order.v1.Order
+	4,  // 61: larder.order.v1.OrderService.RefundOrder:output_type -> larder.order.v1.Order
+	38, // 62: larder.order.v1.OrderService.ForgetUser:output_type -> google.protobuf.Empty
+	38, // 63: larder.order.v1.OrderService.ForgetOrder:output_type -> google.protobuf.Empty
+	50, // [50:64] is the sub-list for method output_type
+	36, // [36:50] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_order_v1_order_proto_init() }
@@ -2344,7 +2513,7 @@ func file_order_v1_order_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_order_v1_order_proto_rawDesc), len(file_order_v1_order_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   28,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -26,6 +26,7 @@ const (
 	OrderService_ListOrders_FullMethodName      = "/larder.order.v1.OrderService/ListOrders"
 	OrderService_ListStoreOrders_FullMethodName = "/larder.order.v1.OrderService/ListStoreOrders"
 	OrderService_CountOrders_FullMethodName     = "/larder.order.v1.OrderService/CountOrders"
+	OrderService_GetOrderHistory_FullMethodName = "/larder.order.v1.OrderService/GetOrderHistory"
 	OrderService_WatchOrder_FullMethodName      = "/larder.order.v1.OrderService/WatchOrder"
 	OrderService_CancelOrder_FullMethodName     = "/larder.order.v1.OrderService/CancelOrder"
 	OrderService_PickOrder_FullMethodName       = "/larder.order.v1.OrderService/PickOrder"
@@ -50,6 +51,9 @@ type OrderServiceClient interface {
 	ListStoreOrders(ctx context.Context, in *ListStoreOrdersRequest, opts ...grpc.CallOption) (*ListStoreOrdersResponse, error)
 	// How many orders a store has confirmed in each of the last minutes.
 	CountOrders(ctx context.Context, in *CountOrdersRequest, opts ...grpc.CallOption) (*CountOrdersResponse, error)
+	// The states that an order has reached, with the operators who took it there. For operators: what shoppers and listeners get of an order
+	// tells that it was an operator, and never which.
+	GetOrderHistory(ctx context.Context, in *GetOrderHistoryRequest, opts ...grpc.CallOption) (*OrderHistory, error)
 	// The changes of an order behind a version, in their order, so that none is missed. On REST, a request that accepts text/event-stream gets
 	// them as server-sent events, those to come too: an event "change" each, whose id is its version and whose data is an OrderChange. A client
 	// that comes again with Last-Event-ID, as browsers do, gets what it has missed. The stream ends behind a final state, and now and then
@@ -120,6 +124,16 @@ func (c *orderServiceClient) CountOrders(ctx context.Context, in *CountOrdersReq
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(CountOrdersResponse)
 	err := c.cc.Invoke(ctx, OrderService_CountOrders_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *orderServiceClient) GetOrderHistory(ctx context.Context, in *GetOrderHistoryRequest, opts ...grpc.CallOption) (*OrderHistory, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(OrderHistory)
+	err := c.cc.Invoke(ctx, OrderService_GetOrderHistory_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -229,6 +243,9 @@ type OrderServiceServer interface {
 	ListStoreOrders(context.Context, *ListStoreOrdersRequest) (*ListStoreOrdersResponse, error)
 	// How many orders a store has confirmed in each of the last minutes.
 	CountOrders(context.Context, *CountOrdersRequest) (*CountOrdersResponse, error)
+	// The states that an order has reached, with the operators who took it there. For operators: what shoppers and listeners get of an order
+	// tells that it was an operator, and never which.
+	GetOrderHistory(context.Context, *GetOrderHistoryRequest) (*OrderHistory, error)
 	// The changes of an order behind a version, in their order, so that none is missed. On REST, a request that accepts text/event-stream gets
 	// them as server-sent events, those to come too: an event "change" each, whose id is its version and whose data is an OrderChange. A client
 	// that comes again with Last-Event-ID, as browsers do, gets what it has missed. The stream ends behind a final state, and now and then
@@ -276,6 +293,9 @@ func (UnimplementedOrderServiceServer) ListStoreOrders(context.Context, *ListSto
 }
 func (UnimplementedOrderServiceServer) CountOrders(context.Context, *CountOrdersRequest) (*CountOrdersResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CountOrders not implemented")
+}
+func (UnimplementedOrderServiceServer) GetOrderHistory(context.Context, *GetOrderHistoryRequest) (*OrderHistory, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetOrderHistory not implemented")
 }
 func (UnimplementedOrderServiceServer) WatchOrder(context.Context, *WatchOrderRequest) (*WatchOrderResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method WatchOrder not implemented")
@@ -393,6 +413,24 @@ func _OrderService_CountOrders_Handler(srv interface{}, ctx context.Context, dec
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(OrderServiceServer).CountOrders(ctx, req.(*CountOrdersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OrderService_GetOrderHistory_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetOrderHistoryRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrderServiceServer).GetOrderHistory(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrderService_GetOrderHistory_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrderServiceServer).GetOrderHistory(ctx, req.(*GetOrderHistoryRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -581,6 +619,10 @@ var OrderService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "CountOrders",
 			Handler:    _OrderService_CountOrders_Handler,
+		},
+		{
+			MethodName: "GetOrderHistory",
+			Handler:    _OrderService_GetOrderHistory_Handler,
 		},
 		{
 			MethodName: "WatchOrder",

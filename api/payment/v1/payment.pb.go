@@ -951,13 +951,15 @@ func (x *RefundPaymentRequest) GetActor() string {
 }
 
 type Refund struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	RefundId      string                 `protobuf:"bytes,1,opt,name=refund_id,json=refundId,proto3" json:"refund_id,omitempty"`
-	State         Refund_State           `protobuf:"varint,2,opt,name=state,proto3,enum=larder.payment.v1.Refund_State" json:"state,omitempty"`
-	Amount        *v1.Money              `protobuf:"bytes,3,opt,name=amount,proto3" json:"amount,omitempty"`
-	Lines         []*v11.RefundLine      `protobuf:"bytes,4,rep,name=lines,proto3" json:"lines,omitempty"`
-	Reason        string                 `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
-	CreateTime    *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	RefundId   string                 `protobuf:"bytes,1,opt,name=refund_id,json=refundId,proto3" json:"refund_id,omitempty"`
+	State      Refund_State           `protobuf:"varint,2,opt,name=state,proto3,enum=larder.payment.v1.Refund_State" json:"state,omitempty"`
+	Amount     *v1.Money              `protobuf:"bytes,3,opt,name=amount,proto3" json:"amount,omitempty"`
+	Lines      []*v11.RefundLine      `protobuf:"bytes,4,rep,name=lines,proto3" json:"lines,omitempty"`
+	Reason     string                 `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	CreateTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	// Who asked for it: an operator's user id.
+	OperatorId    string `protobuf:"bytes,7,opt,name=operator_id,json=operatorId,proto3" json:"operator_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1032,6 +1034,13 @@ func (x *Refund) GetCreateTime() *timestamppb.Timestamp {
 		return x.CreateTime
 	}
 	return nil
+}
+
+func (x *Refund) GetOperatorId() string {
+	if x != nil {
+		return x.OperatorId
+	}
+	return ""
 }
 
 type GetPaymentRequest struct {
@@ -1328,8 +1337,10 @@ type PaymentChange struct {
 	State v11.OrderPayment_State `protobuf:"varint,1,opt,name=state,proto3,enum=larder.order.v1.OrderPayment_State" json:"state,omitempty"`
 	Time  *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=time,proto3" json:"time,omitempty"`
 	// "shopper", "operator", "system", or "provider": what it told without being asked.
-	Actor         string `protobuf:"bytes,3,opt,name=actor,proto3" json:"actor,omitempty"`
-	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	Actor  string `protobuf:"bytes,3,opt,name=actor,proto3" json:"actor,omitempty"`
+	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The user's id of the operator who did it; empty of other actors, and of steps that were taken before operators were kept.
+	OperatorId    string `protobuf:"bytes,5,opt,name=operator_id,json=operatorId,proto3" json:"operator_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1388,6 +1399,13 @@ func (x *PaymentChange) GetActor() string {
 func (x *PaymentChange) GetReason() string {
 	if x != nil {
 		return x.Reason
+	}
+	return ""
+}
+
+func (x *PaymentChange) GetOperatorId() string {
+	if x != nil {
+		return x.OperatorId
 	}
 	return ""
 }
@@ -1892,7 +1910,7 @@ const file_payment_v1_payment_proto_rawDesc = "" +
 	"\x05lines\x18\x03 \x03(\v2\x1b.larder.order.v1.RefundLineB\b\xbaH\x05\x92\x01\x02\x10dR\x05lines\x12\"\n" +
 	"\x06reason\x18\x04 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x06reason\x12\x1d\n" +
-	"\x05actor\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\x05actor\"\xd8\x02\n" +
+	"\x05actor\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\x05actor\"\xf9\x02\n" +
 	"\x06Refund\x12\x1b\n" +
 	"\trefund_id\x18\x01 \x01(\tR\brefundId\x125\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x1f.larder.payment.v1.Refund.StateR\x05state\x12-\n" +
@@ -1900,7 +1918,9 @@ const file_payment_v1_payment_proto_rawDesc = "" +
 	"\x05lines\x18\x04 \x03(\v2\x1b.larder.order.v1.RefundLineR\x05lines\x12\x16\n" +
 	"\x06reason\x18\x05 \x01(\tR\x06reason\x12;\n" +
 	"\vcreate_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"createTime\"C\n" +
+	"createTime\x12\x1f\n" +
+	"\voperator_id\x18\a \x01(\tR\n" +
+	"operatorId\"C\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tREQUESTED\x10\x01\x12\b\n" +
@@ -1934,12 +1954,14 @@ const file_payment_v1_payment_proto_rawDesc = "" +
 	" \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"createTime\x12;\n" +
 	"\vupdate_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"updateTime\"\xa8\x01\n" +
+	"updateTime\"\xc9\x01\n" +
 	"\rPaymentChange\x129\n" +
 	"\x05state\x18\x01 \x01(\x0e2#.larder.order.v1.OrderPayment.StateR\x05state\x12.\n" +
 	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x14\n" +
 	"\x05actor\x18\x03 \x01(\tR\x05actor\x12\x16\n" +
-	"\x06reason\x18\x04 \x01(\tR\x06reason\"\xba\x01\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x1f\n" +
+	"\voperator_id\x18\x05 \x01(\tR\n" +
+	"operatorId\"\xba\x01\n" +
 	"\rReceivedEvent\x12\x19\n" +
 	"\bevent_id\x18\x01 \x01(\tR\aeventId\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12;\n" +

@@ -182,7 +182,10 @@ type ImportPartRequest struct {
 	// SHA-256 of the file from its beginning to the end of this part.
 	Digest []byte `protobuf:"bytes,5,opt,name=digest,proto3" json:"digest,omitempty"`
 	// The file ends with this part.
-	Last          bool `protobuf:"varint,6,opt,name=last,proto3" json:"last,omitempty"`
+	Last bool `protobuf:"varint,6,opt,name=last,proto3" json:"last,omitempty"`
+	// How many bytes the file has to the end of this part, and in all; 0: not known. For those who watch.
+	Bytes         int64 `protobuf:"varint,7,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	SizeBytes     int64 `protobuf:"varint,8,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -259,6 +262,20 @@ func (x *ImportPartRequest) GetLast() bool {
 	return false
 }
 
+func (x *ImportPartRequest) GetBytes() int64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *ImportPartRequest) GetSizeBytes() int64 {
+	if x != nil {
+		return x.SizeBytes
+	}
+	return 0
+}
+
 type GetImportRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ImportId      string                 `protobuf:"bytes,1,opt,name=import_id,json=importId,proto3" json:"import_id,omitempty"`
@@ -318,9 +335,14 @@ type Import struct {
 	// What was wrong with them, by line; the first 1,000 errors. Left out in answers to ImportPart.
 	Errors []*ImportError `protobuf:"bytes,8,rep,name=errors,proto3" json:"errors,omitempty"`
 	// SHA-256 of the lines that are done.
-	Digest        []byte                 `protobuf:"bytes,9,opt,name=digest,proto3" json:"digest,omitempty"`
-	CreateTime    *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
-	UpdateTime    *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	Digest     []byte                 `protobuf:"bytes,9,opt,name=digest,proto3" json:"digest,omitempty"`
+	CreateTime *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	// How many bytes of the file are done, and how many it has; 0: not known.
+	Bytes     int64 `protobuf:"varint,12,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	SizeBytes int64 `protobuf:"varint,13,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"`
+	// Whose it is; only in answers to ListImports.
+	UserId        string `protobuf:"bytes,14,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -432,6 +454,117 @@ func (x *Import) GetUpdateTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Import) GetBytes() int64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *Import) GetSizeBytes() int64 {
+	if x != nil {
+		return x.SizeBytes
+	}
+	return 0
+}
+
+func (x *Import) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+type ListImportsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 to 100; 0 means 20.
+	PageSize      int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListImportsRequest) Reset() {
+	*x = ListImportsRequest{}
+	mi := &file_product_v1_import_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListImportsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListImportsRequest) ProtoMessage() {}
+
+func (x *ListImportsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_product_v1_import_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListImportsRequest.ProtoReflect.Descriptor instead.
+func (*ListImportsRequest) Descriptor() ([]byte, []int) {
+	return file_product_v1_import_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ListImportsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+type ListImportsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Without errors. Those that were brought on last come first.
+	Imports       []*Import `protobuf:"bytes,1,rep,name=imports,proto3" json:"imports,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListImportsResponse) Reset() {
+	*x = ListImportsResponse{}
+	mi := &file_product_v1_import_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListImportsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListImportsResponse) ProtoMessage() {}
+
+func (x *ListImportsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_product_v1_import_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListImportsResponse.ProtoReflect.Descriptor instead.
+func (*ListImportsResponse) Descriptor() ([]byte, []int) {
+	return file_product_v1_import_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ListImportsResponse) GetImports() []*Import {
+	if x != nil {
+		return x.Imports
+	}
+	return nil
+}
+
 type ImportError struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// From 1.
@@ -447,7 +580,7 @@ type ImportError struct {
 
 func (x *ImportError) Reset() {
 	*x = ImportError{}
-	mi := &file_product_v1_import_proto_msgTypes[4]
+	mi := &file_product_v1_import_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -459,7 +592,7 @@ func (x *ImportError) String() string {
 func (*ImportError) ProtoMessage() {}
 
 func (x *ImportError) ProtoReflect() protoreflect.Message {
-	mi := &file_product_v1_import_proto_msgTypes[4]
+	mi := &file_product_v1_import_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -472,7 +605,7 @@ func (x *ImportError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportError.ProtoReflect.Descriptor instead.
 func (*ImportError) Descriptor() ([]byte, []int) {
-	return file_product_v1_import_proto_rawDescGZIP(), []int{4}
+	return file_product_v1_import_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ImportError) GetLine() int64 {
@@ -509,7 +642,7 @@ const file_product_v1_import_proto_rawDesc = "" +
 	"\n" +
 	"\x17product/v1/import.proto\x12\x11larder.product.v1\x1a\x1bbuf/validate/validate.proto\x1a\x19google/api/httpbody.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"I\n" +
 	"\x15ImportProductsRequest\x120\n" +
-	"\x04file\x18\x01 \x01(\v2\x14.google.api.HttpBodyB\x06\xbaH\x03\xc8\x01\x01R\x04file\"\xd5\x02\n" +
+	"\x04file\x18\x01 \x01(\v2\x14.google.api.HttpBodyB\x06\xbaH\x03\xc8\x01\x01R\x04file\"\x9c\x03\n" +
 	"\x11ImportPartRequest\x12:\n" +
 	"\timport_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[A-Za-z0-9_-]{8,100}$R\bimportId\x12O\n" +
 	"\x06format\x18\x02 \x01(\x0e2+.larder.product.v1.ImportPartRequest.FormatB\n" +
@@ -518,14 +651,17 @@ const file_product_v1_import_proto_rawDesc = "" +
 	"after_line\x18\x03 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\tafterLine\x12\x1f\n" +
 	"\x05lines\x18\x04 \x01(\fB\t\xbaH\x06z\x04\x18\x80\x800R\x05lines\x12\x1f\n" +
 	"\x06digest\x18\x05 \x01(\fB\a\xbaH\x04z\x02h R\x06digest\x12\x12\n" +
-	"\x04last\x18\x06 \x01(\bR\x04last\"5\n" +
+	"\x04last\x18\x06 \x01(\bR\x04last\x12\x1d\n" +
+	"\x05bytes\x18\a \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x05bytes\x12&\n" +
+	"\n" +
+	"size_bytes\x18\b \x01(\x03B\a\xbaH\x04\"\x02(\x00R\tsizeBytes\"5\n" +
 	"\x06Format\x12\x16\n" +
 	"\x12FORMAT_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +
 	"\x06NDJSON\x10\x01\x12\a\n" +
 	"\x03CSV\x10\x02\"N\n" +
 	"\x10GetImportRequest\x12:\n" +
-	"\timport_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[A-Za-z0-9_-]{8,100}$R\bimportId\"\xdd\x03\n" +
+	"\timport_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[A-Za-z0-9_-]{8,100}$R\bimportId\"\xab\x04\n" +
 	"\x06Import\x12\x1b\n" +
 	"\timport_id\x18\x01 \x01(\tR\bimportId\x125\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x1f.larder.product.v1.Import.StateR\x05state\x12\x14\n" +
@@ -540,11 +676,19 @@ const file_product_v1_import_proto_rawDesc = "" +
 	" \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"createTime\x12;\n" +
 	"\vupdate_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"updateTime\"5\n" +
+	"updateTime\x12\x14\n" +
+	"\x05bytes\x18\f \x01(\x03R\x05bytes\x12\x1d\n" +
+	"\n" +
+	"size_bytes\x18\r \x01(\x03R\tsizeBytes\x12\x17\n" +
+	"\auser_id\x18\x0e \x01(\tR\x06userId\"5\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\v\n" +
 	"\aRUNNING\x10\x01\x12\b\n" +
-	"\x04DONE\x10\x02\"q\n" +
+	"\x04DONE\x10\x02\"<\n" +
+	"\x12ListImportsRequest\x12&\n" +
+	"\tpage_size\x18\x01 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\bpageSize\"J\n" +
+	"\x13ListImportsResponse\x123\n" +
+	"\aimports\x18\x01 \x03(\v2\x19.larder.product.v1.ImportR\aimports\"q\n" +
 	"\vImportError\x12\x12\n" +
 	"\x04line\x18\x01 \x01(\x03R\x04line\x12\x14\n" +
 	"\x05field\x18\x02 \x01(\tR\x05field\x12\x16\n" +
@@ -564,7 +708,7 @@ func file_product_v1_import_proto_rawDescGZIP() []byte {
 }
 
 var file_product_v1_import_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_product_v1_import_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_product_v1_import_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_product_v1_import_proto_goTypes = []any{
 	(ImportPartRequest_Format)(0), // 0: larder.product.v1.ImportPartRequest.Format
 	(Import_State)(0),             // 1: larder.product.v1.Import.State
@@ -572,22 +716,25 @@ var file_product_v1_import_proto_goTypes = []any{
 	(*ImportPartRequest)(nil),     // 3: larder.product.v1.ImportPartRequest
 	(*GetImportRequest)(nil),      // 4: larder.product.v1.GetImportRequest
 	(*Import)(nil),                // 5: larder.product.v1.Import
-	(*ImportError)(nil),           // 6: larder.product.v1.ImportError
-	(*httpbody.HttpBody)(nil),     // 7: google.api.HttpBody
-	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
+	(*ListImportsRequest)(nil),    // 6: larder.product.v1.ListImportsRequest
+	(*ListImportsResponse)(nil),   // 7: larder.product.v1.ListImportsResponse
+	(*ImportError)(nil),           // 8: larder.product.v1.ImportError
+	(*httpbody.HttpBody)(nil),     // 9: google.api.HttpBody
+	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
 }
 var file_product_v1_import_proto_depIdxs = []int32{
-	7, // 0: larder.product.v1.ImportProductsRequest.file:type_name -> google.api.HttpBody
-	0, // 1: larder.product.v1.ImportPartRequest.format:type_name -> larder.product.v1.ImportPartRequest.Format
-	1, // 2: larder.product.v1.Import.state:type_name -> larder.product.v1.Import.State
-	6, // 3: larder.product.v1.Import.errors:type_name -> larder.product.v1.ImportError
-	8, // 4: larder.product.v1.Import.create_time:type_name -> google.protobuf.Timestamp
-	8, // 5: larder.product.v1.Import.update_time:type_name -> google.protobuf.Timestamp
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	9,  // 0: larder.product.v1.ImportProductsRequest.file:type_name -> google.api.HttpBody
+	0,  // 1: larder.product.v1.ImportPartRequest.format:type_name -> larder.product.v1.ImportPartRequest.Format
+	1,  // 2: larder.product.v1.Import.state:type_name -> larder.product.v1.Import.State
+	8,  // 3: larder.product.v1.Import.errors:type_name -> larder.product.v1.ImportError
+	10, // 4: larder.product.v1.Import.create_time:type_name -> google.protobuf.Timestamp
+	10, // 5: larder.product.v1.Import.update_time:type_name -> google.protobuf.Timestamp
+	5,  // 6: larder.product.v1.ListImportsResponse.imports:type_name -> larder.product.v1.Import
+	7,  // [7:7] is the sub-list for method output_type
+	7,  // [7:7] is the sub-list for method input_type
+	7,  // [7:7] is the sub-list for extension type_name
+	7,  // [7:7] is the sub-list for extension extendee
+	0,  // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_product_v1_import_proto_init() }
@@ -601,7 +748,7 @@ func file_product_v1_import_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_product_v1_import_proto_rawDesc), len(file_product_v1_import_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   5,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -2358,7 +2358,7 @@ const file_product_v1_product_proto_rawDesc = "" +
 	"\tavailable\x18\x02 \x01(\bR\tavailable\x12\x1a\n" +
 	"\bsequence\x18\x03 \x01(\x03R\bsequence\"6\n" +
 	"\x1aUpdateAvailabilityResponse\x12\x18\n" +
-	"\achanged\x18\x01 \x01(\x05R\achanged2\xd2!\n" +
+	"\achanged\x18\x01 \x01(\x05R\achanged2\xcc\"\n" +
 	"\x0eProductService\x12x\n" +
 	"\n" +
 	"GetProduct\x12$.larder.product.v1.GetProductRequest\x1a\x1a.larder.product.v1.Product\"(\xaa\xd4\x18\x03\n" +
@@ -2378,7 +2378,9 @@ const file_product_v1_product_proto_rawDesc = "" +
 	"ImportPart\x12$.larder.product.v1.ImportPartRequest\x1a\x19.larder.product.v1.Import\"\a\xaa\xd4\x18\x03\n" +
 	"\x01\x03\x12s\n" +
 	"\tGetImport\x12#.larder.product.v1.GetImportRequest\x1a\x19.larder.product.v1.Import\"&\xaa\xd4\x18\x03\n" +
-	"\x01\x03\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/imports/{import_id}\x12t\n" +
+	"\x01\x03\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/imports/{import_id}\x12x\n" +
+	"\vListImports\x12%.larder.product.v1.ListImportsRequest\x1a&.larder.product.v1.ListImportsResponse\"\x1a\xaa\xd4\x18\x03\n" +
+	"\x01\x04\x82\xd3\xe4\x93\x02\r\x12\v/v1/imports\x12t\n" +
 	"\n" +
 	"ListBrands\x12$.larder.product.v1.ListBrandsRequest\x1a%.larder.product.v1.ListBrandsResponse\"\x19\xaa\xd4\x18\x03\n" +
 	"\x01\x01\x82\xd3\xe4\x93\x02\f\x12\n" +
@@ -2491,30 +2493,32 @@ var file_product_v1_product_proto_goTypes = []any{
 	(*ImportProductsRequest)(nil),      // 37: larder.product.v1.ImportProductsRequest
 	(*ImportPartRequest)(nil),          // 38: larder.product.v1.ImportPartRequest
 	(*GetImportRequest)(nil),           // 39: larder.product.v1.GetImportRequest
-	(*ListBrandsRequest)(nil),          // 40: larder.product.v1.ListBrandsRequest
-	(*GetBrandRequest)(nil),            // 41: larder.product.v1.GetBrandRequest
-	(*CreateBrandRequest)(nil),         // 42: larder.product.v1.CreateBrandRequest
-	(*UpdateBrandRequest)(nil),         // 43: larder.product.v1.UpdateBrandRequest
-	(*DeleteBrandRequest)(nil),         // 44: larder.product.v1.DeleteBrandRequest
-	(*ListCategoriesRequest)(nil),      // 45: larder.product.v1.ListCategoriesRequest
-	(*GetCategoryRequest)(nil),         // 46: larder.product.v1.GetCategoryRequest
-	(*CreateCategoryRequest)(nil),      // 47: larder.product.v1.CreateCategoryRequest
-	(*UpdateCategoryRequest)(nil),      // 48: larder.product.v1.UpdateCategoryRequest
-	(*DeleteCategoryRequest)(nil),      // 49: larder.product.v1.DeleteCategoryRequest
-	(*ListStoresRequest)(nil),          // 50: larder.product.v1.ListStoresRequest
-	(*GetStoreRequest)(nil),            // 51: larder.product.v1.GetStoreRequest
-	(*CreateStoreRequest)(nil),         // 52: larder.product.v1.CreateStoreRequest
-	(*UpdateStoreRequest)(nil),         // 53: larder.product.v1.UpdateStoreRequest
-	(*DeleteStoreRequest)(nil),         // 54: larder.product.v1.DeleteStoreRequest
-	(*ListChangesRequest)(nil),         // 55: larder.product.v1.ListChangesRequest
-	(*emptypb.Empty)(nil),              // 56: google.protobuf.Empty
-	(*Import)(nil),                     // 57: larder.product.v1.Import
-	(*ListBrandsResponse)(nil),         // 58: larder.product.v1.ListBrandsResponse
-	(*Brand)(nil),                      // 59: larder.product.v1.Brand
-	(*ListCategoriesResponse)(nil),     // 60: larder.product.v1.ListCategoriesResponse
-	(*Category)(nil),                   // 61: larder.product.v1.Category
-	(*ListStoresResponse)(nil),         // 62: larder.product.v1.ListStoresResponse
-	(*ListChangesResponse)(nil),        // 63: larder.product.v1.ListChangesResponse
+	(*ListImportsRequest)(nil),         // 40: larder.product.v1.ListImportsRequest
+	(*ListBrandsRequest)(nil),          // 41: larder.product.v1.ListBrandsRequest
+	(*GetBrandRequest)(nil),            // 42: larder.product.v1.GetBrandRequest
+	(*CreateBrandRequest)(nil),         // 43: larder.product.v1.CreateBrandRequest
+	(*UpdateBrandRequest)(nil),         // 44: larder.product.v1.UpdateBrandRequest
+	(*DeleteBrandRequest)(nil),         // 45: larder.product.v1.DeleteBrandRequest
+	(*ListCategoriesRequest)(nil),      // 46: larder.product.v1.ListCategoriesRequest
+	(*GetCategoryRequest)(nil),         // 47: larder.product.v1.GetCategoryRequest
+	(*CreateCategoryRequest)(nil),      // 48: larder.product.v1.CreateCategoryRequest
+	(*UpdateCategoryRequest)(nil),      // 49: larder.product.v1.UpdateCategoryRequest
+	(*DeleteCategoryRequest)(nil),      // 50: larder.product.v1.DeleteCategoryRequest
+	(*ListStoresRequest)(nil),          // 51: larder.product.v1.ListStoresRequest
+	(*GetStoreRequest)(nil),            // 52: larder.product.v1.GetStoreRequest
+	(*CreateStoreRequest)(nil),         // 53: larder.product.v1.CreateStoreRequest
+	(*UpdateStoreRequest)(nil),         // 54: larder.product.v1.UpdateStoreRequest
+	(*DeleteStoreRequest)(nil),         // 55: larder.product.v1.DeleteStoreRequest
+	(*ListChangesRequest)(nil),         // 56: larder.product.v1.ListChangesRequest
+	(*emptypb.Empty)(nil),              // 57: google.protobuf.Empty
+	(*Import)(nil),                     // 58: larder.product.v1.Import
+	(*ListImportsResponse)(nil),        // 59: larder.product.v1.ListImportsResponse
+	(*ListBrandsResponse)(nil),         // 60: larder.product.v1.ListBrandsResponse
+	(*Brand)(nil),                      // 61: larder.product.v1.Brand
+	(*ListCategoriesResponse)(nil),     // 62: larder.product.v1.ListCategoriesResponse
+	(*Category)(nil),                   // 63: larder.product.v1.Category
+	(*ListStoresResponse)(nil),         // 64: larder.product.v1.ListStoresResponse
+	(*ListChangesResponse)(nil),        // 65: larder.product.v1.ListChangesResponse
 }
 var file_product_v1_product_proto_depIdxs = []int32{
 	3,  // 0: larder.product.v1.PlanPriceRequest.price:type_name -> larder.product.v1.PlannedPrice
@@ -2555,67 +2559,69 @@ var file_product_v1_product_proto_depIdxs = []int32{
 	37, // 35: larder.product.v1.ProductService.ImportProducts:input_type -> larder.product.v1.ImportProductsRequest
 	38, // 36: larder.product.v1.ProductService.ImportPart:input_type -> larder.product.v1.ImportPartRequest
 	39, // 37: larder.product.v1.ProductService.GetImport:input_type -> larder.product.v1.GetImportRequest
-	40, // 38: larder.product.v1.ProductService.ListBrands:input_type -> larder.product.v1.ListBrandsRequest
-	41, // 39: larder.product.v1.ProductService.GetBrand:input_type -> larder.product.v1.GetBrandRequest
-	42, // 40: larder.product.v1.ProductService.CreateBrand:input_type -> larder.product.v1.CreateBrandRequest
-	43, // 41: larder.product.v1.ProductService.UpdateBrand:input_type -> larder.product.v1.UpdateBrandRequest
-	44, // 42: larder.product.v1.ProductService.DeleteBrand:input_type -> larder.product.v1.DeleteBrandRequest
-	45, // 43: larder.product.v1.ProductService.ListCategories:input_type -> larder.product.v1.ListCategoriesRequest
-	46, // 44: larder.product.v1.ProductService.GetCategory:input_type -> larder.product.v1.GetCategoryRequest
-	47, // 45: larder.product.v1.ProductService.CreateCategory:input_type -> larder.product.v1.CreateCategoryRequest
-	48, // 46: larder.product.v1.ProductService.UpdateCategory:input_type -> larder.product.v1.UpdateCategoryRequest
-	49, // 47: larder.product.v1.ProductService.DeleteCategory:input_type -> larder.product.v1.DeleteCategoryRequest
-	50, // 48: larder.product.v1.ProductService.ListStores:input_type -> larder.product.v1.ListStoresRequest
-	51, // 49: larder.product.v1.ProductService.GetStore:input_type -> larder.product.v1.GetStoreRequest
-	52, // 50: larder.product.v1.ProductService.CreateStore:input_type -> larder.product.v1.CreateStoreRequest
-	53, // 51: larder.product.v1.ProductService.UpdateStore:input_type -> larder.product.v1.UpdateStoreRequest
-	54, // 52: larder.product.v1.ProductService.DeleteStore:input_type -> larder.product.v1.DeleteStoreRequest
-	30, // 53: larder.product.v1.ProductService.UpdateAvailability:input_type -> larder.product.v1.UpdateAvailabilityRequest
-	2,  // 54: larder.product.v1.ProductService.PlanPrice:input_type -> larder.product.v1.PlanPriceRequest
-	4,  // 55: larder.product.v1.ProductService.ListPrices:input_type -> larder.product.v1.ListPricesRequest
-	6,  // 56: larder.product.v1.ProductService.DeletePrice:input_type -> larder.product.v1.DeletePriceRequest
-	7,  // 57: larder.product.v1.ProductService.ActivatePrices:input_type -> larder.product.v1.ActivatePricesRequest
-	9,  // 58: larder.product.v1.ProductService.UpdatePopularity:input_type -> larder.product.v1.UpdatePopularityRequest
-	12, // 59: larder.product.v1.ProductService.AuditIndex:input_type -> larder.product.v1.AuditIndexRequest
-	14, // 60: larder.product.v1.ProductService.RecordIndexAudit:input_type -> larder.product.v1.RecordIndexAuditRequest
-	15, // 61: larder.product.v1.ProductService.ListIndexAudits:input_type -> larder.product.v1.ListIndexAuditsRequest
-	55, // 62: larder.product.v1.ProductService.ListChanges:input_type -> larder.product.v1.ListChangesRequest
-	19, // 63: larder.product.v1.ProductService.GetProduct:output_type -> larder.product.v1.Product
-	23, // 64: larder.product.v1.ProductService.ListProducts:output_type -> larder.product.v1.ListProductsResponse
-	25, // 65: larder.product.v1.ProductService.BatchGetOffers:output_type -> larder.product.v1.BatchGetOffersResponse
-	19, // 66: larder.product.v1.ProductService.CreateProduct:output_type -> larder.product.v1.Product
-	19, // 67: larder.product.v1.ProductService.UpdateProduct:output_type -> larder.product.v1.Product
-	56, // 68: larder.product.v1.ProductService.DeleteProduct:output_type -> google.protobuf.Empty
-	57, // 69: larder.product.v1.ProductService.ImportProducts:output_type -> larder.product.v1.Import
-	57, // 70: larder.product.v1.ProductService.ImportPart:output_type -> larder.product.v1.Import
-	57, // 71: larder.product.v1.ProductService.GetImport:output_type -> larder.product.v1.Import
-	58, // 72: larder.product.v1.ProductService.ListBrands:output_type -> larder.product.v1.ListBrandsResponse
-	59, // 73: larder.product.v1.ProductService.GetBrand:output_type -> larder.product.v1.Brand
-	59, // 74: larder.product.v1.ProductService.CreateBrand:output_type -> larder.product.v1.Brand
-	59, // 75: larder.product.v1.ProductService.UpdateBrand:output_type -> larder.product.v1.Brand
-	56, // 76: larder.product.v1.ProductService.DeleteBrand:output_type -> google.protobuf.Empty
-	60, // 77: larder.product.v1.ProductService.ListCategories:output_type -> larder.product.v1.ListCategoriesResponse
-	61, // 78: larder.product.v1.ProductService.GetCategory:output_type -> larder.product.v1.Category
-	61, // 79: larder.product.v1.ProductService.CreateCategory:output_type -> larder.product.v1.Category
-	61, // 80: larder.product.v1.ProductService.UpdateCategory:output_type -> larder.product.v1.Category
-	56, // 81: larder.product.v1.ProductService.DeleteCategory:output_type -> google.protobuf.Empty
-	62, // 82: larder.product.v1.ProductService.ListStores:output_type -> larder.product.v1.ListStoresResponse
-	35, // 83: larder.product.v1.ProductService.GetStore:output_type -> larder.product.v1.Store
-	35, // 84: larder.product.v1.ProductService.CreateStore:output_type -> larder.product.v1.Store
-	35, // 85: larder.product.v1.ProductService.UpdateStore:output_type -> larder.product.v1.Store
-	56, // 86: larder.product.v1.ProductService.DeleteStore:output_type -> google.protobuf.Empty
-	32, // 87: larder.product.v1.ProductService.UpdateAvailability:output_type -> larder.product.v1.UpdateAvailabilityResponse
-	3,  // 88: larder.product.v1.ProductService.PlanPrice:output_type -> larder.product.v1.PlannedPrice
-	5,  // 89: larder.product.v1.ProductService.ListPrices:output_type -> larder.product.v1.ListPricesResponse
-	56, // 90: larder.product.v1.ProductService.DeletePrice:output_type -> google.protobuf.Empty
-	8,  // 91: larder.product.v1.ProductService.ActivatePrices:output_type -> larder.product.v1.ActivatePricesResponse
-	11, // 92: larder.product.v1.ProductService.UpdatePopularity:output_type -> larder.product.v1.UpdatePopularityResponse
-	13, // 93: larder.product.v1.ProductService.AuditIndex:output_type -> larder.product.v1.AuditIndexResponse
-	56, // 94: larder.product.v1.ProductService.RecordIndexAudit:output_type -> google.protobuf.Empty
-	16, // 95: larder.product.v1.ProductService.ListIndexAudits:output_type -> larder.product.v1.ListIndexAuditsResponse
-	63, // 96: larder.product.v1.ProductService.ListChanges:output_type -> larder.product.v1.ListChangesResponse
-	63, // [63:97] is the sub-list for method output_type
-	29, // [29:63] is the sub-list for method input_type
+	40, // 38: larder.product.v1.ProductService.ListImports:input_type -> larder.product.v1.ListImportsRequest
+	41, // 39: larder.product.v1.ProductService.ListBrands:input_type -> larder.product.v1.ListBrandsRequest
+	42, // 40: larder.product.v1.ProductService.GetBrand:input_type -> larder.product.v1.GetBrandRequest
+	43, // 41: larder.product.v1.ProductService.CreateBrand:input_type -> larder.product.v1.CreateBrandRequest
+	44, // 42: larder.product.v1.ProductService.UpdateBrand:input_type -> larder.product.v1.UpdateBrandRequest
+	45, // 43: larder.product.v1.ProductService.DeleteBrand:input_type -> larder.product.v1.DeleteBrandRequest
+	46, // 44: larder.product.v1.ProductService.ListCategories:input_type -> larder.product.v1.ListCategoriesRequest
+	47, // 45: larder.product.v1.ProductService.GetCategory:input_type -> larder.product.v1.GetCategoryRequest
+	48, // 46: larder.product.v1.ProductService.CreateCategory:input_type -> larder.product.v1.CreateCategoryRequest
+	49, // 47: larder.product.v1.ProductService.UpdateCategory:input_type -> larder.product.v1.UpdateCategoryRequest
+	50, // 48: larder.product.v1.ProductService.DeleteCategory:input_type -> larder.product.v1.DeleteCategoryRequest
+	51, // 49: larder.product.v1.ProductService.ListStores:input_type -> larder.product.v1.ListStoresRequest
+	52, // 50: larder.product.v1.ProductService.GetStore:input_type -> larder.product.v1.GetStoreRequest
+	53, // 51: larder.product.v1.ProductService.CreateStore:input_type -> larder.product.v1.CreateStoreRequest
+	54, // 52: larder.product.v1.ProductService.UpdateStore:input_type -> larder.product.v1.UpdateStoreRequest
+	55, // 53: larder.product.v1.ProductService.DeleteStore:input_type -> larder.product.v1.DeleteStoreRequest
+	30, // 54: larder.product.v1.ProductService.UpdateAvailability:input_type -> larder.product.v1.UpdateAvailabilityRequest
+	2,  // 55: larder.product.v1.ProductService.PlanPrice:input_type -> larder.product.v1.PlanPriceRequest
+	4,  // 56: larder.product.v1.ProductService.ListPrices:input_type -> larder.product.v1.ListPricesRequest
+	6,  // 57: larder.product.v1.ProductService.DeletePrice:input_type -> larder.product.v1.DeletePriceRequest
+	7,  // 58: larder.product.v1.ProductService.ActivatePrices:input_type -> larder.product.v1.ActivatePricesRequest
+	9,  // 59: larder.product.v1.ProductService.UpdatePopularity:input_type -> larder.product.v1.UpdatePopularityRequest
+	12, // 60: larder.product.v1.ProductService.AuditIndex:input_type -> larder.product.v1.AuditIndexRequest
+	14, // 61: larder.product.v1.ProductService.RecordIndexAudit:input_type -> larder.product.v1.RecordIndexAuditRequest
+	15, // 62: larder.product.v1.ProductService.ListIndexAudits:input_type -> larder.product.v1.ListIndexAuditsRequest
+	56, // 63: larder.product.v1.ProductService.ListChanges:input_type -> larder.product.v1.ListChangesRequest
+	19, // 64: larder.product.v1.ProductService.GetProduct:output_type -> larder.product.v1.Product
+	23, // 65: larder.product.v1.ProductService.ListProducts:output_type -> larder.product.v1.ListProductsResponse
+	25, // 66: larder.product.v1.ProductService.BatchGetOffers:output_type -> larder.product.v1.BatchGetOffersResponse
+	19, // 67: larder.product.v1.ProductService.CreateProduct:output_type -> larder.product.v1.Product
+	19, // 68: larder.product.v1.ProductService.UpdateProduct:output_type -> larder.product.v1.Product
+	57, // 69: larder.product.v1.ProductService.DeleteProduct:output_type -> google.protobuf.Empty
+	58, // 70: larder.product.v1.ProductService.ImportProducts:output_type -> larder.product.v1.Import
+	58, // 71: larder.product.v1.ProductService.ImportPart:output_type -> larder.product.v1.Import
+	58, // 72: larder.product.v1.ProductService.GetImport:output_type -> larder.product.v1.Import
+	59, // 73: larder.product.v1.ProductService.ListImports:output_type -> larder.product.v1.ListImportsResponse
+	60, // 74: larder.product.v1.ProductService.ListBrands:output_type -> larder.product.v1.ListBrandsResponse
+	61, // 75: larder.product.v1.ProductService.GetBrand:output_type -> larder.product.v1.Brand
+	61, // 76: larder.product.v1.ProductService.CreateBrand:output_type -> larder.product.v1.Brand
+	61, // 77: larder.product.v1.ProductService.UpdateBrand:output_type -> larder.product.v1.Brand
+	57, // 78: larder.product.v1.ProductService.DeleteBrand:output_type -> google.protobuf.Empty
+	62, // 79: larder.product.v1.ProductService.ListCategories:output_type -> larder.product.v1.ListCategoriesResponse
+	63, // 80: larder.product.v1.ProductService.GetCategory:output_type -> larder.product.v1.Category
+	63, // 81: larder.product.v1.ProductService.CreateCategory:output_type -> larder.product.v1.Category
+	63, // 82: larder.product.v1.ProductService.UpdateCategory:output_type -> larder.product.v1.Category
+	57, // 83: larder.product.v1.ProductService.DeleteCategory:output_type -> google.protobuf.Empty
+	64, // 84: larder.product.v1.ProductService.ListStores:output_type -> larder.product.v1.ListStoresResponse
+	35, // 85: larder.product.v1.ProductService.GetStore:output_type -> larder.product.v1.Store
+	35, // 86: larder.product.v1.ProductService.CreateStore:output_type -> larder.product.v1.Store
+	35, // 87: larder.product.v1.ProductService.UpdateStore:output_type -> larder.product.v1.Store
+	57, // 88: larder.product.v1.ProductService.DeleteStore:output_type -> google.protobuf.Empty
+	32, // 89: larder.product.v1.ProductService.UpdateAvailability:output_type -> larder.product.v1.UpdateAvailabilityResponse
+	3,  // 90: larder.product.v1.ProductService.PlanPrice:output_type -> larder.product.v1.PlannedPrice
+	5,  // 91: larder.product.v1.ProductService.ListPrices:output_type -> larder.product.v1.ListPricesResponse
+	57, // 92: larder.product.v1.ProductService.DeletePrice:output_type -> google.protobuf.Empty
+	8,  // 93: larder.product.v1.ProductService.ActivatePrices:output_type -> larder.product.v1.ActivatePricesResponse
+	11, // 94: larder.product.v1.ProductService.UpdatePopularity:output_type -> larder.product.v1.UpdatePopularityResponse
+	13, // 95: larder.product.v1.ProductService.AuditIndex:output_type -> larder.product.v1.AuditIndexResponse
+	57, // 96: larder.product.v1.ProductService.RecordIndexAudit:output_type -> google.protobuf.Empty
+	16, // 97: larder.product.v1.ProductService.ListIndexAudits:output_type -> larder.product.v1.ListIndexAuditsResponse
+	65, // 98: larder.product.v1.ProductService.ListChanges:output_type -> larder.product.v1.ListChangesResponse
+	64, // [64:99] is the sub-list for method output_type
+	29, // [29:64] is the sub-list for method input_type
 	29, // [29:29] is the sub-list for extension type_name
 	29, // [29:29] is the sub-list for extension extendee
 	0,  // [0:29] is the sub-list for field type_name

@@ -31,6 +31,7 @@ const (
 	ProductService_ImportProducts_FullMethodName     = "/larder.product.v1.ProductService/ImportProducts"
 	ProductService_ImportPart_FullMethodName         = "/larder.product.v1.ProductService/ImportPart"
 	ProductService_GetImport_FullMethodName          = "/larder.product.v1.ProductService/GetImport"
+	ProductService_ListImports_FullMethodName        = "/larder.product.v1.ProductService/ListImports"
 	ProductService_ListBrands_FullMethodName         = "/larder.product.v1.ProductService/ListBrands"
 	ProductService_GetBrand_FullMethodName           = "/larder.product.v1.ProductService/GetBrand"
 	ProductService_CreateBrand_FullMethodName        = "/larder.product.v1.ProductService/CreateBrand"
@@ -82,6 +83,8 @@ type ProductServiceClient interface {
 	ImportPart(ctx context.Context, in *ImportPartRequest, opts ...grpc.CallOption) (*Import, error)
 	// How far an import of the caller's has come, also while its file is still on its way. Kept for 30 days.
 	GetImport(ctx context.Context, in *GetImportRequest, opts ...grpc.CallOption) (*Import, error)
+	// Everybody's imports and how far they have come, for operators.
+	ListImports(ctx context.Context, in *ListImportsRequest, opts ...grpc.CallOption) (*ListImportsResponse, error)
 	// Brands, by id.
 	ListBrands(ctx context.Context, in *ListBrandsRequest, opts ...grpc.CallOption) (*ListBrandsResponse, error)
 	GetBrand(ctx context.Context, in *GetBrandRequest, opts ...grpc.CallOption) (*Brand, error)
@@ -223,6 +226,16 @@ func (c *productServiceClient) GetImport(ctx context.Context, in *GetImportReque
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Import)
 	err := c.cc.Invoke(ctx, ProductService_GetImport_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *productServiceClient) ListImports(ctx context.Context, in *ListImportsRequest, opts ...grpc.CallOption) (*ListImportsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListImportsResponse)
+	err := c.cc.Invoke(ctx, ProductService_ListImports_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -503,6 +516,8 @@ type ProductServiceServer interface {
 	ImportPart(context.Context, *ImportPartRequest) (*Import, error)
 	// How far an import of the caller's has come, also while its file is still on its way. Kept for 30 days.
 	GetImport(context.Context, *GetImportRequest) (*Import, error)
+	// Everybody's imports and how far they have come, for operators.
+	ListImports(context.Context, *ListImportsRequest) (*ListImportsResponse, error)
 	// Brands, by id.
 	ListBrands(context.Context, *ListBrandsRequest) (*ListBrandsResponse, error)
 	GetBrand(context.Context, *GetBrandRequest) (*Brand, error)
@@ -586,6 +601,9 @@ func (UnimplementedProductServiceServer) ImportPart(context.Context, *ImportPart
 }
 func (UnimplementedProductServiceServer) GetImport(context.Context, *GetImportRequest) (*Import, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetImport not implemented")
+}
+func (UnimplementedProductServiceServer) ListImports(context.Context, *ListImportsRequest) (*ListImportsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListImports not implemented")
 }
 func (UnimplementedProductServiceServer) ListBrands(context.Context, *ListBrandsRequest) (*ListBrandsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListBrands not implemented")
@@ -841,6 +859,24 @@ func _ProductService_GetImport_Handler(srv interface{}, ctx context.Context, dec
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(ProductServiceServer).GetImport(ctx, req.(*GetImportRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ProductService_ListImports_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListImportsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ProductServiceServer).ListImports(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ProductService_ListImports_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ProductServiceServer).ListImports(ctx, req.(*ListImportsRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -1337,6 +1373,10 @@ var ProductService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetImport",
 			Handler:    _ProductService_GetImport_Handler,
+		},
+		{
+			MethodName: "ListImports",
+			Handler:    _ProductService_ListImports_Handler,
 		},
 		{
 			MethodName: "ListBrands",

@@ -1697,9 +1697,11 @@ type StockStatus struct {
 	// How many of them are past their deadline.
 	OverdueHolds int64 `protobuf:"varint,5,opt,name=overdue_holds,json=overdueHolds,proto3" json:"overdue_holds,omitempty"`
 	// Newest first; at most 20.
-	Rebuilds      []*StockRebuild `protobuf:"bytes,6,rep,name=rebuilds,proto3" json:"rebuilds,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Rebuilds []*StockRebuild `protobuf:"bytes,6,rep,name=rebuilds,proto3" json:"rebuilds,omitempty"`
+	// Absent: none is under way.
+	RebuildUnderWay *RebuildProgress `protobuf:"bytes,7,opt,name=rebuild_under_way,json=rebuildUnderWay,proto3" json:"rebuild_under_way,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *StockStatus) Reset() {
@@ -1774,6 +1776,77 @@ func (x *StockStatus) GetRebuilds() []*StockRebuild {
 	return nil
 }
 
+func (x *StockStatus) GetRebuildUnderWay() *RebuildProgress {
+	if x != nil {
+		return x.RebuildUnderWay
+	}
+	return nil
+}
+
+// How far a rebuild has come that is under way.
+type RebuildProgress struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many products there are to load; 0 while the ledger is summed.
+	Products int64 `protobuf:"varint,1,opt,name=products,proto3" json:"products,omitempty"`
+	// How many of them are loaded.
+	Loaded int64 `protobuf:"varint,2,opt,name=loaded,proto3" json:"loaded,omitempty"`
+	// When the loading began; absent while the ledger is summed.
+	StartTime     *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RebuildProgress) Reset() {
+	*x = RebuildProgress{}
+	mi := &file_stock_v1_stock_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RebuildProgress) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RebuildProgress) ProtoMessage() {}
+
+func (x *RebuildProgress) ProtoReflect() protoreflect.Message {
+	mi := &file_stock_v1_stock_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RebuildProgress.ProtoReflect.Descriptor instead.
+func (*RebuildProgress) Descriptor() ([]byte, []int) {
+	return file_stock_v1_stock_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *RebuildProgress) GetProducts() int64 {
+	if x != nil {
+		return x.Products
+	}
+	return 0
+}
+
+func (x *RebuildProgress) GetLoaded() int64 {
+	if x != nil {
+		return x.Loaded
+	}
+	return 0
+}
+
+func (x *RebuildProgress) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
 // A new epoch of a store.
 type StockRebuild struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1786,7 +1859,7 @@ type StockRebuild struct {
 
 func (x *StockRebuild) Reset() {
 	*x = StockRebuild{}
-	mi := &file_stock_v1_stock_proto_msgTypes[30]
+	mi := &file_stock_v1_stock_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1798,7 +1871,7 @@ func (x *StockRebuild) String() string {
 func (*StockRebuild) ProtoMessage() {}
 
 func (x *StockRebuild) ProtoReflect() protoreflect.Message {
-	mi := &file_stock_v1_stock_proto_msgTypes[30]
+	mi := &file_stock_v1_stock_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1811,7 +1884,7 @@ func (x *StockRebuild) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StockRebuild.ProtoReflect.Descriptor instead.
 func (*StockRebuild) Descriptor() ([]byte, []int) {
-	return file_stock_v1_stock_proto_rawDescGZIP(), []int{30}
+	return file_stock_v1_stock_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *StockRebuild) GetEpoch() *timestamppb.Timestamp {
@@ -1956,14 +2029,20 @@ const file_stock_v1_stock_proto_rawDesc = "" +
 	"\x05epoch\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05epoch\x12\x1a\n" +
 	"\bproducts\x18\x02 \x01(\x03R\bproducts\"T\n" +
 	"\x15GetStockStatusRequest\x12;\n" +
-	"\bstore_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\astoreId\"\x8f\x02\n" +
+	"\bstore_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\astoreId\"\xdd\x02\n" +
 	"\vStockStatus\x12\x19\n" +
 	"\bstore_id\x18\x01 \x01(\tR\astoreId\x120\n" +
 	"\x05epoch\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05epoch\x12=\n" +
 	"\floaded_epoch\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\vloadedEpoch\x12\x14\n" +
 	"\x05holds\x18\x04 \x01(\x03R\x05holds\x12#\n" +
 	"\roverdue_holds\x18\x05 \x01(\x03R\foverdueHolds\x129\n" +
-	"\brebuilds\x18\x06 \x03(\v2\x1d.larder.stock.v1.StockRebuildR\brebuilds\"V\n" +
+	"\brebuilds\x18\x06 \x03(\v2\x1d.larder.stock.v1.StockRebuildR\brebuilds\x12L\n" +
+	"\x11rebuild_under_way\x18\a \x01(\v2 .larder.stock.v1.RebuildProgressR\x0frebuildUnderWay\"\x80\x01\n" +
+	"\x0fRebuildProgress\x12\x1a\n" +
+	"\bproducts\x18\x01 \x01(\x03R\bproducts\x12\x16\n" +
+	"\x06loaded\x18\x02 \x01(\x03R\x06loaded\x129\n" +
+	"\n" +
+	"start_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\"V\n" +
 	"\fStockRebuild\x120\n" +
 	"\x05epoch\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05epoch\x12\x14\n" +
 	"\x05actor\x18\x02 \x01(\tR\x05actor2\xa3\x0e\n" +
@@ -2007,7 +2086,7 @@ func file_stock_v1_stock_proto_rawDescGZIP() []byte {
 	return file_stock_v1_stock_proto_rawDescData
 }
 
-var file_stock_v1_stock_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
+var file_stock_v1_stock_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_stock_v1_stock_proto_goTypes = []any{
 	(*ListStockEntriesRequest)(nil),   // 0: larder.stock.v1.ListStockEntriesRequest
 	(*ListStockEntriesResponse)(nil),  // 1: larder.stock.v1.ListStockEntriesResponse
@@ -2039,63 +2118,66 @@ var file_stock_v1_stock_proto_goTypes = []any{
 	(*RebuildStockResponse)(nil),      // 27: larder.stock.v1.RebuildStockResponse
 	(*GetStockStatusRequest)(nil),     // 28: larder.stock.v1.GetStockStatusRequest
 	(*StockStatus)(nil),               // 29: larder.stock.v1.StockStatus
-	(*StockRebuild)(nil),              // 30: larder.stock.v1.StockRebuild
-	(*timestamppb.Timestamp)(nil),     // 31: google.protobuf.Timestamp
-	(*v1.Slot)(nil),                   // 32: larder.type.v1.Slot
-	(*emptypb.Empty)(nil),             // 33: google.protobuf.Empty
+	(*RebuildProgress)(nil),           // 30: larder.stock.v1.RebuildProgress
+	(*StockRebuild)(nil),              // 31: larder.stock.v1.StockRebuild
+	(*timestamppb.Timestamp)(nil),     // 32: google.protobuf.Timestamp
+	(*v1.Slot)(nil),                   // 33: larder.type.v1.Slot
+	(*emptypb.Empty)(nil),             // 34: google.protobuf.Empty
 }
 var file_stock_v1_stock_proto_depIdxs = []int32{
 	2,  // 0: larder.stock.v1.ListStockEntriesResponse.entries:type_name -> larder.stock.v1.StockEntry
-	31, // 1: larder.stock.v1.StockEntry.time:type_name -> google.protobuf.Timestamp
+	32, // 1: larder.stock.v1.StockEntry.time:type_name -> google.protobuf.Timestamp
 	5,  // 2: larder.stock.v1.ReconcileStockResponse.drifts:type_name -> larder.stock.v1.StockDrift
-	31, // 3: larder.stock.v1.ReconcileStockResponse.epoch:type_name -> google.protobuf.Timestamp
+	32, // 3: larder.stock.v1.ReconcileStockResponse.epoch:type_name -> google.protobuf.Timestamp
 	9,  // 4: larder.stock.v1.ApplyStockEntryRequest.changes:type_name -> larder.stock.v1.StockChange
-	31, // 5: larder.stock.v1.SummarizeSalesRequest.since:type_name -> google.protobuf.Timestamp
+	32, // 5: larder.stock.v1.SummarizeSalesRequest.since:type_name -> google.protobuf.Timestamp
 	14, // 6: larder.stock.v1.SummarizeSalesResponse.sales:type_name -> larder.stock.v1.ProductSales
-	31, // 7: larder.stock.v1.PutSlotRequest.start_time:type_name -> google.protobuf.Timestamp
-	31, // 8: larder.stock.v1.PutSlotRequest.end_time:type_name -> google.protobuf.Timestamp
-	32, // 9: larder.stock.v1.DeliverySlot.slot:type_name -> larder.type.v1.Slot
+	32, // 7: larder.stock.v1.PutSlotRequest.start_time:type_name -> google.protobuf.Timestamp
+	32, // 8: larder.stock.v1.PutSlotRequest.end_time:type_name -> google.protobuf.Timestamp
+	33, // 9: larder.stock.v1.DeliverySlot.slot:type_name -> larder.type.v1.Slot
 	16, // 10: larder.stock.v1.ListSlotsResponse.slots:type_name -> larder.stock.v1.DeliverySlot
 	19, // 11: larder.stock.v1.ListStockResponse.stock:type_name -> larder.stock.v1.Stock
 	24, // 12: larder.stock.v1.AdjustStockRequest.adjustments:type_name -> larder.stock.v1.Adjustment
 	19, // 13: larder.stock.v1.AdjustStockResponse.stock:type_name -> larder.stock.v1.Stock
-	31, // 14: larder.stock.v1.RebuildStockRequest.seen_epoch:type_name -> google.protobuf.Timestamp
-	31, // 15: larder.stock.v1.RebuildStockResponse.epoch:type_name -> google.protobuf.Timestamp
-	31, // 16: larder.stock.v1.StockStatus.epoch:type_name -> google.protobuf.Timestamp
-	31, // 17: larder.stock.v1.StockStatus.loaded_epoch:type_name -> google.protobuf.Timestamp
-	30, // 18: larder.stock.v1.StockStatus.rebuilds:type_name -> larder.stock.v1.StockRebuild
-	31, // 19: larder.stock.v1.StockRebuild.epoch:type_name -> google.protobuf.Timestamp
-	20, // 20: larder.stock.v1.StockService.GetStock:input_type -> larder.stock.v1.GetStockRequest
-	21, // 21: larder.stock.v1.StockService.ListStock:input_type -> larder.stock.v1.ListStockRequest
-	23, // 22: larder.stock.v1.StockService.AdjustStock:input_type -> larder.stock.v1.AdjustStockRequest
-	26, // 23: larder.stock.v1.StockService.RebuildStock:input_type -> larder.stock.v1.RebuildStockRequest
-	0,  // 24: larder.stock.v1.StockService.ListStockEntries:input_type -> larder.stock.v1.ListStockEntriesRequest
-	3,  // 25: larder.stock.v1.StockService.ReconcileStock:input_type -> larder.stock.v1.ReconcileStockRequest
-	28, // 26: larder.stock.v1.StockService.GetStockStatus:input_type -> larder.stock.v1.GetStockStatusRequest
-	6,  // 27: larder.stock.v1.StockService.ListStockedStores:input_type -> larder.stock.v1.ListStockedStoresRequest
-	8,  // 28: larder.stock.v1.StockService.ApplyStockEntry:input_type -> larder.stock.v1.ApplyStockEntryRequest
-	10, // 29: larder.stock.v1.StockService.FoldLedger:input_type -> larder.stock.v1.FoldLedgerRequest
-	12, // 30: larder.stock.v1.StockService.SummarizeSales:input_type -> larder.stock.v1.SummarizeSalesRequest
-	15, // 31: larder.stock.v1.StockService.PutSlot:input_type -> larder.stock.v1.PutSlotRequest
-	17, // 32: larder.stock.v1.StockService.ListSlots:input_type -> larder.stock.v1.ListSlotsRequest
-	19, // 33: larder.stock.v1.StockService.GetStock:output_type -> larder.stock.v1.Stock
-	22, // 34: larder.stock.v1.StockService.ListStock:output_type -> larder.stock.v1.ListStockResponse
-	25, // 35: larder.stock.v1.StockService.AdjustStock:output_type -> larder.stock.v1.AdjustStockResponse
-	27, // 36: larder.stock.v1.StockService.RebuildStock:output_type -> larder.stock.v1.RebuildStockResponse
-	1,  // 37: larder.stock.v1.StockService.ListStockEntries:output_type -> larder.stock.v1.ListStockEntriesResponse
-	4,  // 38: larder.stock.v1.StockService.ReconcileStock:output_type -> larder.stock.v1.ReconcileStockResponse
-	29, // 39: larder.stock.v1.StockService.GetStockStatus:output_type -> larder.stock.v1.StockStatus
-	7,  // 40: larder.stock.v1.StockService.ListStockedStores:output_type -> larder.stock.v1.ListStockedStoresResponse
-	33, // 41: larder.stock.v1.StockService.ApplyStockEntry:output_type -> google.protobuf.Empty
-	11, // 42: larder.stock.v1.StockService.FoldLedger:output_type -> larder.stock.v1.FoldLedgerResponse
-	13, // 43: larder.stock.v1.StockService.SummarizeSales:output_type -> larder.stock.v1.SummarizeSalesResponse
-	16, // 44: larder.stock.v1.StockService.PutSlot:output_type -> larder.stock.v1.DeliverySlot
-	18, // 45: larder.stock.v1.StockService.ListSlots:output_type -> larder.stock.v1.ListSlotsResponse
-	33, // [33:46] is the sub-list for method output_type
-	20, // [20:33] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	32, // 14: larder.stock.v1.RebuildStockRequest.seen_epoch:type_name -> google.protobuf.Timestamp
+	32, // 15: larder.stock.v1.RebuildStockResponse.epoch:type_name -> google.protobuf.Timestamp
+	32, // 16: larder.stock.v1.StockStatus.epoch:type_name -> google.protobuf.Timestamp
+	32, // 17: larder.stock.v1.StockStatus.loaded_epoch:type_name -> google.protobuf.Timestamp
+	31, // 18: larder.stock.v1.StockStatus.rebuilds:type_name -> larder.stock.v1.StockRebuild
+	30, // 19: larder.stock.v1.StockStatus.rebuild_under_way:type_name -> larder.stock.v1.RebuildProgress
+	32, // 20: larder.stock.v1.RebuildProgress.start_time:type_name -> google.protobuf.Timestamp
+	32, // 21: larder.stock.v1.StockRebuild.epoch:type_name -> google.protobuf.Timestamp
+	20, // 22: larder.stock.v1.StockService.GetStock:input_type -> larder.stock.v1.GetStockRequest
+	21, // 23: larder.stock.v1.StockService.ListStock:input_type -> larder.stock.v1.ListStockRequest
+	23, // 24: larder.stock.v1.StockService.AdjustStock:input_type -> larder.stock.v1.AdjustStockRequest
+	26, // 25: larder.stock.v1.StockService.RebuildStock:input_type -> larder.stock.v1.RebuildStockRequest
+	0,  // 26: larder.stock.v1.StockService.ListStockEntries:input_type -> larder.stock.v1.ListStockEntriesRequest
+	3,  // 27: larder.stock.v1.StockService.ReconcileStock:input_type -> larder.stock.v1.ReconcileStockRequest
+	28, // 28: larder.stock.v1.StockService.GetStockStatus:input_type -> larder.stock.v1.GetStockStatusRequest
+	6,  // 29: larder.stock.v1.StockService.ListStockedStores:input_type -> larder.stock.v1.ListStockedStoresRequest
+	8,  // 30: larder.stock.v1.StockService.ApplyStockEntry:input_type -> larder.stock.v1.ApplyStockEntryRequest
+	10, // 31: larder.stock.v1.StockService.FoldLedger:input_type -> larder.stock.v1.FoldLedgerRequest
+	12, // 32: larder.stock.v1.StockService.SummarizeSales:input_type -> larder.stock.v1.SummarizeSalesRequest
+	15, // 33: larder.stock.v1.StockService.PutSlot:input_type -> larder.stock.v1.PutSlotRequest
+	17, // 34: larder.stock.v1.StockService.ListSlots:input_type -> larder.stock.v1.ListSlotsRequest
+	19, // 35: larder.stock.v1.StockService.GetStock:output_type -> larder.stock.v1.Stock
+	22, // 36: larder.stock.v1.StockService.ListStock:output_type -> larder.stock.v1.ListStockResponse
+	25, // 37: larder.stock.v1.StockService.AdjustStock:output_type -> larder.stock.v1.AdjustStockResponse
+	27, // 38: larder.stock.v1.StockService.RebuildStock:output_type -> larder.stock.v1.RebuildStockResponse
+	1,  // 39: larder.stock.v1.StockService.ListStockEntries:output_type -> larder.stock.v1.ListStockEntriesResponse
+	4,  // 40: larder.stock.v1.StockService.ReconcileStock:output_type -> larder.stock.v1.ReconcileStockResponse
+	29, // 41: larder.stock.v1.StockService.GetStockStatus:output_type -> larder.stock.v1.StockStatus
+	7,  // 42: larder.stock.v1.StockService.ListStockedStores:output_type -> larder.stock.v1.ListStockedStoresResponse
+	34, // 43: larder.stock.v1.StockService.ApplyStockEntry:output_type -> google.protobuf.Empty
+	11, // 44: larder.stock.v1.StockService.FoldLedger:output_type -> larder.stock.v1.FoldLedgerResponse
+	13, // 45: larder.stock.v1.StockService.SummarizeSales:output_type -> larder.stock.v1.SummarizeSalesResponse
+	16, // 46: larder.stock.v1.StockService.PutSlot:output_type -> larder.stock.v1.DeliverySlot
+	18, // 47: larder.stock.v1.StockService.ListSlots:output_type -> larder.stock.v1.ListSlotsResponse
+	35, // [35:48] is the sub-list for method output_type
+	22, // [22:35] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_stock_v1_stock_proto_init() }
@@ -2109,7 +2191,7 @@ func file_stock_v1_stock_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_stock_v1_stock_proto_rawDesc), len(file_stock_v1_stock_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   31,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -47,7 +47,8 @@ func (b *Books) Cancel(ctx context.Context, id string, cancellation checkout.Can
 		case payment.Voiding, payment.Voided:
 		default:
 			voiding, err := paymentspanner.UpdateState(id, was, payment.Step{
-				To: payment.Voiding, By: payment.Actor(cancellation.By), Reason: cancellation.Reason, // both tables have the same names of actors
+				// Both tables have the same names of actors.
+				To: payment.Voiding, By: payment.Actor(cancellation.By), OperatorID: cancellation.OperatorID, Reason: cancellation.Reason,
 			}, attendAfter)
 			if err != nil {
 				return err

@@ -24,3 +24,5 @@ for (const part of document.querySelectorAll("[data-live]")) {
   };
   setTimeout(look, pause);
 }
+// Work that a page goes on with by itself sends its form again; whoever leaves the page stops it.
+for (const form of document.querySelectorAll("[data-goes-on]")) setTimeout(() => form.requestSubmit(), 300);

@@ -106,7 +106,7 @@ func InsertConfirmed(o NewOrder) []*spanner.Mutation {
 			"SlotId":  slot.id, "SlotStart": slot.start, "SlotEnd": slot.end,
 			"CreateTime": spanner.CommitTimestamp, "UpdateTime": spanner.CommitTimestamp, "ListedFor": o.UserID,
 		}),
-		history(o.OrderID, 1, order.Confirmed, order.Shopper, ""),
+		history(o.OrderID, 1, order.Step{To: order.Confirmed, By: order.Shopper}),
 	}
 	for i, line := range o.Lines {
 		mutations = append(mutations, spanner.InsertMap("OrderLines", map[string]any{
@@ -134,7 +134,7 @@ func UpdateState(after order.Order, step order.Step) []*spanner.Mutation {
 		spanner.UpdateMap("Orders", map[string]any{
 			"OrderId": after.ID, "State": string(after.State), "Version": after.Version, "UpdateTime": spanner.CommitTimestamp,
 		}),
-		history(after.ID, after.Version, after.State, step.By, step.Reason),
+		history(after.ID, after.Version, step),
 	}
 }
 
@@ -148,9 +148,9 @@ func Told(ctx context.Context, o order.Order, message proto.Message) (outbox.Eve
 	return outbox.New(fmt.Sprintf("%s-%d", o.ID, o.Version), event.OrderEvents, "orders/"+o.ID, event.TraceParent(ctx), message)
 }
 
-func history(id string, version int64, state order.State, actor order.Actor, reason string) *spanner.Mutation {
+func history(id string, version int64, step order.Step) *spanner.Mutation {
 	return spanner.InsertMap("OrderHistory", map[string]any{
-		"OrderId": id, "Version": version, "State": string(state), "Actor": string(actor), "Reason": reason,
-		"Time": spanner.CommitTimestamp,
+		"OrderId": id, "Version": version, "State": string(step.To), "Actor": string(step.By), "Reason": step.Reason,
+		"Time": spanner.CommitTimestamp, "OperatorId": spanner.NullString{StringVal: step.OperatorID, Valid: step.OperatorID != ""},
 	})
 }

@@ -174,10 +174,13 @@ func readLines(ctx context.Context, txn spannerdb.Reader, ids []string) (map[str
 
 func readHistory(ctx context.Context, txn spannerdb.Reader, ids []string) (map[string][]order.Event, error) {
 	events := make(map[string][]order.Event, len(ids))
-	err := txn.Read(ctx, "OrderHistory", prefixes(ids), []string{"OrderId", "State", "Time", "Actor", "Reason"}).Do(func(row *spanner.Row) error {
+	columns := []string{"OrderId", "State", "Time", "Actor", "Reason", "OperatorId"}
+	err := txn.Read(ctx, "OrderHistory", prefixes(ids), columns).Do(func(row *spanner.Row) error {
 		var id string
 		var event order.Event
-		err := row.Columns(&id, (*string)(&event.State), &event.Time, (*string)(&event.Actor), &event.Reason)
+		var operator spanner.NullString
+		err := row.Columns(&id, (*string)(&event.State), &event.Time, (*string)(&event.Actor), &event.Reason, &operator)
+		event.OperatorID = operator.StringVal
 		events[id] = append(events[id], event)
 		return err
 	})

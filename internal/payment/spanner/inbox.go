@@ -45,10 +45,12 @@ func (s *Store) Look(ctx context.Context, order string) (payment.Account, error)
 
 // readHistory returns the states that a payment reached, oldest first. They are few: only refunds repeat one.
 func readHistory(ctx context.Context, txn spannerdb.Reader, order string) (history []payment.HistoryEntry, err error) {
-	columns := []string{"State", "Time", "Actor", "Reason"}
+	columns := []string{"State", "Time", "Actor", "Reason", "OperatorId"}
 	err = txn.Read(ctx, "PaymentHistory", prefixes([]string{order}), columns).Do(func(row *spanner.Row) error {
 		var e payment.HistoryEntry
-		err := row.Columns((*string)(&e.State), &e.Time, (*string)(&e.Actor), &e.Reason)
+		var operator spanner.NullString
+		err := row.Columns((*string)(&e.State), &e.Time, (*string)(&e.Actor), &e.Reason, &operator)
+		e.OperatorID = operator.StringVal
 		history = append(history, e)
 		return err
 	})

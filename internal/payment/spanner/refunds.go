@@ -154,7 +154,7 @@ func (s *Store) Finish(ctx context.Context, order, id string, outcome payment.Re
 			}
 			mutations = append(mutations, outboxspanner.Insert(told))
 			if found.State != payment.Voided {
-				by := payment.Step{By: payment.Operator, Reason: refund.Reason}
+				by := payment.Step{By: payment.Operator, OperatorID: refund.Actor, Reason: refund.Reason}
 				more, err := addRefunded(found.Record, by, money.Of(found.Refunded.Minor+refund.Amount.Minor, found.Refunded.Currency))
 				if err != nil {
 					return err

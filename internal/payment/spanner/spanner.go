@@ -97,7 +97,8 @@ func reached(order string, step payment.Step) *spanner.Mutation {
 	reason := []rune(step.Reason)
 	return spanner.InsertMap("PaymentHistory", map[string]any{
 		"OrderId": order, "Time": spanner.CommitTimestamp, "State": string(step.To), "Actor": string(step.By),
-		"Reason": string(reason[:min(len(reason), maxReason)]),
+		"Reason":     string(reason[:min(len(reason), maxReason)]),
+		"OperatorId": spanner.NullString{StringVal: step.OperatorID, Valid: step.OperatorID != ""},
 	})
 }
 
@@ -162,15 +163,15 @@ func (s *Store) Capturable(ctx context.Context, order string) (record payment.Re
 }
 
 // Captured implements payment.Store.
-func (s *Store) Captured(ctx context.Context, order string, by payment.Actor, reason string, amount money.Money) (payment.State, error) {
+func (s *Store) Captured(ctx context.Context, order string, step payment.Step, amount money.Money) (payment.State, error) {
 	from := []payment.State{payment.Authorized, payment.CaptureFailed}
-	step := payment.Step{To: payment.Captured, By: by, Reason: reason}
+	step.To = payment.Captured
 	return s.move(ctx, order, from, step, time.Time{}, map[string]any{"Captured": amount.Minor})
 }
 
 // CaptureFailed implements payment.Store.
-func (s *Store) CaptureFailed(ctx context.Context, order string, by payment.Actor, reason string, attendAfter time.Time) (payment.State, error) {
-	step := payment.Step{To: payment.CaptureFailed, By: by, Reason: reason}
+func (s *Store) CaptureFailed(ctx context.Context, order string, step payment.Step, attendAfter time.Time) (payment.State, error) {
+	step.To = payment.CaptureFailed
 	return s.move(ctx, order, []payment.State{payment.Authorized}, step, attendAfter, nil)
 }
 

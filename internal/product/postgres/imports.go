@@ -21,6 +21,8 @@ import (
 var (
 	//go:embed sql/import.sql
 	importByID string
+	//go:embed sql/imports.sql
+	latestImports string
 	//go:embed sql/import_errors.sql
 	importErrors string
 	//go:embed sql/forget_imports.sql
@@ -62,6 +64,12 @@ func (s *Store) Import(ctx context.Context, id product.ImportID) (product.Import
 	return found, wrap(err, "read an import's errors")
 }
 
+// LatestImports implements product.Imports.
+func (s *Store) LatestImports(ctx context.Context, limit int) ([]product.Import, error) {
+	found, err := collect(ctx, s.pool, scanImport, latestImports, limit)
+	return found, wrap(err, "list imports")
+}
+
 // kept is the id that an import is kept by. A key has no slash, so it can't be taken for another's; what the release before this one began
 // has no user in its id, and is begun anew.
 func kept(id product.ImportID) string { return id.UserID + "/" + id.Key }
@@ -72,7 +80,7 @@ func scanImport(row pgx.Row) (product.Import, error) {
 		id string
 	)
 	err := row.Scan(&id, &i.Format, &i.Columns, &i.Lines, &i.Digest, &i.Done, &i.Created, &i.Changed, &i.Unchanged, &i.Failed,
-		&i.CreateTime, &i.UpdateTime)
+		&i.CreateTime, &i.UpdateTime, &i.Bytes, &i.Size)
 	i.ID.UserID, i.ID.Key, _ = strings.Cut(id, "/")
 	return i, err
 }
@@ -131,7 +139,7 @@ func takeIn(ctx context.Context, tx pgx.Tx, part product.ImportPart) (product.Im
 		}
 	}
 	stands, err = scanImport(tx.QueryRow(ctx, advanceImport, kept(part.ID), part.Until, part.Digest, part.Last,
-		created, changed, int64(len(sound))-created-changed, failed))
+		created, changed, int64(len(sound))-created-changed, failed, part.Bytes, part.Size))
 	if err != nil {
 		return stands, fmt.Errorf("advance an import: %w", err)
 	}

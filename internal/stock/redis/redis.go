@@ -302,9 +302,12 @@ func (v *Virtual) Forget(ctx context.Context, store string, limits []string) err
 	return nil
 }
 
+// lockKey is the rebuilders' lock of a store.
+func lockKey(store string) string { return keys(store)[0] + ":rebuild" }
+
 // TryLock implements stock.Virtual. Losing the lock is harmless: a second rebuild only costs time.
 func (v *Virtual) TryLock(ctx context.Context, store string) (unlock func(), locked bool, err error) {
-	lock, err := v.locks.Obtain(ctx, keys(store)[0]+":rebuild", rebuildLock, nil)
+	lock, err := v.locks.Obtain(ctx, lockKey(store), rebuildLock, nil)
 	switch {
 	case errors.Is(err, redislock.ErrNotObtained):
 		return nil, false, nil
