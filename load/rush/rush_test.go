@@ -19,7 +19,7 @@ func items(n int) []item {
 	all := make([]item, n)
 	for i := range all {
 		all[i] = item{
-			ID: fmt.Sprintf("p-%d", i), Name: fmt.Sprintf("Origin%d Kind%d Cheddar%d", i%40, i/40%50, i%2000), Brand: fmt.Sprintf("b-%d", i%30), Stores: []string{"soho"},
+			ID: fmt.Sprintf("p-%d", i), Name: fmt.Sprintf("Origin%d Kind%d Cheddar%d", i%40, i/2000, i%2000), Brand: fmt.Sprintf("b-%d", i%30), Stores: []string{"soho"},
 		}
 	}
 	return all

@@ -1,10 +1,10 @@
 package usage
 
 import (
-	"bufio"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -13,27 +13,16 @@ import (
 // environment; ours is found as a root, and nobody else's at all.
 func TestRead(t *testing.T) {
 	state := t.TempDir()
-	cmd := exec.Command("sh", "-c", "env -i cat & echo $!; while :; do :; done")
+	cmd := exec.Command("sh", "-c", "env -i sleep 60 & while :; do :; done")
 	cmd.Env = []string{"LARDER_SUPERVISED=" + state, "PC_PROC_NAME=worker"}
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer stdin.Close()
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // both end together
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	defer func() {
-		_ = cmd.Process.Kill()
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		_ = cmd.Wait()
 	}()
-	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
-		t.Fatal(err)
-	}
 	var first time.Duration
 	for deadline := time.Now().Add(10 * time.Second); ; {
 		all, err := Read(state, map[int]string{os.Getpid(): "test"})
@@ -55,7 +44,7 @@ func TestRead(t *testing.T) {
 		if first == 0 {
 			first = spent
 		}
-		if names["worker"] == 2 && names["test"] == 1 && len(names) == 2 && programs["cat"] && spent > first {
+		if names["worker"] == 2 && names["test"] == 1 && len(names) == 2 && programs["sleep"] && spent > first {
 			return
 		}
 		if time.Now().After(deadline) {
