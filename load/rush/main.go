@@ -100,7 +100,7 @@ func run(o options, mixed string, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.close()) }()
+	defer func() { err = errors.Join(err, p.close(ctx)) }()
 	p.say("seed %d, %d products, %d different queries, %d shoppers, the provider's calls take %s; prepared in %s; logs in %s", o.seed, len(p.items),
 		len(p.words), o.shoppers, o.provider, time.Since(began).Round(time.Second), o.dir)
 	return mode(p, ctx)

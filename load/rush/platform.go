@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -59,7 +60,7 @@ func openPlatform(ctx context.Context, s settings, o options, out io.Writer) (_ 
 	p := &platform{settings: s, options: o, out: out}
 	defer func() {
 		if err != nil {
-			p.close()
+			err = errors.Join(err, p.close(ctx))
 		}
 	}()
 	endpoint, err := url.Parse(s.Metrics)
@@ -122,8 +123,8 @@ func (p *platform) edge() string { return "http://" + p.Edge }
 func (p *platform) random(of uint64) *rand.Rand { return rand.New(rand.NewPCG(p.seed, of)) }
 
 // close gives the provider its time back, too.
-func (p *platform) close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+func (p *platform) close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	err := p.latency(ctx, p.ProviderP50, p.ProviderP99)
 	if p.told != nil {

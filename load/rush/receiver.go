@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -83,7 +84,7 @@ func (r *receiver) take(sent *colmetrics.ExportMetricsServiceRequest, now time.T
 		}
 		for _, scope := range of.GetScopeMetrics() {
 			for _, metric := range scope.GetMetrics() {
-				for _, point := range append(metric.GetSum().GetDataPoints(), metric.GetGauge().GetDataPoints()...) {
+				for _, point := range slices.Concat(metric.GetSum().GetDataPoints(), metric.GetGauge().GetDataPoints()) {
 					one := told{at: now, name: metric.GetName(), attributes: map[string]string{}, sum: float64(point.GetAsInt()) + point.GetAsDouble(), fromProgram: program}
 					for _, a := range point.GetAttributes() {
 						one.attributes[a.GetKey()] = a.GetValue().GetStringValue()
