@@ -229,7 +229,7 @@ func (p *platform) indexed(ctx context.Context) error {
 			return nil
 		}
 		if !pause(ctx, 2*time.Second) {
-			return fmt.Errorf("the index has %d of %d products (%v): %w", count.Count, len(p.items), err, context.Cause(ctx))
+			return errors.Join(fmt.Errorf("the index has %d of %d products: %w", count.Count, len(p.items), context.Cause(ctx)), err)
 		}
 	}
 }
