@@ -3,7 +3,7 @@ PROFILE ?= demo
 export PROFILE ONLY NAME CHECKS PACKAGES TOPIC ID DATA FENCES WITHOUT
 SEED ?= $(shell date +%s)
 
-.PHONY: help demo up down status logs reset run-job products dlq dlq-list dlq-show dlq-replay build reindex reindex-back reindex-retire audit generate release-contract check check-faults test recovery model prove fidelity check-fidelity check-prover chaos fuzz-api fuzz-go bench-checkout bench-catalogue bench-orders bench-search bench-index search-quality images check-migrations screenshots rebuild import bench-pages
+.PHONY: help demo up down status logs reset run-job products dlq dlq-list dlq-show dlq-replay build reindex reindex-back reindex-retire audit generate release-contract check check-faults test recovery model prove fidelity check-fidelity check-prover chaos fuzz-api fuzz-go bench-checkout bench-catalogue bench-orders bench-search bench-index search-quality images check-migrations screenshots rebuild import bench-pages load capacity overload soak drop
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -142,6 +142,32 @@ bench-search: up ## measure search against the same bodies sent to Elasticsearch
 
 search-quality: up ## judge search by its queries, those that ranking was tuned by and those that were held out
 	@eval "$$(local/env.sh $(PROFILE))" && go test -count=1 -v -run TestSearchQuality ./internal/search
+
+load: PROFILE = rush
+load: RATE ?= 500
+load: DURATION ?= 5m
+load: ## ask the whole platform RATE=500 times a second for DURATION=5m with SEED=.., then account for every order; on ports of its own (24000 and up)
+	@local/bin/rush.sh load -rate "$(RATE)" -duration "$(DURATION)" -seed "$(SEED)" $(if $(MIX),-mix "$(MIX)")
+
+capacity: PROFILE = rush
+capacity: RATE ?= 40
+capacity: DURATION ?= 40s
+capacity: ## find the highest rate of requests that keeps the rush's limits, from RATE=40 on, each for DURATION=40s, and what is in the way of more
+	@local/bin/rush.sh capacity -rate "$(RATE)" -duration "$(DURATION)" -warm 15s -seed "$(SEED)" $(if $(MIX),-mix "$(MIX)")
+
+overload: PROFILE = rush
+overload: DURATION ?= 20s
+overload: ## ask five times the capacity RATE=.. for DURATION=20s, and see what is refused, what is still answered, and how soon all is well again
+	@local/bin/rush.sh overload -rate "$(or $(RATE),$(error make overload RATE=..: the rate that make capacity has found))" -duration "$(DURATION)" -seed "$(SEED)"
+
+soak: PROFILE = rush
+soak: DURATION ?= 30m
+soak: ## ask RATE=.., half of the capacity, for DURATION=30m: nothing may grow, nothing be started anew
+	@local/bin/rush.sh soak -rate "$(or $(RATE),$(error make soak RATE=..: half of the rate that make capacity has found))" -duration "$(DURATION)" -seed "$(SEED)" $(if $(MIX),-mix "$(MIX)")
+
+drop: PROFILE = rush
+drop: ## have CROWD=10000 want 100 units of a product within 10 s, then once more while the stock's Redis is killed: 100 orders each, and the others notice nothing
+	@local/bin/rush.sh drop -seed "$(SEED)" $(if $(CROWD),-crowd "$(CROWD)")
 
 images: ## build every image on a stand-in of its base, and start each (needs root and buildah)
 	@delivery/images.sh

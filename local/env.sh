@@ -4,7 +4,7 @@
 #     eval "$(local/env.sh demo)"
 #
 # A variable that the caller has set stays as it is: so each component can be an outside one, by one variable.
-# The profiles have other ports each, so that tests, fidelity (make fidelity) and fuzz (make fuzz-api) run beside a demo. All lie below
+# The profiles have other ports each, so that tests, fidelity (make fidelity), the rush (make load) and fuzz (make fuzz-api) run beside a demo. All lie below
 # those that the system gives to outgoing connections (32768 and up): one of these would take a port before a part is up.
 set -eu
 
@@ -13,9 +13,10 @@ case $profile in
 demo) base=18000 ;;
 test) base=28000 ;;
 fidelity) base=20000 ;;
+rush) base=24000 ;;
 fuzz) base=30000 ;;
 *)
-	echo "local/env.sh: no profile \"$profile\"; there are demo, test, fidelity and fuzz" >&2
+	echo "local/env.sh: no profile \"$profile\"; there are demo, test, fidelity, rush and fuzz" >&2
 	exit 2
 	;;
 esac
@@ -32,7 +33,7 @@ set_to() {
 address() {
 	eval "given=\${$1-}"
 	case $given in
-	'' | "${3%PORT*}$((18000 + $2))${3#*PORT}" | "${3%PORT*}$((28000 + $2))${3#*PORT}" | "${3%PORT*}$((20000 + $2))${3#*PORT}" | "${3%PORT*}$((30000 + $2))${3#*PORT}") unset "$1" ;;
+	'' | "${3%PORT*}$((18000 + $2))${3#*PORT}" | "${3%PORT*}$((28000 + $2))${3#*PORT}" | "${3%PORT*}$((20000 + $2))${3#*PORT}" | "${3%PORT*}$((24000 + $2))${3#*PORT}" | "${3%PORT*}$((30000 + $2))${3#*PORT}") unset "$1" ;;
 	*) outside="$outside ${4-}" ;;
 	esac
 	set_to "$1" "${3%PORT*}$((base + $2))${3#*PORT}"
@@ -90,6 +91,12 @@ elif [ "$profile" = test ]; then
 	set_to OTEL_TRACES_SAMPLER parentbased_always_off
 	set_to OTEL_LOGS_EXPORTER none
 	set_to OTEL_METRIC_EXPORT_INTERVAL 10000
+elif [ "$profile" = rush ]; then
+	# Only metrics, to the receiver that the driver is (load/rush): some are known to the platform alone.
+	set_to OTEL_EXPORTER_OTLP_ENDPOINT "http://127.0.0.1:$((base + 94))"
+	set_to OTEL_TRACES_EXPORTER none
+	set_to OTEL_LOGS_EXPORTER none
+	set_to OTEL_METRIC_EXPORT_INTERVAL 5000
 fi
 
 # The functions. Each runs as a process of its own, which has the name in lower case.

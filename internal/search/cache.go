@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"larder.dev/internal/fault"
+	"larder.dev/internal/telemetry"
 )
 
 // How old an answer may be (RFC 5861): what is asked all the time is asked of the index once a second, what is asked seldom isn't answered
@@ -64,11 +65,18 @@ func (c *cache[T]) get(ctx context.Context, key string, ask func(context.Context
 	kept, ok := c.entries.Get(key)
 	age := c.now().Sub(kept.at)
 	ok = ok && age < keptFor
+	given := func(source string) { telemetry.SearchAnswers.Add(ctx, 1, source) }
 	if ok && age < freshFor {
+		given("kept")
 		return kept.value, nil
 	}
-	flight := c.fly(ctx, key, ask)
+	asked := false // by this call; read when its flight has landed
+	flight := c.fly(ctx, key, func(ctx context.Context) (T, error) {
+		asked = true
+		return ask(ctx)
+	})
 	if ok && age < staleFor {
+		given("stale")
 		return kept.value, nil
 	}
 	var impatient <-chan time.Time
@@ -80,11 +88,20 @@ func (c *cache[T]) get(ctx context.Context, key string, ask func(context.Context
 	select {
 	case landed := <-flight:
 		if ok && fault.Is(landed.Err, fault.Unavailable) {
+			given("covered")
 			return kept.value, nil
+		}
+		switch {
+		case landed.Err != nil:
+		case asked:
+			given("index")
+		default:
+			given("shared")
 		}
 		value, _ := landed.Val.(T) // the zero value beside an error
 		return value, landed.Err
 	case <-impatient:
+		given("covered")
 		return kept.value, nil
 	case <-ctx.Done():
 		var none T

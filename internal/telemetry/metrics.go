@@ -132,8 +132,20 @@ var (
 	})
 )
 
+// Goroutines is observed by Start, in every program.
+var Goroutines = gauge(Metric{
+	Name: "go.goroutine.count", Unit: "{goroutine}",
+	Meaning: "Goroutines of a process. A number that grows under an even load tells of a leak.",
+})
+
 // Search.
 var (
+	SearchAnswers = counter(Metric{
+		Name: "larder.search.answers", Unit: "{answer}",
+		Meaning: "Answers to searches and to what is typed, by where they came from: kept (up to a second old), stale (up to five, and the index was asked beside), " +
+			"covered (the index was away or slow), shared (somebody else had just asked), index. Failures aren't counted.",
+		Attributes: []Attribute{{"larder.search.source", []string{"kept", "stale", "covered", "shared", "index"}}},
+	})
 	IndexLag = duration(Metric{
 		Name: "larder.index.lag", Alert: "index-late",
 		Meaning: "From the commit of a catalogue's change in PostgreSQL to its document in Elasticsearch. Search shows it at the next refresh, a second later at most.",

@@ -22,6 +22,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -106,6 +107,8 @@ func Start(ctx context.Context, config Config, name string, log *slog.Logger) (*
 	}
 	t := &Telemetry{}
 	err = errors.Join(t.traces(ctx, config, to, from), t.metrics(ctx, config, to, from), t.logs(ctx, config, to, from, name))
+	unobserve := Goroutines.Observe(func() float64 { return float64(runtime.NumGoroutine()) })
+	t.close = append(t.close, func(context.Context) error { unobserve(); return nil })
 	return t, err
 }
 

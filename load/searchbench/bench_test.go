@@ -13,10 +13,11 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"larder.dev/load/queries"
 )
 
 // Bounds.
@@ -149,7 +150,7 @@ func (s *shop) typed(r *rand.Rand) []string {
 	for range 400 {
 		name := s.names[r.IntN(len(s.names))]
 		if r.IntN(10) == 0 {
-			name = misspelt(r, name)
+			name = queries.Misspelt(r, name)
 		}
 		letters := []rune(name)
 		for end := 2; end <= min(len(letters), 14); end += 2 {
@@ -164,44 +165,15 @@ func (s *shop) queries(r *rand.Rand, n int) []string {
 	var out []string
 	for len(out) < n {
 		i := r.IntN(len(s.names))
-		words := strings.Fields(s.names[i])
-		var q string
-		switch r.IntN(10) {
-		case 0:
-			q = s.names[i]
-		case 1:
-			q = strings.Fields(s.brands[i])[0] + " " + words[len(words)-1]
-		case 2, 3, 4, 5:
-			q = strings.Join(words[max(0, len(words)-2):], " ")
-		default:
-			q = words[len(words)-1]
-		}
+		q := queries.Of(r, s.names[i], s.brands[i])
 		if len(out)%5 == 0 {
-			q = misspelt(r, q)
+			q = queries.Misspelt(r, q)
 		}
-		if q = strings.ToLower(q); q != "" && !slices.Contains(out, q) {
+		if q != "" && !slices.Contains(out, q) {
 			out = append(out, q)
 		}
 	}
 	return out
-}
-
-// misspelt leaves out, doubles or swaps a letter of a word that is long enough.
-func misspelt(r *rand.Rand, text string) string {
-	letters := []rune(text)
-	if len(letters) < 5 {
-		return text
-	}
-	i := 1 + r.IntN(len(letters)-3)
-	switch r.IntN(3) {
-	case 0:
-		return string(slices.Delete(letters, i, i+1))
-	case 1:
-		return string(slices.Insert(letters, i, letters[i]))
-	default:
-		letters[i], letters[i+1] = letters[i+1], letters[i]
-		return string(letters)
-	}
 }
 
 var client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true}, Timeout: time.Minute}

@@ -59,7 +59,10 @@ type Config struct {
 	Stale time.Duration
 	// Patience bounds Settle, 90 s if 0.
 	Patience time.Duration
-	Log      *slog.Logger
+	// Unwatched: the virtual stock is looked at in the end only. Watching reads the whole ledger again and again, which would be a good part
+	// of what a measurement measures.
+	Unwatched bool
+	Log       *slog.Logger
 }
 
 func (c Config) withDefaults() Config {
@@ -117,7 +120,9 @@ func Open(ctx context.Context, config Config) (_ *Account, err error) {
 	}
 	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
 	a.stop = stop
-	a.watched.Go(func() { a.watch(watching) })
+	if !a.config.Unwatched {
+		a.watched.Go(func() { a.watch(watching) })
+	}
 	return a, nil
 }
 
@@ -166,7 +171,13 @@ func (a *Account) Check(ctx context.Context, h *shop.History) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	return check(h, books, rules{holdFor: a.config.HoldFor, stale: a.config.Stale}), nil
+	return a.config.Compare(h, books), nil
+}
+
+// Compare holds a history against books that somebody else has read.
+func (c Config) Compare(h *shop.History, books Books) Result {
+	c = c.withDefaults()
+	return check(h, books, rules{holdFor: c.HoldFor, stale: c.Stale})
 }
 
 // The counters, by the names that the last line has.

@@ -21,8 +21,8 @@ type facts struct {
 	unnamed map[string]int
 	// intents by order.
 	intents map[string][]Intent
-	// entered are the ledger's adjustments by their keys.
-	entered map[string][]Entry
+	// entered are the ledger's adjustments by store and key.
+	entered map[[2]string][]Entry
 	// cancels, moves and refunds of orders.
 	steps map[string][]*shop.Step
 }
@@ -31,7 +31,7 @@ type facts struct {
 func check(h *shop.History, books Books, r rules) Result {
 	f := &facts{
 		Books: books, rules: r, history: h, checkouts: map[string]*shop.Checkout{}, unnamed: map[string]int{}, intents: map[string][]Intent{},
-		entered: map[string][]Entry{}, steps: map[string][]*shop.Step{},
+		entered: map[[2]string][]Entry{}, steps: map[string][]*shop.Step{},
 	}
 	for _, c := range h.Checkouts {
 		if id := c.ID(); id != "" {
@@ -48,7 +48,8 @@ func check(h *shop.History, books Books, r rules) Result {
 	}
 	for _, e := range books.Ledger {
 		if e.Kind == "adjustment" {
-			f.entered[e.Reason] = append(f.entered[e.Reason], e)
+			key := [2]string{e.Store, e.Reason}
+			f.entered[key] = append(f.entered[key], e)
 		}
 	}
 	var result Result
@@ -391,7 +392,7 @@ func (f *facts) stuck(r *Result) {
 	for _, a := range f.history.Adjustments {
 		_, _, ok := a.Final()
 		switch {
-		case a.By == shop.ByWarehouse && len(f.entered[a.Key]) == 0 && a.Certain():
+		case a.By == shop.ByWarehouse && len(f.entriesOf(a)) == 0 && a.Certain():
 			r.found(Stuck, 1, "the warehouse's delivery %s to %s isn't in the ledger", a.Key, a.Store)
 		case a.By != shop.ByWarehouse && !ok:
 			r.found(Stuck, 1, "adjustment %s of %s has no final answer; %s", a.Key, a.Store, lastAsk(a.Asks))

@@ -79,10 +79,13 @@ const reapIn = 10 * time.Second
 // withdrawnIn is how long after its last request what an adjustment holds is looked after at the latest: 30 s, and what a rebuild takes.
 const withdrawnIn = 30*time.Second + reapIn
 
-// linear checks the history of every product.
+// linear checks the history of every product of which somebody took or wanted to take something: giving is always possible.
 func (f *facts) linear(r *Result) {
 	histories := f.operations()
 	for _, product := range slices.SortedFunc(maps.Keys(histories), func(x, y Product) int { return cmp.Compare(x.String(), y.String()) }) {
+		if !slices.ContainsFunc(histories[product], func(op operation) bool { return op.kind != give }) {
+			continue
+		}
 		switch result := linearizable(histories[product], searchFor); result {
 		case porcupine.Ok:
 		case porcupine.Illegal:
@@ -165,7 +168,7 @@ func (f *facts) entries(histories map[Product][]operation, end time.Time) {
 		if at, ok := a.Told(shop.Done); ok {
 			op.to = at
 		}
-		if entries := f.entered[a.Key]; len(entries) > 0 {
+		if entries := f.entriesOf(a); len(entries) > 0 {
 			op.guess = entries[0].Time
 		}
 		for _, line := range a.Lines {

@@ -10,6 +10,11 @@ import (
 	"larder.dev/load/prove/shop"
 )
 
+// Left lists what is still on its way: holds, events, payments and entries that aren't through.
+func (a *Account) Left(ctx context.Context, h *shop.History) ([]string, error) {
+	return a.unsettled(ctx, h)
+}
+
 // unsettled lists what is still on its way.
 func (a *Account) unsettled(ctx context.Context, h *shop.History) ([]string, error) {
 	var left []string

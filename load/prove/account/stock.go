@@ -18,9 +18,12 @@ func (f *facts) wasEntered(a *shop.Adjustment) (entered, certain bool) {
 	case ok && a.Certain():
 		return false, true
 	default:
-		return len(f.entered[a.Key]) > 0, false
+		return len(f.entriesOf(a)) > 0, false
 	}
 }
+
+// entriesOf are the ledger's of an adjustment.
+func (f *facts) entriesOf(a *shop.Adjustment) []Entry { return f.entered[[2]string{a.Store, a.Key}] }
 
 // known sums what everybody knows of each product: what was entered, less what was sold and not called off.
 func (f *facts) known() map[Product]int64 {
@@ -174,7 +177,7 @@ func (f *facts) adjusted(r *Result) {
 			continue
 		}
 		entered, certain := f.wasEntered(a)
-		entries := f.entered[a.Key]
+		entries := f.entriesOf(a)
 		switch {
 		case !entered && len(entries) > 0:
 			r.found(StockDrift, 1, "adjustment %s of %s was refused, and is in the ledger: %+v", a.Key, a.Store, entries)

@@ -118,15 +118,21 @@ func (c *client) send(ctx context.Context, r request) reply {
 		return answer
 	}
 	answer.status, answer.body = status, body
-	if status >= 400 {
-		var wrapped struct {
-			Error failure `json:"error"`
-		}
-		if json.Unmarshal(body, &wrapped) == nil { // else it is a proxy's, and has no reason
-			answer.failure = wrapped.Error
-		}
-	}
+	answer.readFailure()
 	return answer
+}
+
+// readFailure reads the error that an answer tells of.
+func (r *reply) readFailure() {
+	if r.status < 400 {
+		return
+	}
+	var wrapped struct {
+		Error failure `json:"error"`
+	}
+	if json.Unmarshal(r.body, &wrapped) == nil { // else it is a proxy's, and has no reason
+		r.failure = wrapped.Error
+	}
 }
 
 func (c *client) exchange(ctx context.Context, r request) (int, []byte, error) {

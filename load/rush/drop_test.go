@@ -1,0 +1,33 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"larder.dev/load/prove/shop"
+)
+
+// Only orders of that product in that store count as sold, and only those that a shopper was told of.
+func TestSold(t *testing.T) {
+	at := time.UnixMilli(startMS)
+	bought := func(store, product string, kind shop.Kind) *shop.Checkout {
+		return &shop.Checkout{
+			Wishes: []shop.Wish{{Store: store, Lines: []shop.Line{{Product: product, Quantity: 1}}}},
+			Deed:   shop.Deed{Asks: []shop.Ask{{Start: at, End: at.Add(time.Second), Answer: shop.Answer{Kind: kind}}}},
+		}
+	}
+	p := &platform{history: &shop.History{Checkouts: []*shop.Checkout{
+		bought("soho", "figs", shop.Done), bought("soho", "figs", shop.Done), bought("soho", "figs", shop.Refused), bought("soho", "figs", shop.Unknown),
+		bought("camden", "figs", shop.Done), bought("soho", "plums", shop.Done),
+	}}}
+	if got := p.sold(good{"soho", "figs"}); got != 2 {
+		t.Errorf("%d are sold, want 2", got)
+	}
+}
+
+func TestTellAnswers(t *testing.T) {
+	got := tellAnswers([]request{{status: 409, took: 30 * time.Millisecond}, {status: 200, took: 40 * time.Millisecond}, {status: 409, took: 10 * time.Millisecond}})
+	if want := "answers by status: 200: 1, p50 40 ms p99 40 ms; 409: 2, p50 10 ms p99 30 ms;"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
