@@ -11,11 +11,12 @@ set -eu
 profile=${1:-demo}
 case $profile in
 demo) base=18000 ;;
+bench) base=26000 ;;
 test) base=28000 ;;
 fidelity) base=20000 ;;
 fuzz) base=30000 ;;
 *)
-	echo "local/env.sh: no profile \"$profile\"; there are demo, test, fidelity and fuzz" >&2
+	echo "local/env.sh: no profile \"$profile\"; there are demo, test, bench, fidelity and fuzz" >&2
 	exit 2
 	;;
 esac
@@ -32,7 +33,7 @@ set_to() {
 address() {
 	eval "given=\${$1-}"
 	case $given in
-	'' | "${3%PORT*}$((18000 + $2))${3#*PORT}" | "${3%PORT*}$((28000 + $2))${3#*PORT}" | "${3%PORT*}$((20000 + $2))${3#*PORT}" | "${3%PORT*}$((30000 + $2))${3#*PORT}") unset "$1" ;;
+	'' | "${3%PORT*}$((18000 + $2))${3#*PORT}" | "${3%PORT*}$((28000 + $2))${3#*PORT}" | "${3%PORT*}$((20000 + $2))${3#*PORT}" | "${3%PORT*}$((30000 + $2))${3#*PORT}" | "${3%PORT*}$((26000 + $2))${3#*PORT}") unset "$1" ;;
 	*) outside="$outside ${4-}" ;;
 	esac
 	set_to "$1" "${3%PORT*}$((base + $2))${3#*PORT}"
