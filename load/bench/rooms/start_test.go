@@ -34,7 +34,7 @@ func TestStart(t *testing.T) {
 	address(t, "LARDER_STATE")
 	root := filepath.Join("..", "..", "..")
 	bin := t.TempDir()
-	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", bin+string(filepath.Separator), "./run/...", "./functions")
+	build := exec.CommandContext(t.Context(), "go", "build", "-ldflags", "-s -w", "-o", bin+string(filepath.Separator), "./run/...", "./functions")
 	build.Dir = root
 	if output, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, output)
