@@ -28,8 +28,8 @@ const (
 // noService are programs of run/ that answer nobody.
 var noService = []string{"deadletters", "migrate"}
 
-// TestStart starts each program anew some times, as Cloud Run does when it scales out, and waits for its first answer. Nothing else is waited
-// for: a database that is away keeps no program from starting.
+// TestStart starts each program anew some times, as Cloud Run does when it scales out, and waits for its first answer. Most connect when they are
+// first asked; the user service migrates its tables before it listens.
 func TestStart(t *testing.T) {
 	address(t, "LARDER_STATE")
 	root := filepath.Join("..", "..", "..")
