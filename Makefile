@@ -3,7 +3,7 @@ PROFILE ?= demo
 export PROFILE ONLY NAME CHECKS PACKAGES TOPIC ID DATA FENCES WITHOUT
 SEED ?= $(shell date +%s)
 
-.PHONY: help demo up down status logs reset run-job products dlq dlq-list dlq-show dlq-replay build reindex reindex-back reindex-retire audit generate release-contract check check-faults test recovery model prove fidelity check-fidelity check-prover chaos fuzz-api fuzz-go bench-checkout bench-catalogue bench-orders bench-search bench-index search-quality images check-migrations screenshots rebuild import bench-pages load capacity overload soak drop
+.PHONY: help demo up down status logs reset run-job products dlq dlq-list dlq-show dlq-replay build reindex reindex-back reindex-retire audit generate release-contract check check-faults test recovery model prove fidelity check-fidelity check-prover chaos fuzz-api fuzz-go bench-checkout bench-catalogue bench-orders bench-search bench-index search-quality images check-migrations screenshots rebuild import bench-pages load capacity overload soak drop bench bench-check bench-keep bench-growth
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -122,6 +122,18 @@ check-fidelity: ## build out what keeps the index faithful, one thing in turn or
 
 check-prover: ## build three fences out in turn, or FENCES="a b", and see the prover catch each
 	@local/bin/check-prover.sh
+
+bench: ## measure all that is quick, against something plainer in the same run, and print a table; on ports of its own (26000 and up)
+	@local/bin/bench.sh table
+
+bench-check: ## the same; fails where a ratio is over 30 % worse than in load/bench/ratios.json, measured twice
+	@local/bin/bench.sh check
+
+bench-keep: ## the same; keeps its ratios for bench-check
+	@local/bin/bench.sh keep
+
+bench-growth: ## measure how costs grow with products and stores (BENCH_MOST=500000: that many products too), and draw docs/growth.svg
+	@local/bin/bench.sh growth
 
 bench-checkout: up ## measure what a checkout costs: reserve against a naive script, round trips, CPU an order, latency
 	@eval "$$(local/env.sh $(PROFILE))" && go run ./load/bench

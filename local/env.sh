@@ -14,9 +14,10 @@ demo) base=18000 ;;
 test) base=28000 ;;
 fidelity) base=20000 ;;
 rush) base=24000 ;;
+bench) base=26000 ;;
 fuzz) base=30000 ;;
 *)
-	echo "local/env.sh: no profile \"$profile\"; there are demo, test, fidelity, rush and fuzz" >&2
+	echo "local/env.sh: no profile \"$profile\"; there are demo, test, bench, fidelity, rush and fuzz" >&2
 	exit 2
 	;;
 esac
@@ -33,7 +34,7 @@ set_to() {
 address() {
 	eval "given=\${$1-}"
 	case $given in
-	'' | "${3%PORT*}$((18000 + $2))${3#*PORT}" | "${3%PORT*}$((28000 + $2))${3#*PORT}" | "${3%PORT*}$((20000 + $2))${3#*PORT}" | "${3%PORT*}$((24000 + $2))${3#*PORT}" | "${3%PORT*}$((30000 + $2))${3#*PORT}") unset "$1" ;;
+	'' | "${3%PORT*}$((18000 + $2))${3#*PORT}" | "${3%PORT*}$((28000 + $2))${3#*PORT}" | "${3%PORT*}$((20000 + $2))${3#*PORT}" | "${3%PORT*}$((24000 + $2))${3#*PORT}" | "${3%PORT*}$((26000 + $2))${3#*PORT}" | "${3%PORT*}$((30000 + $2))${3#*PORT}") unset "$1" ;;
 	*) outside="$outside ${4-}" ;;
 	esac
 	set_to "$1" "${3%PORT*}$((base + $2))${3#*PORT}"

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"larder.dev/internal/checkout"
+	"larder.dev/internal/checkout/checkouttest"
 	"larder.dev/internal/fault"
 	"larder.dev/internal/payment"
 )
@@ -62,6 +63,12 @@ func (s *shop) act(id, outcome string) {
 	intent, err := s.provider.Get(s.t.Context(), standing.Payment.IntentID)
 	if err != nil {
 		s.t.Fatal(err)
+	}
+	if provider, ok := s.provider.(*checkouttest.Provider); ok {
+		if err := provider.Act(intent.ActionURL, outcome); err != nil {
+			s.t.Fatal(err)
+		}
+		return
 	}
 	post(s.t, intent.ActionURL+"/"+outcome)
 }

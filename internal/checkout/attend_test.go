@@ -10,32 +10,31 @@ import (
 	"larder.dev/internal/checkout"
 	"larder.dev/internal/fault"
 	"larder.dev/internal/order"
-	orderspanner "larder.dev/internal/order/spanner"
 	"larder.dev/internal/payment"
-	paymentspanner "larder.dev/internal/payment/spanner"
 )
 
 // stick leaves payments behind that can't be voided: the provider knows nothing of them.
 func (s *shop) stick(n int, since time.Time) {
 	s.t.Helper()
-	var mutations []*spanner.Mutation
 	for range n {
 		id := uuid.NewString()
-		row := payment.Record{
-			OrderID: id, IntentID: "pi_" + id, Amount: s.cart.quote.Totals.Total, Fingerprint: make([]byte, 32), Request: []byte(`{}`),
+		tombstone := checkout.Order{UserID: s.user, StoreID: s.store, State: order.Abandoned, Fingerprint: make([]byte, 32)}
+		frozen := checkout.Frozen{UserID: s.user, StoreID: s.store, Totals: s.cart.quote.Totals}
+		if _, err := s.books.Initiate(s.t.Context(), id, frozen, "pi_"+id, tombstone.Fingerprint, since); err != nil {
+			s.t.Fatal(err)
 		}
-		mutations = append(mutations, paymentspanner.InsertInitiated(row, since)[0],
-			spanner.UpdateMap("Payments", map[string]any{"OrderId": id, "State": string(payment.Voiding)}))
-		mutations = append(mutations, orderspanner.InsertAbandoned(id, s.user, s.store, make([]byte, 32), nil)...)
-	}
-	if _, err := s.database.Apply(s.t.Context(), mutations); err != nil {
-		s.t.Fatal(err)
+		if _, err := s.books.Abandon(s.t.Context(), id, tombstone, since); err != nil {
+			s.t.Fatal(err)
+		}
 	}
 }
 
 // latest is the last time at which a payment is to be attended to, and how many are.
 func (s *shop) latest() (at time.Time, n int64) {
 	s.t.Helper()
+	if s.memory != nil {
+		return s.memory.Attended()
+	}
 	statement := spanner.NewStatement("SELECT MAX(AttendAfter), COUNT(*) FROM Payments WHERE AttendAfter IS NOT NULL")
 	err := s.database.Single().Query(s.t.Context(), statement).Do(func(row *spanner.Row) error {
 		var newest spanner.NullTime
@@ -122,10 +121,9 @@ func (s *shop) expire(id string) {
 	if _, err := s.provider.Cancel(s.t.Context(), standing.Payment.IntentID); err != nil {
 		s.t.Fatal(err)
 	}
-	store := paymentspanner.NewStore(s.database, orderspanner.OpenAmong)
 	for after := range 2 { // again: the time of grace doesn't begin anew
 		at := s.now.Add(time.Duration(1+after) * time.Minute)
-		if state, err := store.CaptureFailed(s.t.Context(), id, payment.Step{By: payment.System, Reason: "expired"}, at); err != nil || state != payment.CaptureFailed {
+		if state, err := s.paid.CaptureFailed(s.t.Context(), id, payment.Step{By: payment.System, Reason: "expired"}, at); err != nil || state != payment.CaptureFailed {
 			s.t.Fatal(state, err)
 		}
 	}
@@ -174,8 +172,7 @@ func TestCapturedAfterAll(t *testing.T) {
 	s := open(t)
 	id := s.buy("key-1")
 	s.expire(id)
-	store := paymentspanner.NewStore(s.database, orderspanner.OpenAmong)
-	if state, err := store.Captured(t.Context(), id, payment.Step{By: payment.Operator, Reason: "by hand"}, s.cart.quote.Totals.Total); err != nil || state != payment.Captured {
+	if state, err := s.paid.Captured(t.Context(), id, payment.Step{By: payment.Operator, Reason: "by hand"}, s.cart.quote.Totals.Total); err != nil || state != payment.Captured {
 		t.Fatal(state, err)
 	}
 	late := checkout.Cancellation{Step: order.Step{To: order.Cancelled, By: order.System}, For: "system", OnlyIf: payment.CaptureFailed}
@@ -212,8 +209,7 @@ func TestRefusedCaptureIsTriedAgain(t *testing.T) {
 	id := s.buy("key-1")
 	s.pick(id)
 	s.pack(id)
-	store := paymentspanner.NewStore(s.database, orderspanner.OpenAmong)
-	if _, err := store.CaptureFailed(t.Context(), id, payment.Step{By: payment.System, Reason: "refused"}, s.now.Add(time.Minute)); err != nil {
+	if _, err := s.paid.CaptureFailed(t.Context(), id, payment.Step{By: payment.System, Reason: "refused"}, s.now.Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	s.reconcile(0)

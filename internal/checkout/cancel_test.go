@@ -8,13 +8,13 @@ import (
 
 	"cloud.google.com/go/spanner"
 	"github.com/google/uuid"
+	"google.golang.org/protobuf/proto"
 
 	orderpb "larder.dev/api/order/v1"
 	"larder.dev/internal/checkout"
 	"larder.dev/internal/event"
 	"larder.dev/internal/fault"
 	"larder.dev/internal/order"
-	orderspanner "larder.dev/internal/order/spanner"
 	"larder.dev/internal/payment"
 	"larder.dev/internal/stock"
 )
@@ -42,23 +42,40 @@ func (s *shop) mustCancel(id string) {
 // told reads the one event of a cancelled order.
 func (s *shop) told(id string) *orderpb.OrderCancelled {
 	s.t.Helper()
-	told, n := &orderpb.OrderCancelled{}, 0
+	told := &orderpb.OrderCancelled{}
+	events := s.events("orders/"+id, told)
+	if len(events) != 1 {
+		s.t.Fatalf("%d events of the cancellation", len(events))
+	}
+	if err := events[0].Decode(told); err != nil {
+		s.t.Fatal(err)
+	}
+	return told
+}
+
+// events are those that were told about a subject, of a message's type.
+func (s *shop) events(subject string, message proto.Message) (events []event.Event) {
+	s.t.Helper()
+	if s.memory != nil {
+		for _, e := range s.memory.Events(event.TypeOf(message), subject) {
+			events = append(events, event.Event{ID: e.ID, Type: e.Type, Data: e.Data})
+		}
+		return events
+	}
 	statement := spanner.Statement{
 		SQL:    "SELECT EventId, Type, Data FROM Outbox WHERE Subject = @subject AND Type = @type",
-		Params: map[string]any{"subject": "orders/" + id, "type": event.TypeOf(told)},
+		Params: map[string]any{"subject": subject, "type": event.TypeOf(message)},
 	}
 	err := s.database.Single().Query(s.t.Context(), statement).Do(func(row *spanner.Row) error {
 		var e event.Event
-		n++
-		if err := row.Columns(&e.ID, &e.Type, &e.Data); err != nil {
-			return err
-		}
-		return e.Decode(told)
+		err := row.Columns(&e.ID, &e.Type, &e.Data)
+		events = append(events, e)
+		return err
 	})
-	if err != nil || n != 1 {
-		s.t.Fatalf("%d events of the cancellation, %v", n, err)
+	if err != nil {
+		s.t.Fatal(err)
 	}
-	return told
+	return events
 }
 
 // hear does what the function ApplyStock does with the event.
@@ -113,7 +130,7 @@ func TestCancelIsRefused(t *testing.T) {
 	s.wantRefused(s.cancel(uuid.NewString(), order.Operator), fault.OrderNotFound)
 
 	id := s.buy("key-2")
-	if _, err := orderspanner.New(s.database).Move(t.Context(), id, order.Step{To: order.Picking, By: order.Operator}, s.now); err != nil {
+	if _, err := s.orders.Move(t.Context(), id, order.Step{To: order.Picking, By: order.Operator}, s.now); err != nil {
 		t.Fatal(err)
 	}
 	s.wantRefused(s.cancel(id, order.Shopper), fault.OrderStateConflict)

@@ -11,7 +11,6 @@ import (
 	"larder.dev/internal/fault"
 	"larder.dev/internal/money"
 	"larder.dev/internal/order"
-	orderspanner "larder.dev/internal/order/spanner"
 	"larder.dev/internal/payment"
 	"larder.dev/internal/pricing"
 )
@@ -19,7 +18,7 @@ import (
 // pick begins the picking of an order.
 func (s *shop) pick(id string) {
 	s.t.Helper()
-	if _, err := orderspanner.New(s.database).Move(s.t.Context(), id, order.Step{To: order.Picking, By: order.Operator}, s.now); err != nil {
+	if _, err := s.orders.Move(s.t.Context(), id, order.Step{To: order.Picking, By: order.Operator}, s.now); err != nil {
 		s.t.Fatal(err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"larder.dev/internal/checkout"
+	"larder.dev/internal/checkout/checkouttest"
 	checkoutredis "larder.dev/internal/checkout/redis"
 	checkoutspanner "larder.dev/internal/checkout/spanner"
 	"larder.dev/internal/fault"
@@ -31,7 +33,8 @@ import (
 	"larder.dev/local/payments/simulator"
 )
 
-// shop is a store with real Redis and Spanner, the payment simulator behind the real adapter, and a cart in memory.
+// shop is a store with real Redis and Spanner, the payment simulator behind the real adapter, and a cart in memory. Below TestStandIn it has
+// stand-ins in the place of Spanner and of the provider.
 type shop struct {
 	*checkout.Service
 	t        *testing.T
@@ -40,15 +43,53 @@ type shop struct {
 	cart     *cart
 	stock    *stock.Service
 	virtual  *stockredis.Virtual
-	ledger   *stockspanner.Ledger
-	books    *checkoutspanner.Books
 	payments *payments
 	stocks   *stocks
-	provider *stripe.Provider
+	backend
 	// offers are what the store sells in the place of something else.
-	offers   offers
+	offers offers
+	now    time.Time
+}
+
+// backend is what a shop's data and money are kept in.
+type backend struct {
+	books interface {
+		checkout.Books
+		checkout.Orders
+	}
+	ledger   stock.Ledger
+	orders   order.Store
+	paid     payment.Store
+	provider payment.Provider
+	// database is Spanner's, nil for a stand-in; memory is the stand-in's, nil for Spanner.
 	database *spanner.Client
-	now      time.Time
+	memory   *checkouttest.Database
+}
+
+// realBackend is the Spanner emulator, and the payment simulator behind Stripe's adapter.
+func realBackend(t *testing.T) backend {
+	t.Helper()
+	simulated, err := simulator.New(simulator.Config{Key: "sk_test", ProcessingTime: time.Hour, AuthorisationLifetime: time.Hour, MaxIntents: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(simulated.Handler())
+	t.Cleanup(func() { server.Close(); _ = simulated.Close() })
+	database := spannertest.Open(t)
+	return backend{
+		books: checkoutspanner.NewBooks(database, time.Now), ledger: stockspanner.NewLedger(database), orders: orderspanner.New(database),
+		paid: paymentspanner.NewStore(database, orderspanner.OpenAmong), database: database,
+		provider: stripe.New(stripe.Config{APIKey: "sk_test", APIURL: server.URL}),
+	}
+}
+
+// standIn is a backend in memory.
+func standIn() backend {
+	memory := checkouttest.NewDatabase()
+	return backend{
+		books: memory.Books(time.Now), ledger: memory.Ledger(), orders: memory.Orders(), paid: memory.Payments(), memory: memory,
+		provider: checkouttest.NewProvider(),
+	}
 }
 
 // cart implements checkout.Carts.
@@ -147,29 +188,21 @@ func open(t *testing.T) *shop {
 	if address == "" {
 		t.Fatal("STOCK_REDIS_ADDR is not set: run the tests by `make test`, which starts Redis")
 	}
-	simulated, err := simulator.New(simulator.Config{Key: "sk_test", ProcessingTime: time.Hour, AuthorisationLifetime: time.Hour, MaxIntents: 1000})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(simulated.Handler())
-	t.Cleanup(func() { server.Close(); _ = simulated.Close() })
-
-	database := spannertest.Open(t)
 	virtual, err := stockredis.Open(address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = virtual.Close() })
-	ledger := stockspanner.NewLedger(database)
 	s := &shop{
-		t: t, store: "t-" + uuid.NewString()[:8], user: uuid.NewString(), cart: &cart{},
-		stock: stock.NewService(virtual, ledger), virtual: virtual, ledger: ledger, database: database,
-		provider: stripe.New(stripe.Config{APIKey: "sk_test", APIURL: server.URL}),
-		now:      time.Now(), offers: offers{},
+		t: t, store: "t-" + uuid.NewString()[:8], user: uuid.NewString(), cart: &cart{}, virtual: virtual, now: time.Now(), offers: offers{},
 	}
-	s.books = checkoutspanner.NewBooks(database, time.Now)
-	s.payments = &payments{Service: payment.NewService(s.provider,
-		paymentspanner.NewStore(database, orderspanner.OpenAmong), func() time.Time { return s.now })}
+	if strings.HasPrefix(t.Name(), "TestStandIn/") {
+		s.backend = standIn()
+	} else {
+		s.backend = realBackend(t)
+	}
+	s.stock = stock.NewService(virtual, s.ledger)
+	s.payments = &payments{Service: payment.NewService(s.provider, s.paid, func() time.Time { return s.now })}
 	s.stocks = &stocks{Service: s.stock}
 	s.Service = s.another(s.books, checkoutredis.NewLocks(virtual.Client()))
 	t.Cleanup(s.flush)

@@ -17,6 +17,7 @@ import (
 
 	"larder.dev/internal/stock"
 	"larder.dev/internal/stock/redis"
+	"larder.dev/load/bench/figure"
 )
 
 //go:embed redis_naive.lua
@@ -123,6 +124,13 @@ func (r rig) ratios(ctx context.Context) error {
 	toNaive, toEmpty := medianRatio(costs[1], costs[0]), medianRatio(costs[2], costs[0])
 	report("reserve/naive=%.2f reserve/empty=%.2f reserve=%.1fus naive=%.1fus empty=%.1fus of the server's time a call; on the clock %.2f %.2f",
 		toNaive, toEmpty, median(costs[0]), median(costs[1]), median(costs[2]), medianRatio(took[1], took[0]), medianRatio(took[2], took[0]))
+	tell(figure.Figure{
+		Name: "reserve five lines", Seen: fmt.Sprintf("%.1f us of Redis", median(costs[0])), Ratio: toNaive, To: "a naive script",
+		Bound: fmt.Sprintf("%.2f or more", ratioBound), Missed: toNaive < ratioBound,
+	})
+	tell(figure.Figure{
+		Name: "reserve against nothing", Seen: fmt.Sprintf("%.1f us of Redis", median(costs[0])), Ratio: toEmpty, To: "an empty script",
+	})
 	return missed(toNaive >= ratioBound, "reserve/naive is %.2f, want %.2f or more", toNaive, ratioBound)
 }
 

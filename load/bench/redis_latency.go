@@ -13,6 +13,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"larder.dev/internal/stock"
+	"larder.dev/load/bench/figure"
 )
 
 const (
@@ -69,6 +70,10 @@ func (r rig) latency(ctx context.Context) error {
 	slices.Sort(took)
 	p50, p99, last := took[n/2], took[n*99/100], took[n-1]
 	report("reserve rate=%d/s lines=%d p50=%.2fms p99=%.2fms max=%.1fms, as many settled", rate, len(r.lines), p50, p99, last)
+	tell(figure.Figure{
+		Name: "reserve at 2,000 a second", Seen: fmt.Sprintf("p50 %.2f ms, p99 %.2f ms", p50, p99),
+		Bound: fmt.Sprintf("p99 %s", latencyBound), Missed: p99 >= latencyBound.Seconds()*1e3,
+	})
 	return missed(p99 < latencyBound.Seconds()*1e3, "reserve's p99 is %.2f ms, want less than %s", p99, latencyBound)
 }
 
@@ -106,6 +111,9 @@ func (r rig) largeStore(ctx context.Context) error {
 			return err
 		}
 	}
+	tell(figure.Figure{
+		Name: "load of 100,000 products", Seen: fmt.Sprintf("%.0f ms without an answer", ms(bound)), Bound: holdBound.String(), Missed: bound >= holdBound,
+	})
 	return missed(bound < holdBound, "a load held up the server for %s, want less than %s", bound, holdBound)
 }
 

@@ -34,8 +34,10 @@ import (
 // bulkSize is how many documents one request writes.
 const bulkSize = 2000
 
-// shop is an index of generated products, and the names and makers of what camden sells.
+// shop is an index of generated products, and the names and makers of what camden sells. branches are more stores beside the catalogue's own,
+// which sell what camden does.
 type shop struct {
+	branches       int
 	es             *elasticsearch.Client
 	elastic, alias string
 	products       int
@@ -45,7 +47,14 @@ type shop struct {
 
 func open(t *testing.T, products int) *shop {
 	t.Helper()
-	s := &shop{elastic: os.Getenv("ELASTICSEARCH_URL"), alias: "bench-search-" + uuid.NewString(), products: products}
+	s := &shop{}
+	s.open(t, products)
+	return s
+}
+
+func (s *shop) open(t *testing.T, products int) {
+	t.Helper()
+	s.elastic, s.alias, s.products = os.Getenv("ELASTICSEARCH_URL"), "bench-search-"+uuid.NewString(), products
 	if s.elastic == "" {
 		t.Fatal("ELASTICSEARCH_URL is not set")
 	}
@@ -77,7 +86,6 @@ func open(t *testing.T, products int) *shop {
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", s.program, "larder.dev/run/search").CombinedOutput(); err != nil {
 		t.Fatalf("build the service: %v: %s", err, out)
 	}
-	return s
 }
 
 func (s *shop) refreshEvery(t *testing.T, name, interval string) {
@@ -151,6 +159,15 @@ func (s *shop) document(c *catalogue.Catalogue, p catalogue.Product, brand strin
 		}
 		if terms.Stock > 0 {
 			available = append(available, store.ID)
+		}
+	}
+	if prices["camden"] > 0 {
+		for i := range s.branches {
+			branch := fmt.Sprintf("branch-%03d", i)
+			prices[branch] = prices["camden"]
+			if slices.Contains(available, "camden") {
+				available = append(available, branch)
+			}
 		}
 	}
 	net := p.Price * 10_000 / (10_000 + p.TaxRateBPS)

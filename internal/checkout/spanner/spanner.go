@@ -128,7 +128,7 @@ func (b *Books) AwaitAction(ctx context.Context, id string, attendAfter time.Tim
 // store; the other commits, and fails if there is an order or a tombstone. The payment needs no look: its row is there (rule 10), and
 // is INITIATED or REQUIRES_ACTION for as long as there is no row in Orders, since whoever moves it on inserts that too.
 func (b *Books) Commit(ctx context.Context, id string, frozen checkout.Frozen, fingerprint []byte, hold stock.Hold) (standing checkout.Standing, epoch stock.Epoch, err error) {
-	sold, err := confirmed(id, frozen, b.now())
+	sold, err := Confirmed(id, frozen, b.now())
 	if err != nil {
 		return checkout.Standing{}, 0, err
 	}
@@ -168,7 +168,7 @@ func (b *Books) Commit(ctx context.Context, id string, frozen checkout.Frozen, f
 	case err != nil || fenced:
 		return standing, epoch, err
 	}
-	shown, err := confirmed(id, frozen, committed)
+	shown, err := Confirmed(id, frozen, committed)
 	if err != nil {
 		return checkout.Standing{}, 0, err
 	}
@@ -177,9 +177,9 @@ func (b *Books) Commit(ctx context.Context, id string, frozen checkout.Frozen, f
 	}}, epoch, nil
 }
 
-// confirmed is an order as its commit makes it. In the event of the commit its times are this process's: the commit's own is known only
+// Confirmed is an order as its commit makes it. In the event of the commit its times are this process's: the commit's own is known only
 // afterwards.
-func confirmed(id string, frozen checkout.Frozen, at time.Time) (order.Order, error) {
+func Confirmed(id string, frozen checkout.Frozen, at time.Time) (order.Order, error) {
 	var address typepb.Address
 	if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(frozen.Address, &address); err != nil {
 		return order.Order{}, fmt.Errorf("read the address of %s: %w", id, err)
