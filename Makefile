@@ -3,7 +3,7 @@ PROFILE ?= demo
 export PROFILE ONLY NAME CHECKS PACKAGES TOPIC ID DATA FENCES WITHOUT
 SEED ?= $(shell date +%s)
 
-.PHONY: help demo up down status logs reset run-job products dlq dlq-list dlq-show dlq-replay build reindex reindex-back reindex-retire audit generate release-contract check check-faults test recovery model prove fidelity check-fidelity check-prover chaos fuzz-api fuzz-go bench-checkout bench-catalogue bench-orders bench-search bench-index search-quality images check-migrations screenshots rebuild import bench-pages load capacity overload soak drop bench bench-check bench-keep bench-growth
+.PHONY: help demo up down status logs reset run-job products dlq dlq-list dlq-show dlq-replay build reindex reindex-back reindex-retire audit generate release-contract check check-faults test recovery model prove fidelity check-fidelity check-prover chaos fuzz-api fuzz-go bench-checkout bench-catalogue bench-orders bench-search bench-index search-quality images check-migrations screenshots rebuild import bench-pages load capacity overload soak drop bench bench-check bench-keep bench-growth check-gke
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -183,6 +183,9 @@ drop: ## have CROWD=10000 want 100 units of a product within 10 s, then once mor
 
 images: ## build every image on a stand-in of its base, and start each (needs root and buildah)
 	@delivery/images.sh
+
+check-gke: ## ask a real kube-apiserver and istioctl what they think of the GKE profile's manifests (FAULTS=1: plant faults, and see each found)
+	@go run ./gke-legacy/check $(if $(FAULTS),-faults)
 
 check-migrations: ## run the previous release's store tests on the tables of this one (FAULTS=1: plant a dropped column, and see it found)
 	@delivery/check-migrations.sh

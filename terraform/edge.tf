@@ -55,6 +55,21 @@ resource "google_compute_backend_service" "backend" {
     enable      = true
     sample_rate = 0.1
   }
+
+  dynamic "iap" {
+    for_each = each.key == "console" && length(var.console_access) > 0 ? [true] : []
+    content {
+      enabled = true
+    }
+  }
+}
+
+# Who may come as far as the console's sign-in. What they may do there, their roles say (docs/deploy.md).
+resource "google_iap_web_backend_service_iam_member" "console" {
+  for_each            = toset(var.console_access)
+  web_backend_service = google_compute_backend_service.backend["console"].name
+  role                = "roles/iap.httpsResourceAccessor"
+  member              = each.key
 }
 
 # Pictures of products.

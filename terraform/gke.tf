@@ -48,7 +48,7 @@ resource "google_gke_hub_feature_membership" "mesh" {
 
 # Workload Identity: the Kubernetes account of a service is its account here, with its rights.
 resource "google_service_account_iam_member" "gke" {
-  for_each           = var.gke ? toset(concat(local.services, ["relay", "storefront"])) : []
+  for_each           = var.gke ? toset(concat(local.services, ["relay", "storefront", "console"])) : []
   service_account_id = "projects/${var.project_id}/serviceAccounts/${local.platform.account_prefix}${each.key}@${local.accounts_domain}"
   role               = "roles/iam.workloadIdentityUser"
   member             = "serviceAccount:${var.project_id}.svc.id.goog[larder/${each.key}]"

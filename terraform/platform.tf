@@ -64,7 +64,7 @@ resource "google_project_service" "api" {
     "mesh.googleapis.com", "monitoring.googleapis.com", "pubsub.googleapis.com", "redis.googleapis.com", "run.googleapis.com",
     "secretmanager.googleapis.com", "servicenetworking.googleapis.com", "spanner.googleapis.com", "sqladmin.googleapis.com",
     "vpcaccess.googleapis.com", "networkconnectivity.googleapis.com", "billingbudgets.googleapis.com",
-    "containeranalysis.googleapis.com", "telemetry.googleapis.com",
+    "containeranalysis.googleapis.com", "telemetry.googleapis.com", "iap.googleapis.com",
   ])
   service            = each.key
   disable_on_destroy = false

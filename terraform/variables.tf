@@ -63,6 +63,20 @@ variable "test_cards" {
   default     = false
 }
 
+variable "console_access" {
+  description = "Who may reach the console, as IAM names them, group:operators@larder.example: Identity-Aware Proxy asks for their Google account before it shows a page. Empty: everybody reaches its sign-in."
+  type        = list(string)
+  default     = []
+  validation {
+    condition     = alltrue([for member in var.console_access : can(regex("^(user|group|domain|serviceAccount):.+", member))])
+    error_message = "console_access has members as IAM names them: user:, group:, domain: or serviceAccount:."
+  }
+  validation {
+    condition     = length(var.console_access) == 0 || var.domain != ""
+    error_message = "Identity-Aware Proxy needs HTTPS, and so a domain."
+  }
+}
+
 variable "sql" {
   description = "The size of PostgreSQL, and how many connections it takes."
   type = object({
@@ -111,8 +125,8 @@ variable "elasticsearch" {
     error_message = "elasticsearch.kind is vm, outside or gke."
   }
   validation {
-    condition     = var.elasticsearch.kind == "vm" || can(regex("^https://", var.elasticsearch.url))
-    error_message = "An Elasticsearch that isn't ours needs elasticsearch.url, by https."
+    condition     = var.elasticsearch.kind == "vm" || can(regex(var.elasticsearch.kind == "gke" ? "^https?://" : "^https://", var.elasticsearch.url))
+    error_message = "An Elasticsearch that isn't Terraform's needs elasticsearch.url: by https, but in the cluster of the GKE profile."
   }
 }
 

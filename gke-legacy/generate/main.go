@@ -1,6 +1,6 @@
 // Command generate writes the manifests of the GKE profile: one file a service from services.json; who may call what from the protos' access rules; the public routes from terraform/routes.json.
 //
-//	go run ./gke-legacy/generate           writes gke-legacy/base
+//	go run ./gke-legacy/generate           writes gke-legacy/base, and the list of what Chaos Mesh kills
 //	go run ./gke-legacy/generate -check    says which files aren't what would be written, and exits with 1
 package main
 
@@ -102,7 +102,7 @@ func firstDifference(a, b []byte) int {
 	return min(len(old), len(wanted)) + 1
 }
 
-// generate gives the manifests by their file's name.
+// generate gives the manifests by their file, as base/ names it.
 func generate(root string) (map[string][]byte, error) {
 	var services []*service
 	if err := read(filepath.Join(root, "gke-legacy", "services.json"), &services); err != nil {
@@ -133,6 +133,11 @@ func generate(root string) (map[string][]byte, error) {
 		return nil, err
 	}
 	manifests["edge.yaml"] = text.Bytes()
+	var kills bytes.Buffer
+	if err := templates.ExecuteTemplate(&kills, "kill.yaml.tmpl", services); err != nil {
+		return nil, err
+	}
+	manifests["../overlays/standard-chaos/kill.yaml"] = kills.Bytes()
 	return manifests, nil
 }
 

@@ -53,6 +53,12 @@ var planFaults = []fault{
 	{"terraform/delivery.tf", `"delivery/pull-request.yaml", account = "checks"`, `"delivery/pull-request.yaml", account = "delivery"`, "pull-request builds as delivery"},
 	{"terraform/delivery.tf", `approval_required = each.key == "tag"`, "approval_required = false", "tag delivers without approval"},
 	{"terraform/delivery.tf", `data.google_artifact_registry_docker_image.delivery["builder"].self_link`, `"example/builder:latest"`, "main builds in \"example/builder:latest\", an image without digest"},
+	{"terraform/service_outbox.tf", "timeout   = 60", "timeout   = 61", "outbox: time of a request: 61s on Cloud Run, and 60s on GKE"},
+	{"terraform/environments/prod.tfvars", "max = 24", "max = 25", "product: most instances: 25 on Cloud Run, and 24 on GKE"},
+	{"terraform/service_storefront.tf", "TEST_CARDS = var.test_cards", "TEST_CARD = var.test_cards", "storefront gets TEST_CARD on Cloud Run, and not on GKE"},
+	{"terraform/service_relay.tf", "STOCK_REDIS_ADDR", "STOCK_REDIS", "relay gets the secrets [STOCK_REDIS] on Cloud Run, and [STOCK_REDIS_ADDR] on GKE"},
+	{"terraform/service_payment.tf", `name        = "payment"`, "name = \"payment\"\n  resources = { cpu = \"2\", memory = \"512Mi\" }", "payment: CPU: 2 on Cloud Run, and 1 on GKE"},
+	{"terraform/function_notifyshopper.tf", "MAIL_RESET_URL ", "RESET_URL ", "notifyshopper doesn't get MAIL_RESET_URL"},
 	{"terraform/alerts.tf", "    sql-disk = {", "    sql-disc = {", "sql-disc has no playbook"},
 }
 
@@ -136,7 +142,7 @@ func (w *workspace) mixed() string {
 	if err != nil {
 		return "."
 	}
-	for _, folder := range []string{"run", "functions", "pipelines/productreindex", "docs", "internal/spannerdb"} {
+	for _, folder := range []string{"run", "functions", "pipelines/productreindex", "docs", "internal/spannerdb", "gke-legacy"} {
 		_ = os.MkdirAll(w.path("pipelines"), 0o755)
 		_ = os.Symlink(here+"/"+folder, w.path(folder)) // what is there already stays; what then is missing, the rules tell
 	}

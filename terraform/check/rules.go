@@ -51,6 +51,8 @@ var rules = []struct {
 	{"callers reach what the access rules let them call", keepCallers},
 	{"topics, schedules and routes are those of local runs", keepShared},
 	{"a stranger's code is built without rights, a release once it is approved, in images by digest", keepTriggers},
+	{"the GKE profile has what Cloud Run has", keepGKE},
+	{"mails lead to the shop's own pages", keepMails},
 	{"every alert has a playbook, and every playbook an alert", keepPlaybooks},
 }
 
@@ -195,6 +197,7 @@ var allowed = map[string][]string{
 		"projects/larder-check/roles/larderReindex",
 	},
 	"google_artifact_registry_repository_iam_member": {"roles/artifactregistry.reader"},
+	"google_iap_web_backend_service_iam_member":      {"roles/iap.httpsResourceAccessor"},
 	"google_pubsub_subscription_iam_member":          {"roles/pubsub.subscriber", "roles/pubsub.viewer"},
 	"google_pubsub_topic_iam_member":                 {"roles/pubsub.publisher"},
 	"google_secret_manager_secret_iam_member":        {"roles/secretmanager.secretAccessor"},

@@ -50,3 +50,20 @@ run "spanner_below_a_node" {
   }
   expect_failures = [var.spanner]
 }
+
+run "identity_aware_proxy_without_domain" {
+  command = plan
+  variables {
+    console_access = ["group:operators@larder.example"]
+  }
+  expect_failures = [var.console_access]
+}
+
+run "console_for_nobody_known" {
+  command = plan
+  variables {
+    domain         = "larder.example"
+    console_access = ["operators"]
+  }
+  expect_failures = [var.console_access]
+}

@@ -21,6 +21,7 @@ run "variants" {
   command = plan
   variables {
     domain            = "larder.example"
+    console_access    = ["group:operators@larder.example"]
     gke               = true
     direct_vpc_egress = true
     alert_email       = "oncall@larder.example"
@@ -46,12 +47,20 @@ run "variants" {
     error_message = "The cluster is Autopilot, its nodes are private, and it can't be deleted."
   }
   assert {
-    condition     = google_service_account_iam_member.gke["cart"].member == "serviceAccount:larder-check.svc.id.goog[larder/cart]"
-    error_message = "The Kubernetes account cart is the account of cart."
+    condition     = google_service_account_iam_member.gke["cart"].member == "serviceAccount:larder-check.svc.id.goog[larder/cart]" && length(google_service_account_iam_member.gke) == 11
+    error_message = "The Kubernetes account cart is the account of cart, and so for each of the eleven."
   }
   assert {
     condition     = google_compute_managed_ssl_certificate.edge[0].managed[0].domains[0] == "larder.example" && length(google_compute_url_map.redirect) == 1
     error_message = "A domain has a certificate, and http leads to https."
+  }
+  assert {
+    condition     = google_compute_backend_service.backend["console"].iap[0].enabled && length(google_compute_backend_service.backend["storefront"].iap) == 0
+    error_message = "Identity-Aware Proxy stands before the console, and before nothing else."
+  }
+  assert {
+    condition     = google_iap_web_backend_service_iam_member.console["group:operators@larder.example"].role == "roles/iap.httpsResourceAccessor"
+    error_message = "Who may reach the console is whom console_access names."
   }
   assert {
     condition     = google_billing_budget.larder[0].amount[0].specified_amount[0].units == "5000"
