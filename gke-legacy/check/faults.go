@@ -117,12 +117,12 @@ func checkFaults(ctx context.Context) (string, error) {
 var copied = []string{"gke-legacy", "load/rush"}
 
 // caught plants the fault in a copy, and says what was found in the place of its finding.
-func (f fault) caught(ctx context.Context, kustomize string, ask func(context.Context, *profile) ([]finding, error)) error {
+func (f fault) caught(ctx context.Context, kustomize string, ask func(context.Context, *profile) ([]finding, error)) (err error) {
 	root, err := os.MkdirTemp("", "gke-fault")
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(root)
+	defer func() { err = errors.Join(err, os.RemoveAll(root)) }()
 	for _, folder := range copied {
 		if err := os.CopyFS(filepath.Join(root, folder), os.DirFS(folder)); err != nil {
 			return err

@@ -150,12 +150,18 @@ func poll(ctx context.Context, done func() bool) {
 // freePorts are ports that nobody listens on now.
 func freePorts(ctx context.Context, n int) ([]string, error) {
 	var ports []string
+	var held []net.Listener // until the last is known: so they differ
+	defer func() {
+		for _, listener := range held {
+			_ = listener.Close()
+		}
+	}()
 	for range n {
 		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, err
 		}
-		defer listener.Close() //nolint:revive // all are held until the last is known: they differ
+		held = append(held, listener)
 		_, port, err := net.SplitHostPort(listener.Addr().String())
 		if err != nil {
 			return nil, err
