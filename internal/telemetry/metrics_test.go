@@ -168,6 +168,10 @@ func encode(t *testing.T, value any) []byte {
 // Every alert has its playbook; every metric is recorded by somebody, and none but these is.
 func TestMetricsAreUsed(t *testing.T) {
 	var code bytes.Buffer
+	own, err := os.ReadFile("telemetry.go") // what every program records
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, folder := range []string{"internal", "functions", "pipelines"} {
 		err := filepath.WalkDir("../../"+folder, func(path string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || strings.Contains(path, "/telemetry/") {
@@ -188,7 +192,7 @@ func TestMetricsAreUsed(t *testing.T) {
 	for line := range strings.Lines(string(table)) {
 		variable, rest, found := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), "var "), " = ")
 		if found && (strings.HasPrefix(rest, "counter(") || strings.HasPrefix(rest, "duration(") || strings.HasPrefix(rest, "gauge(") || strings.HasPrefix(rest, "level(")) &&
-			!bytes.Contains(code.Bytes(), []byte("telemetry."+strings.TrimSpace(variable)+".")) {
+			!bytes.Contains(code.Bytes(), []byte("telemetry."+strings.TrimSpace(variable)+".")) && !bytes.Contains(own, []byte(variable+".Observe(")) {
 			t.Errorf("nobody records %s", variable)
 		}
 	}
