@@ -22,11 +22,6 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// excused are messages of istioctl about what is meant to be so.
-var excused = []string{
-	"IST0117=Deployment relay.larder", // nobody calls it, so it has no Service
-}
-
 // analyze has istioctl read the overlay, with the one secret of it that a person makes (docs/gke.md).
 func (v *validators) analyze(ctx context.Context, p *profile) ([]finding, error) {
 	rendered, given := filepath.Join(v.work, "rendered.yaml"), filepath.Join(v.work, "given.yaml")
@@ -41,9 +36,6 @@ func (v *validators) analyze(ctx context.Context, p *profile) ([]finding, error)
 		return nil, err
 	}
 	arguments := []string{"analyze", "--use-kube=false", "--all-namespaces", "--output-threshold=Warning", "--output=json", "--color=false", "--istioNamespace=istio-system", rendered, given}
-	for _, e := range excused {
-		arguments = append(arguments, "--suppress="+e)
-	}
 	command := exec.CommandContext(ctx, v.istioctl, arguments...)
 	var failed bytes.Buffer
 	command.Stderr = &failed
