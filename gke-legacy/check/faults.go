@@ -53,6 +53,9 @@ var ownFaults = []fault{
 	{file: "gke-legacy/base/mesh.yaml", old: "mtls: {mode: STRICT}", new: "mtls: {mode: STRICT", says: "yaml: line", at: "gke-legacy/base/mesh.yaml"},
 	{file: injected + "/checkout.yaml", old: "value: checkout}", new: "value: cart}", says: "/spec/http/10/name", at: injected, overlay: injected},
 	{file: rush + "/rush.yaml", old: "name: RATE,", new: "name: RATES,", says: "the script doesn't read RATES", overlay: rush},
+	{file: cart, old: "destination: {host: cart,", new: "destination: {host: basket,", says: "names the Service basket, which isn't there"},
+	{file: edge, old: "selector: {istio: larder-gateway}", new: "selector: {istio: gateway}", says: "Gateway edge selects no pod"},
+	{file: edge, old: "credentialName: edge", new: "credentialName: rim", says: "wants the certificate rim"},
 }
 
 // serverFaults are found by the kube-apiserver.
@@ -78,12 +81,9 @@ var serverFaults = []fault{
 
 // meshFaults are found by istioctl: each is good YAML with fields that there are.
 var meshFaults = []fault{
-	{file: cart, old: "destination: {host: cart,", new: "destination: {host: basket,", says: "IST0101"},
 	{file: cart, old: "destination: {host: cart, port: {number: 8080}}", new: "destination: {host: cart, subset: blue, port: {number: 8080}}", says: "IST0101"},
 	{file: edge, old: "gateways: [edge]", new: "gateways: [rim]", says: "IST0101"},
-	{file: edge, old: "selector: {istio: larder-gateway}", new: "selector: {istio: gateway}", says: "IST0101"},
-	{file: edge, old: "credentialName: edge", new: "credentialName: rim", says: "IST0101"},
-	{file: checkout, old: "attempts: 2, retryOn: \"connect-failure", new: "attempts: 2, retryOn: \"connection-failure", says: "retry"},
+	{file: checkout, old: "attempts: 2, retryOn: \"connect-failure", new: "attempts: 2, retryOn: \"connection-failure", says: "retryOn policy", at: checkout},
 }
 
 // checkFaults sees each of them found.

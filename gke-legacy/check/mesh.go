@@ -101,7 +101,7 @@ func edgeSecret() ([]byte, error) {
 	}
 	return yaml.Marshal(map[string]any{
 		"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls",
-		"metadata": map[string]any{"name": "edge", "namespace": "larder-edge"},
+		"metadata": map[string]any{"name": edgeCertificate, "namespace": "larder-edge"},
 		"stringData": map[string]any{
 			"tls.crt": string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate})),
 			"tls.key": string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: private})),

@@ -193,7 +193,11 @@ func keepVariables(p *profile) (found []finding) {
 
 var usedVariable = regexp.MustCompile(`\$\((\w+)\)`)
 
-// keepReferences: accounts, configuration and workloads that are named are there, and what selects pods selects some.
+// edgeCertificate is the one secret that a person makes, as docs/gke.md says.
+const edgeCertificate = "edge"
+
+// keepReferences: accounts, configuration, workloads and services that are named are there, and what selects pods selects some. istioctl looks
+// at what a mesh resource names only where it reads a cluster.
 func keepReferences(p *profile) (found []finding) {
 	there := map[string]bool{}
 	var pods []map[string]any // labels
@@ -223,6 +227,19 @@ func keepReferences(p *profile) (found []finding) {
 			found = append(found, p.selects(o, pods, "spec", "selector")...)
 		case "PodDisruptionBudget":
 			found = append(found, p.selects(o, pods, "spec", "selector", "matchLabels")...)
+		case "VirtualService":
+			walk(o.node, nil, func(path []string, n *yaml.Node) {
+				if n.Kind == yaml.MappingNode && len(path) > 0 && path[len(path)-1] == "destination" {
+					missing(o, "Service", scalar(n, "host"), path...)
+				}
+			})
+		case "Gateway":
+			found = append(found, p.selects(o, pods, "spec", "selector")...)
+			walk(o.node, nil, func(path []string, n *yaml.Node) {
+				if len(path) > 0 && path[len(path)-1] == "credentialName" && n.Value != edgeCertificate {
+					found = append(found, p.blameAt(o, path, "Gateway %s wants the certificate %s, want %s (docs/gke.md)", o.name(), n.Value, edgeCertificate))
+				}
+			})
 		}
 	}
 	return found
