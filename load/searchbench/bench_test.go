@@ -30,7 +30,7 @@ const (
 
 // warmRounds of the queries are asked before anything is measured: what a query costs in Elasticsearch falls to a third while its virtual
 // machine compiles what it runs.
-const warmRounds = 4
+const warmRounds = 8
 
 const suggestionsPerSecond, suggestionsFor = 100, 20 * time.Second
 
