@@ -88,8 +88,8 @@ func (w *World) startLasting(ctx context.Context) error {
 		// PostgreSQL takes another account than root's, and with it loses the signal of its parent's death: the pipe's end does instead. The
 		// shell ends with it.
 		command: func() []string {
-			return []string{"bash", "-c", `exec 3<&0; local/components/postgres.sh start </dev/null 3<&- & server=$!
-				{ read -r _ <&3; kill -INT $server; } & wait $server; kill $!`}
+			return []string{"bash", "-c", `local/components/postgres.sh start </dev/null & server=$!
+				while kill -0 $server; do read -r -t 1 _; [ $? -gt 128 ] || break; done; kill -INT $server; wait $server`}
 		},
 		dir: w.config.Root, log: filepath.Join(w.config.Dir, "log", "postgres.log"), piped: true,
 		env: w.environment("postgres", "", number(postgresPort, 0), variables{"LARDER_STATE": w.config.Dir}),
