@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"larder.dev/load/bench/figure"
 	"larder.dev/load/queries"
 )
 
@@ -97,10 +98,10 @@ func measureSearch(t *testing.T, shop *shop, service *process, queries []string,
 	}
 	ownCPU := (service.cpu(t) - own) / time.Duration(asked)
 	slices.Sort(elastic)
-	p50, raw50 := percentile(took, 50), percentile(tookRaw, 50)
+	p50, raw50 := figure.Percentile(took, 500), figure.Percentile(tookRaw, 500)
 	ratio := float64(p50) / float64(raw50)
 	report(t, "search p50 %s p99 %s, raw p50 %s p99 %s, ratio at p50 %.2f (at most %.1f)",
-		ms(p50), ms(percentile(took, 99)), ms(raw50), ms(percentile(tookRaw, 99)), ratio, maxRatio)
+		ms(p50), ms(figure.Percentile(took, 990)), ms(raw50), ms(figure.Percentile(tookRaw, 990)), ratio, maxRatio)
 	report(t, "the service's own CPU a query %s (at most %s)", ms(ownCPU), ms(maxOwnCPU))
 	report(t, "Elasticsearch's CPU a query %s, the median of rounds from %s to %s (at most %s)",
 		ms(elastic[len(elastic)/2]), ms(elastic[0]), ms(elastic[len(elastic)-1]), ms(maxElasticCPU))
@@ -137,8 +138,8 @@ func measureSuggest(t *testing.T, service *process, typed []string, how string) 
 		})
 	}
 	all.Wait()
-	p99 := percentile(took, 99)
-	report(t, "suggestions %s at %d/s: p50 %s p99 %s (at most %s)", how, suggestionsPerSecond, ms(percentile(took, 50)), ms(p99), ms(maxSuggestP99))
+	p99 := figure.Percentile(took, 990)
+	report(t, "suggestions %s at %d/s: p50 %s p99 %s (at most %s)", how, suggestionsPerSecond, ms(figure.Percentile(took, 500)), ms(p99), ms(maxSuggestP99))
 	if p99 > maxSuggestP99 {
 		t.Errorf("99 of 100 suggestions come within %s, want %s", p99, maxSuggestP99)
 	}
@@ -211,12 +212,6 @@ func (p *process) search(query string) string {
 
 func (p *process) suggest(text string) string {
 	return p.base + "/v1/search:suggest?store=camden&q=" + url.QueryEscape(text)
-}
-
-// percentile of durations, 0 to 100.
-func percentile(of []time.Duration, p int) time.Duration {
-	sorted := slices.Sorted(slices.Values(of))
-	return sorted[min(len(sorted)-1, len(sorted)*p/100)]
 }
 
 func ms(d time.Duration) string { return fmt.Sprintf("%.2f ms", d.Seconds()*1000) }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 )
 
 // Figure is something that was measured.
@@ -111,3 +112,9 @@ func Better(first, second []Figure) []Figure {
 
 // Sorted are the names of regressions.
 func Sorted(regressions map[string]string) []string { return slices.Sorted(maps.Keys(regressions)) }
+
+// Percentile of times in no order, of which there is at least one; permille is from 0 to 1000, which is the longest.
+func Percentile(took []time.Duration, permille int) time.Duration {
+	sorted := slices.Sorted(slices.Values(took))
+	return sorted[min(len(sorted)-1, len(sorted)*permille/1000)]
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestLinesAreReadBack(t *testing.T) {
@@ -39,5 +40,17 @@ func TestRegressions(t *testing.T) {
 	again := Better(now, []Figure{{Name: "b", Ratio: 0.9}, {Name: "a", Ratio: 0.5}, {Name: "gone", Ratio: 1}})
 	if found := Regressions(kept, again); len(found) != 0 || Ratios(again)["a"] != 0.71 {
 		t.Errorf("after a second run regressions are %v of %v", found, again)
+	}
+}
+
+func TestPercentile(t *testing.T) {
+	took := []time.Duration{3, 1, 2, 4}
+	for permille, want := range map[int]time.Duration{0: 1, 500: 3, 990: 4, 1000: 4} {
+		if got := Percentile(took, permille); got != want {
+			t.Errorf("%d of 1000: %d, want %d", permille, got, want)
+		}
+	}
+	if took[0] != 3 {
+		t.Errorf("they were put in order: %v", took)
 	}
 }

@@ -67,8 +67,8 @@ func TestRebuildGrows(t *testing.T) {
 				}
 			}
 		}
-		figure.Point{Chart: "rebuild a store's stock, by " + by, Size: float64(size), Cost: float64(percentile(rebuilds, 500)) / 1e6, Unit: "ms"}.Print(os.Stdout)
-		figure.Point{Chart: "reserve two lines, by " + by, Size: float64(size), Cost: float64(percentile(reserves, 500)) / 1e3, Unit: "us"}.Print(os.Stdout)
+		figure.Point{Chart: "rebuild a store's stock, by " + by, Size: float64(size), Cost: float64(figure.Percentile(rebuilds, 500)) / 1e6, Unit: "ms"}.Print(os.Stdout)
+		figure.Point{Chart: "reserve two lines, by " + by, Size: float64(size), Cost: float64(figure.Percentile(reserves, 500)) / 1e3, Unit: "us"}.Print(os.Stdout)
 	}
 	const products = 1500
 	first := fill(products)

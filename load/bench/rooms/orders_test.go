@@ -289,10 +289,10 @@ func TestOrders(t *testing.T) {
 	perOrder := (cpu(t) - before) / time.Duration(l.Orders)
 	took := answered(out, l)
 	report("orders rate=%d/s orders=%d lines=%d stand-ins, p50=%s p99=%s longest=%s, the read behind it p50=%s p99=%s, cpu_per_order=%s failed=%d %s",
-		l.Rate, l.Orders, orderLines, ms(percentile(out.Took, 500)), ms(percentile(out.Took, 990)), ms(percentile(out.Took, 1000)),
-		ms(percentile(out.Read, 500)), ms(percentile(out.Read, 990)), us(perOrder), out.Failed, out.First)
+		l.Rate, l.Orders, orderLines, ms(figure.Percentile(out.Took, 500)), ms(figure.Percentile(out.Took, 990)), ms(figure.Percentile(out.Took, 1000)),
+		ms(figure.Percentile(out.Read, 500)), ms(figure.Percentile(out.Read, 990)), us(perOrder), out.Failed, out.First)
 	tell(t, figure.Figure{
-		Name: "orders a second", Seen: fmt.Sprintf("%.0f/s asked, %.0f/s answered, p99 %s", float64(l.Rate), took, ms(percentile(out.Took, 990))),
+		Name: "orders a second", Seen: fmt.Sprintf("%.0f/s asked, %.0f/s answered, p99 %s", float64(l.Rate), took, ms(figure.Percentile(out.Took, 990))),
 		Bound: fmt.Sprintf("%d/s, p99 %s", promisedRate, promisedP99), Missed: !kept(out, l, took),
 	})
 
@@ -316,7 +316,7 @@ func TestOrders(t *testing.T) {
 		out := playedBy(t, l)
 		rated := answered(out, l)
 		report("orders rate=%d/s answered=%.0f/s p50=%s p99=%s failed=%d %s", rate, rated,
-			ms(percentile(out.Took, 500)), ms(percentile(out.Took, 990)), out.Failed, out.First)
+			ms(figure.Percentile(out.Took, 500)), ms(figure.Percentile(out.Took, 990)), out.Failed, out.First)
 		if !kept(out, l, rated) {
 			break
 		}
@@ -332,7 +332,7 @@ func answered(out loaded, l load) float64 {
 
 // kept tells whether a rate was held: nearly as many answers as requests, none refused, and none that waits ever longer.
 func kept(out loaded, l load, rated float64) bool {
-	return out.Failed == 0 && rated >= 0.95*float64(l.Rate) && percentile(out.Took, 990) <= promisedP99
+	return out.Failed == 0 && rated >= 0.95*float64(l.Rate) && figure.Percentile(out.Took, 990) <= promisedP99
 }
 
 // playedBy another process, which plays the shoppers.
@@ -468,8 +468,8 @@ func TestSaga(t *testing.T) {
 			own, inside = append(own, took-w.inside), append(inside, w.inside)
 		}
 	}
-	mine, calls := percentile(own, 500), percentile(inside, 500)
-	report("saga own p50=%s p99=%s, its calls p50=%s p99=%s", us(mine), us(percentile(own, 990)), us(calls), us(percentile(inside, 990)))
+	mine, calls := figure.Percentile(own, 500), figure.Percentile(inside, 500)
+	report("saga own p50=%s p99=%s, its calls p50=%s p99=%s", us(mine), us(figure.Percentile(own, 990)), us(calls), us(figure.Percentile(inside, 990)))
 	tell(t, figure.Figure{
 		Name: "the saga's own time", Seen: fmt.Sprintf("%s, its calls %s", us(mine), us(calls)),
 		Ratio: float64(calls) / float64(mine+calls), To: "a checkout in its calls",

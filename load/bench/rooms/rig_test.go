@@ -59,12 +59,6 @@ func cpu(t *testing.T) time.Duration {
 	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
-// percentile of times that need no order.
-func percentile(took []time.Duration, permille int) time.Duration {
-	sorted := slices.Sorted(slices.Values(took))
-	return sorted[min(len(sorted)-1, len(sorted)*permille/1000)]
-}
-
 func median(values []float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
 	return sorted[len(sorted)/2]

@@ -74,8 +74,8 @@ func TestStart(t *testing.T) {
 			}
 			took, resident = append(took, lasted), max(resident, kib)
 		}
-		typical := percentile(took, 500)
-		report("start %s first_answer=%s longest=%s binary=%.1fMiB resident=%.1fMiB", name, ms(typical), ms(percentile(took, 1000)),
+		typical := figure.Percentile(took, 500)
+		report("start %s first_answer=%s longest=%s binary=%.1fMiB resident=%.1fMiB", name, ms(typical), ms(figure.Percentile(took, 1000)),
 			float64(file.Size())/(1<<20), float64(resident)/1024)
 		if typical > slowest {
 			slowest, slow = typical, name
