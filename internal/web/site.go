@@ -158,12 +158,33 @@ func (s *Site) Handle(pattern string, page Page) {
 			r = r.WithContext(context.WithValue(r.Context(), callerKey{}, from))
 		}
 		if err == nil {
+			err = readForm(r)
+		}
+		if err == nil {
 			err = page(w, r)
 		}
 		if err != nil {
 			s.Fail(w, r, err)
 		}
 	})
+}
+
+// readForm reads the form that a request brings. Pages ask it for its fields only, which would be empty where it couldn't be read: a form that is too
+// large is told so, instead of being taken as one that nobody filled in.
+func readForm(r *http.Request) error {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return nil
+	}
+	err := r.ParseForm()
+	if err == nil {
+		if err = r.ParseMultipartForm(maxForm); errors.Is(err, http.ErrNotMultipart) {
+			err = nil
+		}
+	}
+	if tooLarge := new(http.MaxBytesError); err == nil || errors.As(err, &tooLarge) {
+		return err
+	}
+	return &Trouble{Status: http.StatusBadRequest, Title: "This form can't be read", Text: "Please open the page again and fill it in once more."}
 }
 
 // HandlePlain adds a handler that is nobody's in particular, a picture for example: the session isn't looked at.

@@ -345,6 +345,41 @@ func TestOtherSitesChangeNothing(t *testing.T) {
 	}
 }
 
+// A form that can't be read is told so; no page takes it as one that is empty.
+func TestFormsThatCantBeRead(t *testing.T) {
+	s, server := site(t, newAPI(t), nil)
+	s.Handle("POST /form", func(w http.ResponseWriter, r *http.Request) error {
+		return s.Render(w, r, http.StatusOK, "plain", fmt.Sprintf("%d letters", len(r.FormValue("text"))))
+	})
+	const plain, parts = "application/x-www-form-urlencoded", "multipart/form-data; boundary=b"
+	part := func(text string) string {
+		return "--b\r\nContent-Disposition: form-data; name=\"text\"\r\n\r\n" + text + "\r\n--b--\r\n"
+	}
+	for name, c := range map[string]struct {
+		kind, body string
+		status     int
+		says       string
+	}{
+		"as large as it may be":     {plain, "text=" + strings.Repeat("x", 64<<10-5), http.StatusOK, "65531 letters"},
+		"a byte more":               {plain, "text=" + strings.Repeat("x", 64<<10-4), http.StatusRequestEntityTooLarge, "That is too much at once"},
+		"in parts":                  {parts, part("four"), http.StatusOK, "4 letters"},
+		"in parts, and too large":   {parts, part(strings.Repeat("x", 64<<10)), http.StatusRequestEntityTooLarge, "That is too much at once"},
+		"in parts, and broken off":  {parts, part("four")[:60], http.StatusBadRequest, "can&#39;t be read"},
+		"with an escape that isn't": {plain, "text=%zz", http.StatusBadRequest, "can&#39;t be read"},
+		"of a kind that no form is": {"application/json", "{}", http.StatusOK, "0 letters"},
+	} {
+		response, err := http.Post(server.URL+"/form", c.kind, strings.NewReader(c.body)) //nolint:noctx // as a browser would
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(response.Body)
+		_ = response.Body.Close()
+		if err != nil || response.StatusCode != c.status || !strings.Contains(string(text), c.says) {
+			t.Errorf("%s: %d %v %s, want %d and %q", name, response.StatusCode, err, text, c.status, c.says)
+		}
+	}
+}
+
 func TestHeaders(t *testing.T) {
 	a := newAPI(t)
 	_, plain := site(t, a, nil)
