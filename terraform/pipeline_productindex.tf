@@ -62,6 +62,14 @@ resource "google_project_iam_member" "productindex" {
   member  = local.productindex
 }
 
+# Its workers tell what they do as services do.
+resource "google_project_iam_member" "productindex_tells" {
+  for_each = toset(["roles/telemetry.tracesWriter", "roles/telemetry.metricsWriter"])
+  project  = var.project_id
+  role     = each.value
+  member   = local.productindex
+}
+
 resource "google_artifact_registry_repository_iam_member" "productindex" {
   repository = google_artifact_registry_repository.larder.name
   location   = var.region
@@ -133,11 +141,13 @@ resource "google_dataflow_flex_template_job" "productindex" {
   # Each change is written under its revision, so a second time changes nothing: exactly once isn't needed.
   additional_experiments = ["streaming_mode_at_least_once"]
 
-  parameters = {
+  parameters = merge({ for name, value in local.platform.telemetry : lower(name) => value }, {
+    otel_resource_attributes = replace(local.platform.telemetry.OTEL_RESOURCE_ATTRIBUTES, "gcp_cloud_run", "gcp_compute_engine")
+
     google_cloud_project = var.project_id
     elasticsearch_url    = "projects/${var.project_id}/secrets/${module.secret["elasticsearch-writer-url"].id}/versions/latest"
     subscription         = google_pubsub_subscription.productindex.name
     index                = "products-1"
     index_replicas       = var.high_availability ? "1" : "0"
-  }
+  })
 }

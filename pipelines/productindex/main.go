@@ -57,6 +57,9 @@ type config struct {
 	Telemetry       telemetry.Config
 }
 
+// service is the program's name in what it tells of itself.
+const service = "productindex"
+
 // Time limits after SIGTERM, of 10 s in all.
 const (
 	writeLimit = 6 * time.Second // for the bundle in progress; then it is given up, unacknowledged
@@ -81,7 +84,7 @@ func run() error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	sent, err := serve.Observe(ctx, os.Stderr, "productindex", c.LogLevel, c.Project, c.Telemetry)
+	sent, err := serve.Observe(ctx, os.Stderr, service, c.LogLevel, c.Project, c.Telemetry)
 	if err != nil {
 		return err
 	}
@@ -116,7 +119,9 @@ func (c config) submit(ctx context.Context) error {
 		return err
 	}
 	p, s := beam.NewPipelineWithRoot()
-	build(s, readOnDataflow(s, c.subscription()), c.settings())
+	there := c.settings()
+	there.Told = process.Told()
+	build(s, readOnDataflow(s, c.subscription()), there)
 	_, err = beam.Run(ctx, "dataflow", p)
 	return err
 }

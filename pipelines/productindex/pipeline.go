@@ -35,6 +35,8 @@ type settings struct {
 	DeadLetterTopic string
 	Elasticsearch   string
 	Index           string
+	// Told has workers of Dataflow tell what they do (process.Tell); empty where the main program has done it.
+	Told map[string]string
 }
 
 // build adds everything behind the source. Decoding, writing and putting aside are a chain of one-to-one steps, which
@@ -85,6 +87,7 @@ type indexFn struct {
 }
 
 func (f *indexFn) Setup(ctx context.Context) error {
+	process.Tell(ctx, service, f.Settings.Told)
 	es, err := bulk.Connect(ctx, f.Settings.Elasticsearch)
 	if err != nil {
 		return err
