@@ -14,6 +14,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	productpb "larder.dev/api/product/v1"
@@ -126,18 +127,19 @@ func (c *Console) frame(r *http.Request) any {
 // keptStores is how long the list of stores is kept: it changes a few times a year.
 const keptStores = time.Minute
 
-// storeOf is the store whose things a request is about: the path's, the query's, else the first one.
+// storeOf is the store whose things a request is about: the path's, the query's if there is such a store, else the first one, as the page's choice
+// of stores shows it.
 func (c *Console) storeOf(r *http.Request) string {
 	if store := r.PathValue("store"); store != "" {
 		return store
 	}
-	if store := r.URL.Query().Get("store"); store != "" {
+	stores, err := c.stores.Get(r.Context())
+	store := r.URL.Query().Get("store")
+	known := slices.ContainsFunc(stores, func(s *productpb.Store) bool { return s.GetStoreId() == store })
+	if known || err != nil || len(stores) == 0 {
 		return store
 	}
-	if stores, _ := c.stores.Get(r.Context()); len(stores) > 0 {
-		return stores[0].GetStoreId()
-	}
-	return ""
+	return stores[0].GetStoreId()
 }
 
 // link is an address of the console's with a query.

@@ -203,6 +203,7 @@ func (d *desk) signIn() {
 // pages are all that can be looked at, with a word that only they have.
 var pages = map[string]string{
 	"/console?store=soho":                     "confirmed orders",
+	"/console?store=nowhere":                  "confirmed orders", // the first store's, which the choice of stores shows
 	"/console/orders?store=soho":              "as soon as it can be|Friday",
 	"/console/orders/" + picking:              "Pick and pack",
 	"/console/orders/" + captured:             "Refund these",

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"golang.org/x/sync/errgroup"
 
@@ -104,12 +105,10 @@ func (s *Storefront) search(w http.ResponseWriter, r *http.Request) error {
 	}
 	form := r.URL.Query()
 	q := query{
-		Q: strings.TrimSpace(form.Get("q")), Aisle: r.PathValue("aisle"), Category: some(form["category"]), Brand: some(form["brand"]), Tag: some(form["tag"]),
+		Q: typed(form.Get("q"), 200), Aisle: r.PathValue("aisle"), Category: some(form["category"]), Brand: some(form["brand"]), Tag: some(form["tag"]),
 		Min: form.Get("min"), Max: form.Get("max"), Sort: form.Get("sort"), Page: form.Get("page"),
 	}
-	if len(q.Q) > 200 {
-		q.Q = strings.ToValidUTF8(q.Q[:200], "")
-	}
+	q.Min, q.Max = inOrder(q.Min, q.Max)
 	shown := shelf{Query: q, Store: store, First: q.Page == ""}
 	request := &searchpb.SearchRequest{
 		Q: q.Q, Store: store.GetStoreId(), Category: q.Category, Brand: q.Brand, Tag: q.Tag, MinPrice: pence(q.Min), MaxPrice: pence(q.Max),
@@ -251,6 +250,18 @@ func some(values []string) []string {
 	return values[:min(len(values), 20)]
 }
 
+// typed is text that somebody looks for, at most so many bytes of it, without what isn't text at all.
+func typed(text string, most int) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, " "))
+	text = strings.TrimSpace(text)
+	return strings.TrimSpace(strings.ToValidUTF8(text[:min(len(text), most)], ""))
+}
+
 // pence reads pounds as people type them, "2", "2.5", "£2.50"; what can't be read is no bound, 0.
 func pence(text string) int64 {
 	amount, err := strconv.ParseFloat(strings.TrimPrefix(strings.TrimSpace(text), "£"), 64)
@@ -260,17 +271,21 @@ func pence(text string) int64 {
 	return int64(amount*100 + 0.5)
 }
 
+// inOrder are the bounds of a price range, the lower one first, whichever field they were typed into.
+func inOrder(low, high string) (string, string) {
+	if pence(high) > 0 && pence(low) > pence(high) {
+		return high, low
+	}
+	return low, high
+}
+
 // suggest answers what was typed so far, for the script of the search box.
 func (s *Storefront) suggest(w http.ResponseWriter, r *http.Request) error {
 	store, err := s.store(r)
 	if err != nil {
 		return err
 	}
-	typed := strings.TrimSpace(r.FormValue("q"))
-	if len(typed) > 100 {
-		typed = strings.ToValidUTF8(typed[:100], "")
-	}
-	found, err := s.API.Suggest(r.Context(), &searchpb.SuggestRequest{Store: store.GetStoreId(), Q: typed, Limit: 8})
+	found, err := s.API.Suggest(r.Context(), &searchpb.SuggestRequest{Store: store.GetStoreId(), Q: typed(r.FormValue("q"), 100), Limit: 8})
 	if err != nil {
 		return err
 	}

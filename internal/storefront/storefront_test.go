@@ -36,6 +36,16 @@ func TestWhatPeopleType(t *testing.T) {
 			t.Errorf("%q is %d pence, want %d", text, got, want)
 		}
 	}
+	for text, want := range map[string]string{" oat milk ": "oat milk", "a\x00b\tc": "a b c", "caf\xe9": "caf", "oat milk näher": "oat milk n", "\n": "", "oat milk 🍌": "oat milk"} {
+		if got := typed(text, 11); got != want {
+			t.Errorf("%q is looked for as %q, want %q", text, got, want)
+		}
+	}
+	for bounds, want := range map[[2]string][2]string{{"5", "1"}: {"1", "5"}, {"1", "5"}: {"1", "5"}, {"5", ""}: {"5", ""}, {"", "1"}: {"", "1"}, {"5", "x"}: {"5", "x"}} {
+		if low, high := inOrder(bounds[0], bounds[1]); low != want[0] || high != want[1] {
+			t.Errorf("prices %q are from %q to %q, want %q", bounds, low, high, want)
+		}
+	}
 	for text, want := range map[string]string{"07700 900123": "+447700900123", "+44 7700 900123": "+447700900123", "(020) 7946-0123": "+442079460123", "": "", "0044 1": "00441"} {
 		if got := phone(text); got != want {
 			t.Errorf("%q is %q, want %q", text, got, want)

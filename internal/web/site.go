@@ -132,7 +132,7 @@ func (s *Site) elsewhere(w http.ResponseWriter, r *http.Request) {
 
 // NoSuchPage is what an address is told that leads nowhere.
 func NoSuchPage() *Trouble {
-	return &Trouble{Status: http.StatusNotFound, Title: "There is no such page", Text: "The address may be old or mistyped."}
+	return &Trouble{Status: http.StatusNotFound, Title: noSuchPage.title, Text: noSuchPage.text}
 }
 
 // ServeHTTP implements http.Handler.
@@ -205,6 +205,9 @@ func (s *Site) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	trouble := Explain(err)
 	if trouble.Status >= http.StatusInternalServerError {
 		slog.ErrorContext(r.Context(), "a page failed", "path", r.URL.Path, "request_id", callerOf(r.Context()).request, "error", err)
+	}
+	if trouble.Reason == "INVALID_ARGUMENT" {
+		trouble.Text = unmarked // here is no form
 	}
 	if trouble.RequestID == "" {
 		trouble.RequestID = callerOf(r.Context()).request

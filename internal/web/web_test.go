@@ -460,7 +460,7 @@ func TestStaticFilesLast(t *testing.T) {
 
 // general reasons are those that a person can't have caused, or never sees.
 var general = map[string]bool{
-	"UNSUPPORTED_MEDIA_TYPE": true, "ROUTE_NOT_FOUND": true, "METHOD_NOT_ALLOWED": true, "IDEMPOTENCY_KEY_REQUIRED": true, "INTERNAL": true,
+	"UNSUPPORTED_MEDIA_TYPE": true, "METHOD_NOT_ALLOWED": true, "IDEMPOTENCY_KEY_REQUIRED": true, "INTERNAL": true,
 	"CANCELLED": true, "WEBHOOK_SIGNATURE_INVALID": true, "WEBHOOK_TOO_OLD": true,
 	// These lead to the sign-in.
 	"UNAUTHENTICATED": true, "TOKEN_EXPIRED": true, "REFRESH_TOKEN_INVALID": true,

@@ -34,6 +34,7 @@ type sentence struct{ title, text string }
 var sentences = map[string]sentence{
 	"INVALID_ARGUMENT":       {"Something is missing or not right", "Please look at the fields that are marked."},
 	"INVALID_PAGE_TOKEN":     {"This page of the list has gone", "The list has changed. Start again from its first page."},
+	"ROUTE_NOT_FOUND":        noSuchPage, // an id with a slash, in an address that somebody typed
 	"REQUEST_TOO_LARGE":      {"That is too much at once", "Please send less."},
 	"PERMISSION_DENIED":      {"This isn't open to you", "Your account doesn't have the rights for it."},
 	"ETAG_MISMATCH":          {"It has changed meanwhile", "Somebody changed it since you opened the page. Look at it again, and decide anew."},
@@ -93,8 +94,14 @@ var sentences = map[string]sentence{
 	"PAYMENT_STATE_CONFLICT": {"The payment has moved on", "Look at it again."},
 }
 
+// noSuchPage is what an address is told that leads nowhere.
+var noSuchPage = sentence{"There is no such page", "The address may be old or mistyped."}
+
 // general is for whatever has no words of its own.
 var general = sentence{"Something went wrong here", "It isn't your fault. Please try again in a moment."}
+
+// unmarked is said of an INVALID_ARGUMENT where no form is shown again, with its fields marked.
+const unmarked = "Please go back, and look at what you typed."
 
 // fieldWords by the last name of a field.
 var fieldWords = map[string]string{

@@ -108,6 +108,9 @@ func run(ctx context.Context) error {
 		}
 		fmt.Printf("%3d  ok  %6d ms  %s\n                    %s\n", i+1, took, s.name, seen)
 	}
+	if err := d.withdraw(ctx); err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
 	fmt.Printf("demo: %d steps passed in %.1f s\n", len(steps), time.Since(began).Seconds())
 	return nil
 }

@@ -45,6 +45,7 @@ func (d *demo) newProduct(ctx context.Context, name string, price int, stock map
 	if err != nil {
 		return "", err
 	}
+	d.made = append(d.made, id)
 	for at, quantity := range stock {
 		_, err := d.must(ctx, 200, "POST", "/v1/stores/"+at+"/stock:adjust", d.operator, map[string]any{
 			"reason": "demo delivery", "adjustments": []any{map[string]any{"product_id": id, "quantity": quantity}},
@@ -59,6 +60,17 @@ func (d *demo) newProduct(ctx context.Context, name string, price int, stock map
 		}
 	}
 	return id, nil
+}
+
+// withdraw takes the run's products out of the range again: whoever looks at the shop afterwards sees a grocer's goods only. Their orders and their
+// stock's ledger stay.
+func (d *demo) withdraw(ctx context.Context) error {
+	for _, id := range d.made {
+		if _, err := d.must(ctx, 200, "DELETE", "/v1/products/"+id, d.merchandiser, nil); err != nil {
+			return fmt.Errorf("take %s out of the range: %w", id, err)
+		}
+	}
+	return nil
 }
 
 // foundAvailable waits until search in a store shows a product of this run as available or not.

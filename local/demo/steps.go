@@ -28,6 +28,7 @@ type demo struct {
 
 	// Products of this run.
 	inStock, outOfStock, highMargin, lowMargin string
+	made                                       []string       // all of them
 	expected                                   map[string]any // the cart's total
 	request                                    map[string]any // the first order
 	key, order                                 string
@@ -125,6 +126,7 @@ func rankEqualProducts(ctx context.Context, d *demo) (string, error) {
 		if err != nil {
 			return "", err
 		}
+		d.made = append(d.made, id)
 	}
 	_, err := d.must(ctx, 200, "POST", "/v1/stores/"+store+"/stock:adjust", d.operator, map[string]any{
 		"reason": "demo delivery", "adjustments": []any{
