@@ -3,7 +3,7 @@ PROFILE ?= demo
 export PROFILE ONLY NAME CHECKS PACKAGES TOPIC ID DATA FENCES WITHOUT
 SEED ?= $(shell date +%s)
 
-.PHONY: help demo up down status logs reset run-job products dlq dlq-list dlq-show dlq-replay build reindex reindex-back reindex-retire audit generate release-contract check check-faults test recovery model prove fidelity check-fidelity check-prover chaos fuzz-api fuzz-go bench-checkout bench-catalogue bench-orders bench-search bench-index search-quality images check-migrations screenshots rebuild import bench-pages load capacity overload soak drop bench bench-check bench-keep bench-growth check-gke
+.PHONY: help demo up down status logs reset run-job products dlq dlq-list dlq-show dlq-replay build reindex reindex-back reindex-retire audit generate release-contract check check-faults test recovery model prove fidelity check-fidelity check-prover chaos fuzz-api fuzz-go bench-checkout bench-catalogue bench-orders bench-search bench-index search-quality images check-migrations screenshots rebuild import bench-pages bench-telemetry load capacity overload soak drop bench bench-check bench-keep bench-growth check-gke
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -147,6 +147,9 @@ bench-orders: up ## read pages of a shopper's list while it grows to BENCH_ORDER
 
 bench-pages: up ## measure the shop's pages: the whole, their calls of the API, and what is left for the page itself
 	@eval "$$(local/env.sh $(PROFILE))" && go test -tags bench -count=1 -v -timeout 20m -run TestBenchPages ./internal/storefront
+
+bench-telemetry: up ## measure what traces, metrics and logs cost a search and a checkout
+	@eval "$$(local/env.sh $(PROFILE))" && go run ./load/bench telemetry
 
 bench-search: export ES_JAVA_OPTS ?= -Xms1g -Xmx1g # both compilers, as in production; a platform that is up already keeps what it has
 bench-search: up ## measure search against the same bodies sent to Elasticsearch, on an index of 50,000 products

@@ -2,6 +2,7 @@
 //
 //	bench redis      reserve against simpler scripts, its latency, and how long a large store holds up the stock's Redis (STOCK_REDIS_ADDR)
 //	bench checkout   checkouts of a running platform by its public API: latency over the provider's, and CPU an order (make up first)
+//	bench telemetry  what traces, metrics and logs cost a search and a checkout, by the CPU of the service, against none (make up first)
 //	bench table      all that is quick, as one table: redis, and the tests of load/bench/rooms (needs the components)
 //	bench check      the same, and fails where a ratio is more than 30 % worse than in ratios.json, twice
 //	bench keep       the same, and keeps the ratios in ratios.json
@@ -25,13 +26,14 @@ import (
 
 // parts are what can be measured, by the command's argument.
 var parts = map[string]func(context.Context) error{
-	"redis":    benchRedis,
-	"checkout": benchCheckout,
-	"table":    table(false, false),
-	"check":    table(false, true),
-	"keep":     table(true, false),
-	"growth":   growth,
-	"chart":    func(context.Context) error { return chart() },
+	"redis":     benchRedis,
+	"checkout":  benchCheckout,
+	"telemetry": benchTelemetry,
+	"table":     table(false, false),
+	"check":     table(false, true),
+	"keep":      table(true, false),
+	"growth":    growth,
+	"chart":     func(context.Context) error { return chart() },
 }
 
 func main() {
@@ -50,7 +52,7 @@ func run(ctx context.Context, args []string) error {
 	case len(args) == 0:
 		return errors.Join(benchRedis(ctx), benchCheckout(ctx))
 	case len(args) > 1 || parts[args[0]] == nil:
-		return errors.New("say what to measure: redis, checkout, table, check, keep, growth, chart, or nothing for the first two")
+		return errors.New("say what to measure: redis, checkout, telemetry, table, check, keep, growth, chart, or nothing for the first two")
 	}
 	return parts[args[0]](ctx)
 }
