@@ -368,7 +368,7 @@ func TestFormsThatCantBeRead(t *testing.T) {
 		"with an escape that isn't": {plain, "text=%zz", http.StatusBadRequest, "can&#39;t be read"},
 		"of a kind that no form is": {"application/json", "{}", http.StatusOK, "0 letters"},
 	} {
-		response, err := http.Post(server.URL+"/form", c.kind, strings.NewReader(c.body)) //nolint:noctx // as a browser would
+		response, err := http.Post(server.URL+"/form", c.kind, strings.NewReader(c.body))
 		if err != nil {
 			t.Fatal(err)
 		}
