@@ -371,8 +371,12 @@ func TestReplayAll(t *testing.T) {
 		if pages++; pages > 10 {
 			t.Fatal("it never ends")
 		}
-		if _, text, at = d.ask(http.MethodPost, path, form); !strings.Contains(at, "done") && !regexp.MustCompile(`of 40 \([0-9]+ %\), [0-9.]+/s, [0-9]+ s left`).MatchString(text) {
-			t.Fatalf("the page doesn't tell how far it is: %s", text)
+		if _, text, at = d.ask(http.MethodPost, path, form); strings.Contains(at, "done") {
+			continue
+		}
+		left := strings.Count(regexp.MustCompile(`name="letters" value="([^"]*)"`).FindString(text), ",") + 1
+		if told := fmt.Sprintf("%d of 40 (%d %%), ", 40-left, (40-left)*100/40); !strings.Contains(text, told) || !regexp.MustCompile(`[0-9.]+/s, [0-9]+ s left`).MatchString(text) {
+			t.Fatalf("the page doesn't tell that %d letters are left, %q: %s", left, told, text)
 		}
 	}
 	var did []string
