@@ -121,6 +121,9 @@ func (s *Storefront) basketPage(w http.ResponseWriter, r *http.Request, status i
 // putItem adds to a line ("add"), or sets its quantity ("quantity"; 0 takes it out), or agrees to a substitute ("substitutable").
 func (s *Storefront) putItem(w http.ResponseWriter, r *http.Request) error {
 	product := r.FormValue("product")
+	if product == "" {
+		return &web.Trouble{Status: http.StatusBadRequest, Title: "This form isn't whole", Text: "Please open the page again and add the product from there."}
+	}
 	cart, err := s.cart(r)
 	if err != nil {
 		return err

@@ -294,6 +294,18 @@ func TestUnknownOutcomeKeepsTheKey(t *testing.T) {
 }
 
 // A guest's basket goes along to another store; what isn't sold there stays behind, and the old cart isn't touched.
+// A form that isn't ours is told so, and nothing is asked of the API for it.
+func TestFormsThatArentWhole(t *testing.T) {
+	v := visit(t)
+	for path, form := range map[string]url.Values{
+		"/cart/items": {"add": {"1"}}, "/cart/items?": {"product": {""}, "quantity": {"1"}},
+	} {
+		if status, text, _ := v.send(path, form); status != http.StatusBadRequest || !strings.Contains(text, "This form isn't whole") || len(v.did()) > 0 {
+			t.Errorf("%s with %v is answered %d: %s", path, form, status, text)
+		}
+	}
+}
+
 func TestGuestChoosesAnotherStore(t *testing.T) {
 	v := visit(t)
 	v.send("/store", url.Values{"postcode": {"W1D 3QF"}})
