@@ -154,7 +154,7 @@ func (s *Storefront) checkOut(w http.ResponseWriter, r *http.Request) error {
 		Slot: r.FormValue("slot"), Card: r.FormValue("card"),
 	}
 	total, err := strconv.ParseInt(r.FormValue("total"), 10, 64)
-	if err != nil || len(t.Key) < 8 {
+	if err != nil || uuid.Validate(t.Key) != nil {
 		return &web.Trouble{Status: http.StatusBadRequest, Title: "This form isn't whole", Text: "Please open the checkout again from your basket."}
 	}
 	address := t.Typed

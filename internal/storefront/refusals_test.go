@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	checkoutpb "larder.dev/api/checkout/v1"
 	typepb "larder.dev/api/type/v1"
 	"larder.dev/internal/fault"
@@ -297,8 +299,11 @@ func TestUnknownOutcomeKeepsTheKey(t *testing.T) {
 // A form that isn't ours is told so, and nothing is asked of the API for it.
 func TestFormsThatArentWhole(t *testing.T) {
 	v := visit(t)
+	v.send("/sign-in", url.Values{"email": {"ada@example.com"}, "password": {"x"}})
+	v.did()
 	for path, form := range map[string]url.Values{
 		"/cart/items": {"add": {"1"}}, "/cart/items?": {"product": {""}, "quantity": {"1"}},
+		"/checkout": {"key": {"no key\nof ours"}, "total": {"500"}}, "/checkout?": {"key": {uuid.NewString()}, "total": {"much"}},
 	} {
 		if status, text, _ := v.send(path, form); status != http.StatusBadRequest || !strings.Contains(text, "This form isn't whole") || len(v.did()) > 0 {
 			t.Errorf("%s with %v is answered %d: %s", path, form, status, text)
