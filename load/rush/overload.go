@@ -58,6 +58,9 @@ func (p *platform) overload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := p.awaken(ctx); err != nil {
+		return err
+	}
 	var phases []*phase
 	for _, step := range []struct {
 		name  string
