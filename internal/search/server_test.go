@@ -25,7 +25,7 @@ import (
 func serving(t *testing.T, s *search.Service) string {
 	t.Helper()
 	config := serve.Config{
-		RequestTimeout: 15 * time.Second, MaxBody: 1 << 20, MaxConcurrent: 64,
+		RequestTimeout: 15 * time.Second, MaxBody: 1 << 20, MinConcurrent: 16, MaxConcurrent: 64,
 		Identity: identity.Config{
 			JWKSURL: "http://127.0.0.1:1", ServiceConfig: identity.ServiceConfig{ServiceJWKSURL: "http://127.0.0.1:1", ServiceDomain: "larder.test"},
 		},

@@ -29,7 +29,9 @@ type Config struct {
 	RequestTimeout time.Duration `env:"REQUEST_TIMEOUT" envDefault:"15s"`
 	// MaxBody is the largest REST body and gRPC message, bytes.
 	MaxBody int64 `env:"MAX_BODY" envDefault:"1048576"`
-	// MaxConcurrent requests are served at once; the rest is refused with OVERLOADED.
+	// MinConcurrent requests are served at once however slow they have become, MaxConcurrent however fast they are. In between it is as many
+	// as are answered in their usual time; the rest is refused with OVERLOADED, lower priorities first.
+	MinConcurrent uint `env:"MIN_CONCURRENT" envDefault:"16"`
 	MaxConcurrent uint `env:"MAX_CONCURRENT" envDefault:"512"`
 
 	Identity  identity.Config

@@ -60,6 +60,9 @@ func passOn(ctx context.Context, method string, req, reply any, cc *grpc.ClientC
 	if id := RequestID(ctx); id != "" {
 		md.Set("x-request-id", id)
 	}
+	if begun(ctx) {
+		md.Set(priorityHeader, veryHigh)
+	}
 	if outgoing, ok := metadata.FromOutgoingContext(ctx); ok {
 		md = metadata.Join(outgoing, md)
 	}

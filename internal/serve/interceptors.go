@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"buf.build/go/protovalidate"
-	"github.com/failsafe-go/failsafe-go/bulkhead"
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/codes"
@@ -34,14 +33,14 @@ import (
 // calls the same server in the process.
 func (a *App) chain() []grpc.UnaryServerInterceptor {
 	return []grpc.UnaryServerInterceptor{
-		requestID, tracing, panics, a.identity, a.rates.limit, a.admission, a.deadline, a.validation, errorsOf,
+		requestID, tracing, panics, a.identity, a.rates.limit, a.admit, a.deadline, a.validation, errorsOf,
 	}
 }
 
 // parts is the chain of calls that are parts of one request, which counts once however many they are.
 func (a *App) parts() []grpc.UnaryServerInterceptor {
 	return []grpc.UnaryServerInterceptor{
-		requestID, tracing, panics, a.identity, a.admission, a.deadline, a.validation, errorsOf,
+		requestID, tracing, panics, a.identity, a.admit, a.deadline, a.validation, errorsOf,
 	}
 }
 
@@ -184,18 +183,6 @@ func (a *App) authorize(ctx context.Context, method string) (context.Context, er
 		return nil, fault.PermissionDenied.New("your role doesn't allow this method")
 	}
 }
-
-// admission refuses at once what would only wait: at most MaxConcurrent requests are under way.
-func (a *App) admission(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	if !a.gate.TryAcquirePermit() {
-		telemetry.Admission.Add(ctx, 1, fault.Overloaded.Name)
-		return nil, fault.ToStatus(fault.Overloaded.New("too many requests at once").WithRetryAfter(time.Second))
-	}
-	defer a.gate.ReleasePermit()
-	return next(ctx, req)
-}
-
-func newGate(n uint) bulkhead.Bulkhead[any] { return bulkhead.New[any](n) }
 
 // deadline bounds each request; a caller's shorter deadline stays.
 func (a *App) deadline(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/failsafe-go/failsafe-go/priority"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
@@ -12,13 +13,15 @@ import (
 	"larder.dev/internal/identity"
 )
 
-// rule is a method's access rule, as the proto's option (larder.access.v1.rule) states it.
+// rule is who may call a method and how urgent that is, as the proto's options (larder.access.v1.rule, .priority) state it.
 type rule struct {
 	anyone, shopper bool
 	// held is for anyone's methods: credentials that are sent must be valid.
 	held     bool
 	roles    []string
 	services []string
+	// priority is what a call is worth under overload.
+	priority priority.Priority
 }
 
 func (r rule) admits(c identity.Caller) bool {
@@ -55,6 +58,9 @@ func rulesOf(service string) (map[string]rule, error) {
 			default:
 				return nil, fmt.Errorf("%s has an unknown caller in its access rule", method.FullName())
 			}
+		}
+		if urgency, ok := proto.GetExtension(method.Options(), accesspb.E_Priority).(accesspb.Priority); ok {
+			r.priority = priorityOf(urgency)
 		}
 		rules[fmt.Sprintf("/%s/%s", service, method.Name())] = r
 	}

@@ -24,7 +24,7 @@ import (
 	"time"
 
 	"buf.build/go/protovalidate"
-	"github.com/failsafe-go/failsafe-go/bulkhead"
+	"github.com/failsafe-go/failsafe-go/priority"
 	"github.com/fullstorydev/grpchan/inprocgrpc"
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"golang.org/x/sync/errgroup"
@@ -46,7 +46,7 @@ type App struct {
 	verifier  *identity.Verifier
 	outgoing  *identity.Outgoing
 	validator protovalidate.Validator
-	gate      bulkhead.Bulkhead[any]
+	admission *admission
 	rates     *rates
 	rules     map[string]rule
 	queries   map[string]query
@@ -135,12 +135,12 @@ func New(ctx context.Context, name string, config *Config) (*App, error) {
 	}
 	app := &App{
 		name: name, config: config, verifier: verifier, validator: validator,
-		outgoing: identity.NewOutgoing(config.ServiceAccount, config.Identity.ServiceAudience, !config.Insecure, time.Now),
-		gate:     newGate(config.MaxConcurrent),
-		rules:    map[string]rule{healthpb.Health_Check_FullMethodName: {anyone: true}},
-		queries:  map[string]query{},
-		health:   health.NewServer(),
-		mux:      http.NewServeMux(),
+		outgoing:  identity.NewOutgoing(config.ServiceAccount, config.Identity.ServiceAudience, !config.Insecure, time.Now),
+		admission: newAdmission(config.MinConcurrent, config.MaxConcurrent),
+		rules:     map[string]rule{healthpb.Health_Check_FullMethodName: {anyone: true, priority: priority.VeryHigh}},
+		queries:   map[string]query{},
+		health:    health.NewServer(),
+		mux:       http.NewServeMux(),
 	}
 	if app.rates, err = newRates(config.Limits, time.Now); err != nil {
 		return nil, fmt.Errorf("make the rates: %w", err)

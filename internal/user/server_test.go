@@ -44,7 +44,7 @@ func newSite(t *testing.T, changes ...func(*user.Config)) *site {
 	t.Cleanup(server.Close)
 	s.url = server.URL
 	app, err := serve.New(t.Context(), "user", &serve.Config{
-		Project: "larder-test", Insecure: true, RequestTimeout: 10 * time.Second, MaxBody: 1 << 16, MaxConcurrent: 64,
+		Project: "larder-test", Insecure: true, RequestTimeout: 10 * time.Second, MaxBody: 1 << 16, MinConcurrent: 16, MaxConcurrent: 64,
 		Identity: identity.Config{
 			JWKSURL: s.url + "/.well-known/jwks.json", Issuer: "https://larder.dev", Audience: "larder",
 			ServiceConfig: identity.ServiceConfig{ServiceJWKSURL: s.url + "/none", ServiceIssuer: "none", ServiceAudience: "none", ServiceDomain: "none"},

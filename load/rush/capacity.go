@@ -51,6 +51,9 @@ type found struct {
 func (p *platform) capacity(ctx context.Context) error {
 	var all []*outcome
 	var best, worst *outcome // the highest that was kept, the lowest that wasn't
+	if err := p.awaken(ctx); err != nil {
+		return err
+	}
 	rate, err := highest(ctx, p.rate, func(ctx context.Context, rate int) (bool, error) {
 		if len(all) > 0 && !pause(ctx, breather) {
 			return false, context.Cause(ctx)

@@ -10,6 +10,7 @@ import (
 
 	vegeta "github.com/tsenart/vegeta/v12/lib"
 
+	"larder.dev/load/bench/figure"
 	"larder.dev/load/prove/shop"
 	"larder.dev/load/usage"
 )
@@ -137,8 +138,7 @@ func tellAnswers(all []request) string {
 		if len(took) == 0 {
 			continue
 		}
-		slices.Sort(took)
-		text += fmt.Sprintf(" %d: %d, p50 %s p99 %s;", status, len(took), ms(percentile(took, 50)), ms(percentile(took, 99)))
+		text += fmt.Sprintf(" %d: %d, p50 %s p99 %s;", status, len(took), ms(figure.Percentile(took, 500)), ms(figure.Percentile(took, 990)))
 	}
 	return text
 }

@@ -46,7 +46,7 @@ func main() {
 	var mixed string
 	flag.IntVar(&o.rate, "rate", 500, "requests a second of all kinds; of capacity, the first that is tried")
 	flag.DurationVar(&o.duration, "duration", 5*time.Minute, "of what is measured; of capacity, of each rate that is tried")
-	flag.DurationVar(&o.warm, "warm", 3*time.Minute, "before that, with a rate that rises: Elasticsearch compiles what it runs meanwhile")
+	flag.DurationVar(&o.warm, "warm", awake, "before that, with a rate that rises")
 	flag.StringVar(&mixed, "mix", "80:15:5", "searches, carts and checkouts of a hundred requests")
 	flag.Uint64Var(&o.seed, "seed", 1, "of everything that is left to chance")
 	flag.IntVar(&o.products, "products", 50_000, "the catalogue has at least")

@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"github.com/google/uuid"
 	vegeta "github.com/tsenart/vegeta/v12/lib"
 
+	"larder.dev/load/bench/figure"
 	"larder.dev/load/prove/shop"
 )
 
@@ -56,6 +56,9 @@ func (f *phase) goodput() float64 { return total(f.scores).goodPerSecond }
 func (p *platform) overload(ctx context.Context) error {
 	a, err := p.newAttack(ctx)
 	if err != nil {
+		return err
+	}
+	if err := p.awaken(ctx); err != nil {
 		return err
 	}
 	var phases []*phase
@@ -151,13 +154,12 @@ func tellRefusals(all []refusal) string {
 			after++
 		}
 	}
-	slices.Sort(took)
 	var parts []string
 	for _, kind := range priority {
 		parts = append(parts, fmt.Sprintf("%s %d", kind, byKind[kind]))
 	}
 	return fmt.Sprintf("%d refused (%s), %d of them with Retry-After, within p50 %s p99 %s", len(all), strings.Join(parts, ", "), after,
-		ms(percentile(took, 50)), ms(percentile(took, 99)))
+		ms(figure.Percentile(took, 500)), ms(figure.Percentile(took, 990)))
 }
 
 // attack asks by vegeta, which asks more a second than k6 can. Of a hundred requests 70 are searches and 10 what is suggested, the rest as ever.

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"larder.dev/load/bench/figure"
 	"larder.dev/load/prove/account"
 )
 
@@ -99,9 +100,8 @@ func charts(o *outcome) []chart {
 	for _, name := range names {
 		for i := range steps {
 			place := min(1, (float64(i)+0.5)*float64(chartStep)/float64(lasts))
-			slices.Sort(took[name][i])
 			good[name] = append(good[name], point{place, float64(count[name][i]) / min(chartStep, lasts-time.Duration(i)*chartStep).Seconds()})
-			slow[name] = append(slow[name], point{place, percentile(took[name][i], 99).Seconds() * 1000})
+			slow[name] = append(slow[name], point{place, figure.Percentile(took[name][i], 990).Seconds() * 1000})
 		}
 	}
 	var busiest []string

@@ -117,21 +117,6 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-func TestPercentile(t *testing.T) {
-	var sorted []time.Duration
-	for i := range 200 {
-		sorted = append(sorted, time.Duration(i+1))
-	}
-	for p, want := range map[int]time.Duration{50: 100, 99: 198, 100: 200} {
-		if got := percentile(sorted, p); got != want {
-			t.Errorf("p%d of 1 to 200 is %d, want %d", p, got, want)
-		}
-	}
-	if got := percentile(sorted[:1], 99); got != 1 {
-		t.Errorf("p99 of 1 is %d", got)
-	}
-}
-
 func TestHighest(t *testing.T) {
 	for _, test := range []struct{ first, capacity int }{{40, 250}, {40, 7}, {40, 40}, {500, 33}, {1, 1}, {40, 0}} {
 		tried := map[int]bool{}

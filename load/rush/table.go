@@ -8,6 +8,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"larder.dev/load/bench/figure"
 )
 
 // What a run has to keep.
@@ -51,21 +53,11 @@ func scores(requests []request, dropped map[string]int, lasts time.Duration) []s
 				s.wrong++
 			}
 		}
-		slices.Sort(took)
-		s.p50, s.p95, s.p99, s.max = percentile(took, 50), percentile(took, 95), percentile(took, 99), percentile(took, 100)
+		s.p50, s.p95, s.p99, s.max = figure.Percentile(took, 500), figure.Percentile(took, 950), figure.Percentile(took, 990), figure.Percentile(took, 1000)
 		s.perSecond, s.goodPerSecond = float64(s.count)/lasts.Seconds(), float64(s.good)/lasts.Seconds()
 		all = append(all, s)
 	}
 	return all
-}
-
-// percentile of sorted durations, by the nearest rank; 0 of none.
-func percentile(sorted []time.Duration, p int) time.Duration {
-	if len(sorted) == 0 {
-		return 0
-	}
-	rank := (len(sorted)*p + 99) / 100
-	return sorted[max(rank, 1)-1]
 }
 
 // limits lists what a run didn't keep; empty: it kept all.

@@ -58,7 +58,7 @@ func TestSearchBench(t *testing.T) {
 	bodies := shop.record(t, queries)
 	service := shop.start(t, shop.elastic, "SEARCH_CACHE=0")
 	measureSearch(t, shop, service, queries, bodies, rounds, seed)
-	measureSuggest(t, shop.start(t, shop.elastic), shop.typed(rand.New(rand.NewPCG(seed, 1))), "as it is served")
+	measureSuggest(t, shop, shop.start(t, shop.elastic), shop.typed(rand.New(rand.NewPCG(seed, 1))))
 }
 
 // measureSearch asks each query of the service and of Elasticsearch in turn, now one first, now the other.
@@ -116,13 +116,15 @@ func measureSearch(t *testing.T, shop *shop, service *process, queries []string,
 	}
 }
 
-// measureSuggest asks at a steady rate, whatever the answers take: what waits for a slow one counts as slow too.
-func measureSuggest(t *testing.T, service *process, typed []string, how string) {
+// measureSuggest asks at a steady rate, whatever the answers take: what waits for a slow one counts as slow too. Beside it it takes down what
+// holds up everybody: the machine, and Elasticsearch's collector.
+func measureSuggest(t *testing.T, shop *shop, service *process, typed []string) {
 	for _, text := range typed[:min(len(typed), 1500)] { // warm
 		timed(t, http.MethodGet, service.suggest(text), nil)
 	}
 	n := int(suggestionsFor.Seconds() * suggestionsPerSecond)
 	took := make([]time.Duration, n)
+	awake, collected := wakeEvery(time.Millisecond), shop.collections(t)
 	var all sync.WaitGroup
 	ticker := time.NewTicker(time.Second / suggestionsPerSecond)
 	defer ticker.Stop()
@@ -139,7 +141,11 @@ func measureSuggest(t *testing.T, service *process, typed []string, how string) 
 	}
 	all.Wait()
 	p99 := figure.Percentile(took, 990)
-	report(t, "suggestions %s at %d/s: p50 %s p99 %s (at most %s)", how, suggestionsPerSecond, ms(figure.Percentile(took, 500)), ms(p99), ms(maxSuggestP99))
+	late, paused := awake(), shop.collections(t)
+	report(t, "suggestions at %d/s: p50 %s p99 %s (at most %s), longest %s", suggestionsPerSecond, ms(figure.Percentile(took, 500)), ms(p99), ms(maxSuggestP99),
+		ms(figure.Percentile(took, 1000)))
+	report(t, "meanwhile whoever wanted to wake each millisecond was late by p50 %s p99 %s, longest %s; Elasticsearch's collector stopped it %d times, for %s in all",
+		ms(figure.Percentile(late, 500)), ms(figure.Percentile(late, 990)), ms(figure.Percentile(late, 1000)), paused.times-collected.times, paused.took-collected.took)
 	if p99 > maxSuggestP99 {
 		t.Errorf("99 of 100 suggestions come within %s, want %s", p99, maxSuggestP99)
 	}

@@ -4,7 +4,7 @@
 // 	protoc        (unknown)
 // source: access/v1/access.proto
 
-// Who may call a method. Every RPC of every service carries a rule; an RPC without one is refused for everybody.
+// Who may call a method, and how urgent a call is. Every RPC of every service carries a rule; an RPC without one is refused for everybody.
 
 package accesspb
 
@@ -79,6 +79,71 @@ func (x Caller) Number() protoreflect.EnumNumber {
 // Deprecated: Use Caller.Descriptor instead.
 func (Caller) EnumDescriptor() ([]byte, []int) {
 	return file_access_v1_access_proto_rawDescGZIP(), []int{0}
+}
+
+// Under overload the lower are refused before the higher. What is called for the sake of a call that was let in as PRIORITY_HIGH or more
+// is PRIORITY_VERY_HIGH, whatever its method says: work that was begun is finished before other work begins.
+type Priority int32
+
+const (
+	Priority_PRIORITY_UNSPECIFIED Priority = 0
+	// Suggestions, and what is only done for order's sake and will be done again: audits, figures.
+	Priority_PRIORITY_VERY_LOW Priority = 1
+	// Looking around: search, products, categories.
+	Priority_PRIORITY_LOW Priority = 2
+	// Carts, accounts, orders, and the operator's work.
+	Priority_PRIORITY_MEDIUM Priority = 3
+	// A checkout that begins.
+	Priority_PRIORITY_HIGH Priority = 4
+	// A checkout under way, and its money.
+	Priority_PRIORITY_VERY_HIGH Priority = 5
+)
+
+// Enum value maps for Priority.
+var (
+	Priority_name = map[int32]string{
+		0: "PRIORITY_UNSPECIFIED",
+		1: "PRIORITY_VERY_LOW",
+		2: "PRIORITY_LOW",
+		3: "PRIORITY_MEDIUM",
+		4: "PRIORITY_HIGH",
+		5: "PRIORITY_VERY_HIGH",
+	}
+	Priority_value = map[string]int32{
+		"PRIORITY_UNSPECIFIED": 0,
+		"PRIORITY_VERY_LOW":    1,
+		"PRIORITY_LOW":         2,
+		"PRIORITY_MEDIUM":      3,
+		"PRIORITY_HIGH":        4,
+		"PRIORITY_VERY_HIGH":   5,
+	}
+)
+
+func (x Priority) Enum() *Priority {
+	p := new(Priority)
+	*p = x
+	return p
+}
+
+func (x Priority) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Priority) Descriptor() protoreflect.EnumDescriptor {
+	return file_access_v1_access_proto_enumTypes[1].Descriptor()
+}
+
+func (Priority) Type() protoreflect.EnumType {
+	return &file_access_v1_access_proto_enumTypes[1]
+}
+
+func (x Priority) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Priority.Descriptor instead.
+func (Priority) EnumDescriptor() ([]byte, []int) {
+	return file_access_v1_access_proto_rawDescGZIP(), []int{1}
 }
 
 // A caller that matches any entry may call.
@@ -156,6 +221,14 @@ var file_access_v1_access_proto_extTypes = []protoimpl.ExtensionInfo{
 		Tag:           "bytes,50501,opt,name=rule",
 		Filename:      "access/v1/access.proto",
 	},
+	{
+		ExtendedType:  (*descriptorpb.MethodOptions)(nil),
+		ExtensionType: (*Priority)(nil),
+		Field:         50502,
+		Name:          "larder.access.v1.priority",
+		Tag:           "varint,50502,opt,name=priority,enum=larder.access.v1.Priority",
+		Filename:      "access/v1/access.proto",
+	},
 }
 
 // Extension fields to descriptorpb.MethodOptions.
@@ -164,6 +237,10 @@ var (
 	//
 	// optional larder.access.v1.Rule rule = 50501;
 	E_Rule = &file_access_v1_access_proto_extTypes[0]
+	// What a call is worth when more is asked than can be done: PRIORITY_MEDIUM where nothing is said.
+	//
+	// optional larder.access.v1.Priority priority = 50502;
+	E_Priority = &file_access_v1_access_proto_extTypes[1]
 )
 
 var File_access_v1_access_proto protoreflect.FileDescriptor
@@ -180,8 +257,16 @@ const file_access_v1_access_proto_rawDesc = "" +
 	"\rCALLER_ANYONE\x10\x01\x12\x12\n" +
 	"\x0eCALLER_SHOPPER\x10\x02\x12\x17\n" +
 	"\x13CALLER_MERCHANDISER\x10\x03\x12\x13\n" +
-	"\x0fCALLER_OPERATOR\x10\x04:L\n" +
-	"\x04rule\x12\x1e.google.protobuf.MethodOptions\x18Ŋ\x03 \x01(\v2\x16.larder.access.v1.RuleR\x04ruleB#Z!larder.dev/api/access/v1;accesspbb\x06proto3"
+	"\x0fCALLER_OPERATOR\x10\x04*\x8d\x01\n" +
+	"\bPriority\x12\x18\n" +
+	"\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11PRIORITY_VERY_LOW\x10\x01\x12\x10\n" +
+	"\fPRIORITY_LOW\x10\x02\x12\x13\n" +
+	"\x0fPRIORITY_MEDIUM\x10\x03\x12\x11\n" +
+	"\rPRIORITY_HIGH\x10\x04\x12\x16\n" +
+	"\x12PRIORITY_VERY_HIGH\x10\x05:L\n" +
+	"\x04rule\x12\x1e.google.protobuf.MethodOptions\x18Ŋ\x03 \x01(\v2\x16.larder.access.v1.RuleR\x04rule:X\n" +
+	"\bpriority\x12\x1e.google.protobuf.MethodOptions\x18Ɗ\x03 \x01(\x0e2\x1a.larder.access.v1.PriorityR\bpriorityB#Z!larder.dev/api/access/v1;accesspbb\x06proto3"
 
 var (
 	file_access_v1_access_proto_rawDescOnce sync.Once
@@ -195,21 +280,24 @@ func file_access_v1_access_proto_rawDescGZIP() []byte {
 	return file_access_v1_access_proto_rawDescData
 }
 
-var file_access_v1_access_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_access_v1_access_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
 var file_access_v1_access_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
 var file_access_v1_access_proto_goTypes = []any{
 	(Caller)(0),                        // 0: larder.access.v1.Caller
-	(*Rule)(nil),                       // 1: larder.access.v1.Rule
-	(*descriptorpb.MethodOptions)(nil), // 2: google.protobuf.MethodOptions
+	(Priority)(0),                      // 1: larder.access.v1.Priority
+	(*Rule)(nil),                       // 2: larder.access.v1.Rule
+	(*descriptorpb.MethodOptions)(nil), // 3: google.protobuf.MethodOptions
 }
 var file_access_v1_access_proto_depIdxs = []int32{
 	0, // 0: larder.access.v1.Rule.callers:type_name -> larder.access.v1.Caller
-	2, // 1: larder.access.v1.rule:extendee -> google.protobuf.MethodOptions
-	1, // 2: larder.access.v1.rule:type_name -> larder.access.v1.Rule
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	2, // [2:3] is the sub-list for extension type_name
-	1, // [1:2] is the sub-list for extension extendee
+	3, // 1: larder.access.v1.rule:extendee -> google.protobuf.MethodOptions
+	3, // 2: larder.access.v1.priority:extendee -> google.protobuf.MethodOptions
+	2, // 3: larder.access.v1.rule:type_name -> larder.access.v1.Rule
+	1, // 4: larder.access.v1.priority:type_name -> larder.access.v1.Priority
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	3, // [3:5] is the sub-list for extension type_name
+	1, // [1:3] is the sub-list for extension extendee
 	0, // [0:1] is the sub-list for field type_name
 }
 
@@ -223,9 +311,9 @@ func file_access_v1_access_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_access_v1_access_proto_rawDesc), len(file_access_v1_access_proto_rawDesc)),
-			NumEnums:      1,
+			NumEnums:      2,
 			NumMessages:   1,
-			NumExtensions: 1,
+			NumExtensions: 2,
 			NumServices:   0,
 		},
 		GoTypes:           file_access_v1_access_proto_goTypes,

@@ -1569,18 +1569,18 @@ const file_checkout_v1_checkout_proto_rawDesc = "" +
 	"\x0eexpected_total\x18\x01 \x01(\v2\x15.larder.type.v1.MoneyR\rexpectedTotal\x12.\n" +
 	"\x06totals\x18\x02 \x01(\v2\x16.larder.type.v1.TotalsR\x06totals\"'\n" +
 	"\x0fPaymentDeclined\x12\x14\n" +
-	"\x05class\x18\x01 \x01(\tR\x05class2\x86\b\n" +
-	"\x0fCheckoutService\x12z\n" +
-	"\x0eCreateCheckout\x12).larder.checkout.v1.CreateCheckoutRequest\x1a\x1c.larder.checkout.v1.Checkout\"\x1f\xaa\xd4\x18\x03\n" +
-	"\x01\x02\x82\xd3\xe4\x93\x02\x12:\x01*\"\r/v1/checkouts\x12\x7f\n" +
-	"\vGetCheckout\x12&.larder.checkout.v1.GetCheckoutRequest\x1a\x1c.larder.checkout.v1.Checkout\"*\xaa\xd4\x18\x03\n" +
-	"\x01\x02\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/checkouts/{checkout_id}\x12\x94\x01\n" +
+	"\x05class\x18\x01 \x01(\tR\x05class2\x97\b\n" +
+	"\x0fCheckoutService\x12~\n" +
+	"\x0eCreateCheckout\x12).larder.checkout.v1.CreateCheckoutRequest\x1a\x1c.larder.checkout.v1.Checkout\"#\xaa\xd4\x18\x03\n" +
+	"\x01\x02\xb0\xd4\x18\x04\x82\xd3\xe4\x93\x02\x12:\x01*\"\r/v1/checkouts\x12\x83\x01\n" +
+	"\vGetCheckout\x12&.larder.checkout.v1.GetCheckoutRequest\x1a\x1c.larder.checkout.v1.Checkout\".\xaa\xd4\x18\x03\n" +
+	"\x01\x02\xb0\xd4\x18\x05\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/checkouts/{checkout_id}\x12\x94\x01\n" +
 	"\rListCheckouts\x12(.larder.checkout.v1.ListCheckoutsRequest\x1a).larder.checkout.v1.ListCheckoutsResponse\".\xaa\xd4\x18\x03\n" +
-	"\x01\x04\x82\xd3\xe4\x93\x02!\x12\x1f/v1/stores/{store_id}/checkouts\x12\x80\x01\n" +
-	"\x0eResumeCheckout\x12).larder.checkout.v1.ResumeCheckoutRequest\x1a*.larder.checkout.v1.ResumeCheckoutResponse\"\x17\xaa\xd4\x18\x13\x12\x11applypaymentevent\x12y\n" +
+	"\x01\x04\x82\xd3\xe4\x93\x02!\x12\x1f/v1/stores/{store_id}/checkouts\x12\x84\x01\n" +
+	"\x0eResumeCheckout\x12).larder.checkout.v1.ResumeCheckoutRequest\x1a*.larder.checkout.v1.ResumeCheckoutResponse\"\x1b\xaa\xd4\x18\x13\x12\x11applypaymentevent\xb0\xd4\x18\x05\x12y\n" +
 	"\rReapCheckouts\x12(.larder.checkout.v1.ReapCheckoutsRequest\x1a).larder.checkout.v1.ReapCheckoutsResponse\"\x13\xaa\xd4\x18\x0f\x12\rreapcheckouts\x12\x8c\x01\n" +
-	"\x12ReconcileCheckouts\x12-.larder.checkout.v1.ReconcileCheckoutsRequest\x1a..larder.checkout.v1.ReconcileCheckoutsResponse\"\x17\xaa\xd4\x18\x13\x12\x11reconcilepayments\x12k\n" +
-	"\vCancelOrder\x12&.larder.checkout.v1.CancelOrderRequest\x1a'.larder.checkout.v1.CancelOrderResponse\"\v\xaa\xd4\x18\a\x12\x05order\x12e\n" +
+	"\x12ReconcileCheckouts\x12-.larder.checkout.v1.ReconcileCheckoutsRequest\x1a..larder.checkout.v1.ReconcileCheckoutsResponse\"\x17\xaa\xd4\x18\x13\x12\x11reconcilepayments\x12o\n" +
+	"\vCancelOrder\x12&.larder.checkout.v1.CancelOrderRequest\x1a'.larder.checkout.v1.CancelOrderResponse\"\x0f\xaa\xd4\x18\a\x12\x05order\xb0\xd4\x18\x05\x12e\n" +
 	"\tPackOrder\x12$.larder.checkout.v1.PackOrderRequest\x1a%.larder.checkout.v1.PackOrderResponse\"\v\xaa\xd4\x18\a\x12\x05orderB'Z%larder.dev/api/checkout/v1;checkoutpbb\x06proto3"
 
 var (

@@ -1999,17 +1999,17 @@ const file_payment_v1_payment_proto_rawDesc = "" +
 	"\aDOUBLED\x10\x04\x12\f\n" +
 	"\bEXPIRING\x10\x05\"S\n" +
 	"\x16CapturePaymentResponse\x129\n" +
-	"\x05state\x18\x01 \x01(\x0e2#.larder.order.v1.OrderPayment.StateR\x05state2\xba\v\n" +
-	"\x0ePaymentService\x12a\n" +
-	"\fCreateIntent\x12&.larder.payment.v1.CreateIntentRequest\x1a\x19.larder.payment.v1.Intent\"\x0e\xaa\xd4\x18\n" +
-	"\x12\bcheckout\x12c\n" +
-	"\rConfirmIntent\x12'.larder.payment.v1.ConfirmIntentRequest\x1a\x19.larder.payment.v1.Intent\"\x0e\xaa\xd4\x18\n" +
-	"\x12\bcheckout\x12[\n" +
-	"\tGetIntent\x12#.larder.payment.v1.GetIntentRequest\x1a\x19.larder.payment.v1.Intent\"\x0e\xaa\xd4\x18\n" +
-	"\x12\bcheckout\x12\x88\x01\n" +
-	"\x0eCapturePayment\x12(.larder.payment.v1.CapturePaymentRequest\x1a).larder.payment.v1.CapturePaymentResponse\"!\xaa\xd4\x18\x1d\n" +
-	"\x01\x04\x12\x0ecapturepayment\x12\bcheckout\x12y\n" +
-	"\vVoidPayment\x12%.larder.payment.v1.VoidPaymentRequest\x1a&.larder.payment.v1.VoidPaymentResponse\"\x1b\xaa\xd4\x18\x17\x12\bcheckout\x12\vvoidpayment\x12`\n" +
+	"\x05state\x18\x01 \x01(\x0e2#.larder.order.v1.OrderPayment.StateR\x05state2\xd6\v\n" +
+	"\x0ePaymentService\x12e\n" +
+	"\fCreateIntent\x12&.larder.payment.v1.CreateIntentRequest\x1a\x19.larder.payment.v1.Intent\"\x12\xaa\xd4\x18\n" +
+	"\x12\bcheckout\xb0\xd4\x18\x05\x12g\n" +
+	"\rConfirmIntent\x12'.larder.payment.v1.ConfirmIntentRequest\x1a\x19.larder.payment.v1.Intent\"\x12\xaa\xd4\x18\n" +
+	"\x12\bcheckout\xb0\xd4\x18\x05\x12_\n" +
+	"\tGetIntent\x12#.larder.payment.v1.GetIntentRequest\x1a\x19.larder.payment.v1.Intent\"\x12\xaa\xd4\x18\n" +
+	"\x12\bcheckout\xb0\xd4\x18\x05\x12\x8c\x01\n" +
+	"\x0eCapturePayment\x12(.larder.payment.v1.CapturePaymentRequest\x1a).larder.payment.v1.CapturePaymentResponse\"%\xaa\xd4\x18\x1d\n" +
+	"\x01\x04\x12\x0ecapturepayment\x12\bcheckout\xb0\xd4\x18\x05\x12}\n" +
+	"\vVoidPayment\x12%.larder.payment.v1.VoidPaymentRequest\x1a&.larder.payment.v1.VoidPaymentResponse\"\x1f\xaa\xd4\x18\x17\x12\bcheckout\x12\vvoidpayment\xb0\xd4\x18\x05\x12`\n" +
 	"\rRefundPayment\x12'.larder.payment.v1.RefundPaymentRequest\x1a\x19.larder.payment.v1.Refund\"\v\xaa\xd4\x18\a\x12\x05order\x12{\n" +
 	"\rFinishRefunds\x12'.larder.payment.v1.FinishRefundsRequest\x1a(.larder.payment.v1.FinishRefundsResponse\"\x17\xaa\xd4\x18\x13\x12\x11reconcilepayments\x12|\n" +
 	"\n" +
@@ -2018,10 +2018,10 @@ const file_payment_v1_payment_proto_rawDesc = "" +
 	"\fListPayments\x12&.larder.payment.v1.ListPaymentsRequest\x1a'.larder.payment.v1.ListPaymentsResponse\"\x1b\xaa\xd4\x18\x03\n" +
 	"\x01\x04\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/payments\x12w\n" +
 	"\vGetProvider\x12%.larder.payment.v1.GetProviderRequest\x1a\x1b.larder.payment.v1.Provider\"$\xaa\xd4\x18\x03\n" +
-	"\x01\x04\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/payments:provider\x12\x8a\x01\n" +
-	"\x12ApplyProviderEvent\x12,.larder.payment.v1.ApplyProviderEventRequest\x1a-.larder.payment.v1.ApplyProviderEventResponse\"\x17\xaa\xd4\x18\x13\x12\x11applypaymentevent\x12\x9b\x01\n" +
-	"\rAuditPayments\x12'.larder.payment.v1.AuditPaymentsRequest\x1a(.larder.payment.v1.AuditPaymentsResponse\"7\xaa\xd4\x18\x16\n" +
-	"\x01\x04\x12\x11reconcilepayments\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/payments:auditB%Z#larder.dev/api/payment/v1;paymentpbb\x06proto3"
+	"\x01\x04\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/payments:provider\x12\x8e\x01\n" +
+	"\x12ApplyProviderEvent\x12,.larder.payment.v1.ApplyProviderEventRequest\x1a-.larder.payment.v1.ApplyProviderEventResponse\"\x1b\xaa\xd4\x18\x13\x12\x11applypaymentevent\xb0\xd4\x18\x05\x12\x9f\x01\n" +
+	"\rAuditPayments\x12'.larder.payment.v1.AuditPaymentsRequest\x1a(.larder.payment.v1.AuditPaymentsResponse\";\xaa\xd4\x18\x16\n" +
+	"\x01\x04\x12\x11reconcilepayments\xb0\xd4\x18\x01\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/payments:auditB%Z#larder.dev/api/payment/v1;paymentpbb\x06proto3"
 
 var (
 	file_payment_v1_payment_proto_rawDescOnce sync.Once

@@ -2358,13 +2358,13 @@ const file_product_v1_product_proto_rawDesc = "" +
 	"\tavailable\x18\x02 \x01(\bR\tavailable\x12\x1a\n" +
 	"\bsequence\x18\x03 \x01(\x03R\bsequence\"6\n" +
 	"\x1aUpdateAvailabilityResponse\x12\x18\n" +
-	"\achanged\x18\x01 \x01(\x05R\achanged2\xcc\"\n" +
-	"\x0eProductService\x12x\n" +
+	"\achanged\x18\x01 \x01(\x05R\achanged2\xf6\"\n" +
+	"\x0eProductService\x12|\n" +
 	"\n" +
-	"GetProduct\x12$.larder.product.v1.GetProductRequest\x1a\x1a.larder.product.v1.Product\"(\xaa\xd4\x18\x03\n" +
-	"\x01\x01\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/products/{product_id}\x12|\n" +
-	"\fListProducts\x12&.larder.product.v1.ListProductsRequest\x1a'.larder.product.v1.ListProductsResponse\"\x1b\xaa\xd4\x18\x03\n" +
-	"\x01\x01\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/products\x12{\n" +
+	"GetProduct\x12$.larder.product.v1.GetProductRequest\x1a\x1a.larder.product.v1.Product\",\xaa\xd4\x18\x03\n" +
+	"\x01\x01\xb0\xd4\x18\x02\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/products/{product_id}\x12\x80\x01\n" +
+	"\fListProducts\x12&.larder.product.v1.ListProductsRequest\x1a'.larder.product.v1.ListProductsResponse\"\x1f\xaa\xd4\x18\x03\n" +
+	"\x01\x01\xb0\xd4\x18\x02\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/products\x12{\n" +
 	"\x0eBatchGetOffers\x12(.larder.product.v1.BatchGetOffersRequest\x1a).larder.product.v1.BatchGetOffersResponse\"\x14\xaa\xd4\x18\x10\x12\x04cart\x12\bcheckout\x12z\n" +
 	"\rCreateProduct\x12'.larder.product.v1.CreateProductRequest\x1a\x1a.larder.product.v1.Product\"$\xaa\xd4\x18\x03\n" +
 	"\x01\x03\x82\xd3\xe4\x93\x02\x17:\aproduct\"\f/v1/products\x12\x8f\x01\n" +
@@ -2380,36 +2380,36 @@ const file_product_v1_product_proto_rawDesc = "" +
 	"\tGetImport\x12#.larder.product.v1.GetImportRequest\x1a\x19.larder.product.v1.Import\"&\xaa\xd4\x18\x03\n" +
 	"\x01\x03\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/imports/{import_id}\x12x\n" +
 	"\vListImports\x12%.larder.product.v1.ListImportsRequest\x1a&.larder.product.v1.ListImportsResponse\"\x1a\xaa\xd4\x18\x03\n" +
-	"\x01\x04\x82\xd3\xe4\x93\x02\r\x12\v/v1/imports\x12t\n" +
+	"\x01\x04\x82\xd3\xe4\x93\x02\r\x12\v/v1/imports\x12x\n" +
 	"\n" +
-	"ListBrands\x12$.larder.product.v1.ListBrandsRequest\x1a%.larder.product.v1.ListBrandsResponse\"\x19\xaa\xd4\x18\x03\n" +
-	"\x01\x01\x82\xd3\xe4\x93\x02\f\x12\n" +
-	"/v1/brands\x12n\n" +
-	"\bGetBrand\x12\".larder.product.v1.GetBrandRequest\x1a\x18.larder.product.v1.Brand\"$\xaa\xd4\x18\x03\n" +
-	"\x01\x01\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/brands/{brand_id}\x12p\n" +
+	"ListBrands\x12$.larder.product.v1.ListBrandsRequest\x1a%.larder.product.v1.ListBrandsResponse\"\x1d\xaa\xd4\x18\x03\n" +
+	"\x01\x01\xb0\xd4\x18\x02\x82\xd3\xe4\x93\x02\f\x12\n" +
+	"/v1/brands\x12r\n" +
+	"\bGetBrand\x12\".larder.product.v1.GetBrandRequest\x1a\x18.larder.product.v1.Brand\"(\xaa\xd4\x18\x03\n" +
+	"\x01\x01\xb0\xd4\x18\x02\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/brands/{brand_id}\x12p\n" +
 	"\vCreateBrand\x12%.larder.product.v1.CreateBrandRequest\x1a\x18.larder.product.v1.Brand\" \xaa\xd4\x18\x03\n" +
 	"\x01\x03\x82\xd3\xe4\x93\x02\x13:\x05brand\"\n" +
 	"/v1/brands\x12\x81\x01\n" +
 	"\vUpdateBrand\x12%.larder.product.v1.UpdateBrandRequest\x1a\x18.larder.product.v1.Brand\"1\xaa\xd4\x18\x03\n" +
 	"\x01\x03\x82\xd3\xe4\x93\x02$:\x05brand2\x1b/v1/brands/{brand.brand_id}\x12r\n" +
 	"\vDeleteBrand\x12%.larder.product.v1.DeleteBrandRequest\x1a\x16.google.protobuf.Empty\"$\xaa\xd4\x18\x03\n" +
-	"\x01\x03\x82\xd3\xe4\x93\x02\x17*\x15/v1/brands/{brand_id}\x12\x84\x01\n" +
-	"\x0eListCategories\x12(.larder.product.v1.ListCategoriesRequest\x1a).larder.product.v1.ListCategoriesResponse\"\x1d\xaa\xd4\x18\x03\n" +
-	"\x01\x01\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/categories\x12~\n" +
-	"\vGetCategory\x12%.larder.product.v1.GetCategoryRequest\x1a\x1b.larder.product.v1.Category\"+\xaa\xd4\x18\x03\n" +
-	"\x01\x01\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/categories/{category_id}\x12\x80\x01\n" +
+	"\x01\x03\x82\xd3\xe4\x93\x02\x17*\x15/v1/brands/{brand_id}\x12\x88\x01\n" +
+	"\x0eListCategories\x12(.larder.product.v1.ListCategoriesRequest\x1a).larder.product.v1.ListCategoriesResponse\"!\xaa\xd4\x18\x03\n" +
+	"\x01\x01\xb0\xd4\x18\x02\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/categories\x12\x82\x01\n" +
+	"\vGetCategory\x12%.larder.product.v1.GetCategoryRequest\x1a\x1b.larder.product.v1.Category\"/\xaa\xd4\x18\x03\n" +
+	"\x01\x01\xb0\xd4\x18\x02\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/categories/{category_id}\x12\x80\x01\n" +
 	"\x0eCreateCategory\x12(.larder.product.v1.CreateCategoryRequest\x1a\x1b.larder.product.v1.Category\"'\xaa\xd4\x18\x03\n" +
 	"\x01\x03\x82\xd3\xe4\x93\x02\x1a:\bcategory\"\x0e/v1/categories\x12\x97\x01\n" +
 	"\x0eUpdateCategory\x12(.larder.product.v1.UpdateCategoryRequest\x1a\x1b.larder.product.v1.Category\">\xaa\xd4\x18\x03\n" +
 	"\x01\x03\x82\xd3\xe4\x93\x021:\bcategory2%/v1/categories/{category.category_id}\x12\x7f\n" +
 	"\x0eDeleteCategory\x12(.larder.product.v1.DeleteCategoryRequest\x1a\x16.google.protobuf.Empty\"+\xaa\xd4\x18\x03\n" +
-	"\x01\x03\x82\xd3\xe4\x93\x02\x1e*\x1c/v1/categories/{category_id}\x12t\n" +
+	"\x01\x03\x82\xd3\xe4\x93\x02\x1e*\x1c/v1/categories/{category_id}\x12x\n" +
 	"\n" +
-	"ListStores\x12$.larder.product.v1.ListStoresRequest\x1a%.larder.product.v1.ListStoresResponse\"\x19\xaa\xd4\x18\x03\n" +
-	"\x01\x01\x82\xd3\xe4\x93\x02\f\x12\n" +
-	"/v1/stores\x12n\n" +
-	"\bGetStore\x12\".larder.product.v1.GetStoreRequest\x1a\x18.larder.product.v1.Store\"$\xaa\xd4\x18\x03\n" +
-	"\x01\x01\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/stores/{store_id}\x12q\n" +
+	"ListStores\x12$.larder.product.v1.ListStoresRequest\x1a%.larder.product.v1.ListStoresResponse\"\x1d\xaa\xd4\x18\x03\n" +
+	"\x01\x01\xb0\xd4\x18\x02\x82\xd3\xe4\x93\x02\f\x12\n" +
+	"/v1/stores\x12r\n" +
+	"\bGetStore\x12\".larder.product.v1.GetStoreRequest\x1a\x18.larder.product.v1.Store\"(\xaa\xd4\x18\x03\n" +
+	"\x01\x01\xb0\xd4\x18\x02\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/stores/{store_id}\x12q\n" +
 	"\vCreateStore\x12%.larder.product.v1.CreateStoreRequest\x1a\x18.larder.product.v1.Store\"!\xaa\xd4\x18\x04\n" +
 	"\x02\x03\x04\x82\xd3\xe4\x93\x02\x13:\x05store\"\n" +
 	"/v1/stores\x12\x82\x01\n" +
@@ -2425,12 +2425,12 @@ const file_product_v1_product_proto_rawDesc = "" +
 	"\x01\x03\x82\xd3\xe4\x93\x02\"\x12 /v1/products/{product_id}/prices\x12}\n" +
 	"\vDeletePrice\x12%.larder.product.v1.DeletePriceRequest\x1a\x16.google.protobuf.Empty\"/\xaa\xd4\x18\x03\n" +
 	"\x01\x03\x82\xd3\xe4\x93\x02\"* /v1/products/{product_id}/prices\x12{\n" +
-	"\x0eActivatePrices\x12(.larder.product.v1.ActivatePricesRequest\x1a).larder.product.v1.ActivatePricesResponse\"\x14\xaa\xd4\x18\x10\x12\x0eactivateprices\x12\x83\x01\n" +
-	"\x10UpdatePopularity\x12*.larder.product.v1.UpdatePopularityRequest\x1a+.larder.product.v1.UpdatePopularityResponse\"\x16\xaa\xd4\x18\x12\x12\x10updatepopularity\x12\x8c\x01\n" +
+	"\x0eActivatePrices\x12(.larder.product.v1.ActivatePricesRequest\x1a).larder.product.v1.ActivatePricesResponse\"\x14\xaa\xd4\x18\x10\x12\x0eactivateprices\x12\x87\x01\n" +
+	"\x10UpdatePopularity\x12*.larder.product.v1.UpdatePopularityRequest\x1a+.larder.product.v1.UpdatePopularityResponse\"\x1a\xaa\xd4\x18\x12\x12\x10updatepopularity\xb0\xd4\x18\x01\x12\x90\x01\n" +
 	"\n" +
-	"AuditIndex\x12$.larder.product.v1.AuditIndexRequest\x1a%.larder.product.v1.AuditIndexResponse\"1\xaa\xd4\x18\x10\n" +
+	"AuditIndex\x12$.larder.product.v1.AuditIndexRequest\x1a%.larder.product.v1.AuditIndexResponse\"5\xaa\xd4\x18\x10\n" +
 	"\x02\x03\x04\x12\n" +
-	"auditindex\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/products:audit\x12h\n" +
+	"auditindex\xb0\xd4\x18\x01\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/products:audit\x12h\n" +
 	"\x10RecordIndexAudit\x12*.larder.product.v1.RecordIndexAuditRequest\x1a\x16.google.protobuf.Empty\"\x10\xaa\xd4\x18\f\x12\n" +
 	"auditindex\x12\x8d\x01\n" +
 	"\x0fListIndexAudits\x12).larder.product.v1.ListIndexAuditsRequest\x1a*.larder.product.v1.ListIndexAuditsResponse\"#\xaa\xd4\x18\x04\n" +

@@ -1285,14 +1285,14 @@ const file_search_v1_search_proto_rawDesc = "" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\t\n" +
 	"\x05QUERY\x10\x01\x12\f\n" +
 	"\bCATEGORY\x10\x02\x12\v\n" +
-	"\aPRODUCT\x10\x032\xdb\x02\n" +
-	"\rSearchService\x12f\n" +
-	"\x06Search\x12\x1f.larder.search.v1.SearchRequest\x1a .larder.search.v1.SearchResponse\"\x19\xaa\xd4\x18\x03\n" +
-	"\x01\x01\x82\xd3\xe4\x93\x02\f\x12\n" +
-	"/v1/search\x12q\n" +
-	"\aSuggest\x12 .larder.search.v1.SuggestRequest\x1a!.larder.search.v1.SuggestResponse\"!\xaa\xd4\x18\x03\n" +
-	"\x01\x01\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/search:suggest\x12o\n" +
-	"\rListDocuments\x12&.larder.search.v1.ListDocumentsRequest\x1a'.larder.search.v1.ListDocumentsResponse\"\r\xaa\xd4\x18\t\x12\aproductB#Z!larder.dev/api/search/v1;searchpbb\x06proto3"
+	"\aPRODUCT\x10\x032\xe7\x02\n" +
+	"\rSearchService\x12j\n" +
+	"\x06Search\x12\x1f.larder.search.v1.SearchRequest\x1a .larder.search.v1.SearchResponse\"\x1d\xaa\xd4\x18\x03\n" +
+	"\x01\x01\xb0\xd4\x18\x02\x82\xd3\xe4\x93\x02\f\x12\n" +
+	"/v1/search\x12u\n" +
+	"\aSuggest\x12 .larder.search.v1.SuggestRequest\x1a!.larder.search.v1.SuggestResponse\"%\xaa\xd4\x18\x03\n" +
+	"\x01\x01\xb0\xd4\x18\x01\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/search:suggest\x12s\n" +
+	"\rListDocuments\x12&.larder.search.v1.ListDocumentsRequest\x1a'.larder.search.v1.ListDocumentsResponse\"\x11\xaa\xd4\x18\t\x12\aproduct\xb0\xd4\x18\x01B#Z!larder.dev/api/search/v1;searchpbb\x06proto3"
 
 var (
 	file_search_v1_search_proto_rawDescOnce sync.Once

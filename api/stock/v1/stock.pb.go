@@ -2045,7 +2045,7 @@ const file_stock_v1_stock_proto_rawDesc = "" +
 	"start_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\"V\n" +
 	"\fStockRebuild\x120\n" +
 	"\x05epoch\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05epoch\x12\x14\n" +
-	"\x05actor\x18\x02 \x01(\tR\x05actor2\xa3\x0e\n" +
+	"\x05actor\x18\x02 \x01(\tR\x05actor2\xab\x0e\n" +
 	"\fStockService\x12}\n" +
 	"\bGetStock\x12 .larder.stock.v1.GetStockRequest\x1a\x16.larder.stock.v1.Stock\"7\xaa\xd4\x18\x03\n" +
 	"\x01\x04\x82\xd3\xe4\x93\x02*\x12(/v1/stores/{store_id}/stock/{product_id}\x12~\n" +
@@ -2064,11 +2064,11 @@ const file_stock_v1_stock_proto_rawDesc = "" +
 	"\x11ListStockedStores\x12).larder.stock.v1.ListStockedStoresRequest\x1a*.larder.stock.v1.ListStockedStoresResponse\"A\xaa\xd4\x18=\x12\n" +
 	"foldledger\x12\rreapcheckouts\x12\x0ereconcilestock\x12\x10updatepopularity\x12d\n" +
 	"\x0fApplyStockEntry\x12'.larder.stock.v1.ApplyStockEntryRequest\x1a\x16.google.protobuf.Empty\"\x10\xaa\xd4\x18\f\x12\n" +
-	"applystock\x12g\n" +
+	"applystock\x12k\n" +
 	"\n" +
-	"FoldLedger\x12\".larder.stock.v1.FoldLedgerRequest\x1a#.larder.stock.v1.FoldLedgerResponse\"\x10\xaa\xd4\x18\f\x12\n" +
-	"foldledger\x12y\n" +
-	"\x0eSummarizeSales\x12&.larder.stock.v1.SummarizeSalesRequest\x1a'.larder.stock.v1.SummarizeSalesResponse\"\x16\xaa\xd4\x18\x12\x12\x10updatepopularity\x12\x82\x01\n" +
+	"FoldLedger\x12\".larder.stock.v1.FoldLedgerRequest\x1a#.larder.stock.v1.FoldLedgerResponse\"\x14\xaa\xd4\x18\f\x12\n" +
+	"foldledger\xb0\xd4\x18\x01\x12}\n" +
+	"\x0eSummarizeSales\x12&.larder.stock.v1.SummarizeSalesRequest\x1a'.larder.stock.v1.SummarizeSalesResponse\"\x1a\xaa\xd4\x18\x12\x12\x10updatepopularity\xb0\xd4\x18\x01\x12\x82\x01\n" +
 	"\aPutSlot\x12\x1f.larder.stock.v1.PutSlotRequest\x1a\x1d.larder.stock.v1.DeliverySlot\"7\xaa\xd4\x18\x03\n" +
 	"\x01\x04\x82\xd3\xe4\x93\x02*:\x01*\x1a%/v1/stores/{store_id}/slots/{slot_id}\x12~\n" +
 	"\tListSlots\x12!.larder.stock.v1.ListSlotsRequest\x1a\".larder.stock.v1.ListSlotsResponse\"*\xaa\xd4\x18\x03\n" +

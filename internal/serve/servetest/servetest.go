@@ -101,7 +101,7 @@ func (i *Issuer) Sign(claims jwt.MapClaims) (string, error) {
 // Config is a service's configuration that believes this issuer.
 func (i *Issuer) Config() serve.Config {
 	return serve.Config{
-		Project: "larder-test", Insecure: true, RequestTimeout: 15 * time.Second, MaxBody: 1 << 20, MaxConcurrent: 512,
+		Project: "larder-test", Insecure: true, RequestTimeout: 15 * time.Second, MaxBody: 1 << 20, MinConcurrent: 16, MaxConcurrent: 512,
 		Identity: identity.Config{
 			JWKSURL: i.keys.URL, Issuer: issuer, Audience: audience,
 			ServiceConfig: identity.ServiceConfig{

@@ -113,8 +113,12 @@ func Better(first, second []Figure) []Figure {
 // Sorted are the names of regressions.
 func Sorted(regressions map[string]string) []string { return slices.Sorted(maps.Keys(regressions)) }
 
-// Percentile of times in no order, of which there is at least one; permille is from 0 to 1000, which is the longest.
+// Percentile of times in no order, by the nearest rank, 0 of none; permille is from 0 to 1000, which is the longest.
 func Percentile(took []time.Duration, permille int) time.Duration {
+	if len(took) == 0 {
+		return 0
+	}
 	sorted := slices.Sorted(slices.Values(took))
-	return sorted[min(len(sorted)-1, len(sorted)*permille/1000)]
+	rank := (len(sorted)*permille + 999) / 1000
+	return sorted[max(rank, 1)-1]
 }
