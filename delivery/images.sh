@@ -19,7 +19,7 @@ since=$SECONDS
 delivery/programs.sh "$images"
 # Distroless has certificates, accounts without a shell, and no more. What starts a flex template is root there: Beam asks for its home.
 base=$(b from scratch)
-printf '%s\n' root:x:0:0:root:/root:/sbin/nologin nonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin >"$work/passwd"
+printf '%s\n' root:x:0:0:root:/root:/sbin/nologin nonroot:x:65532:65532::/:/sbin/nologin >"$work/passwd"
 printf '%s\n' root:x:0: nonroot:x:65532: >"$work/group"
 b copy -q "$base" "$work/passwd" "$work/group" /etc/ >/dev/null
 b copy -q "$base" /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ >/dev/null
