@@ -184,7 +184,7 @@ drop: PROFILE = rush
 drop: ## have CROWD=10000 want 100 units of a product within 10 s, then once more while the stock's Redis is killed: 100 orders each, and the others notice nothing
 	@local/bin/rush.sh drop -seed "$(SEED)" $(if $(CROWD),-crowd "$(CROWD)")
 
-images: ## build every image on a stand-in of its base, and start each (needs root and buildah)
+images: ## build every image on a stand-in of its base, start each, and print their sizes (needs root and buildah)
 	@delivery/images.sh
 
 check-gke: ## ask a real kube-apiserver and istioctl what they think of the GKE profile's manifests (FAULTS=1: plant faults, and see each found)

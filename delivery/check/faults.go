@@ -58,7 +58,13 @@ var faults = []fault{
 	{file: "Dockerfile", old: "@sha256:", new: "@sha25:", says: "is named without a digest", at: "FROM ${BASE}"},
 	{file: "Dockerfile", old: "USER 65532:65532", new: "USER 0:0", says: "its program runs as root", at: "# The image"},
 	{file: "pipelines/Dockerfile", old: "ARG LAUNCHER\n", new: "ARG LAUNCHER=example/launcher:latest\n", says: `the base "example/launcher:latest" is named without a digest`, at: "FROM ${LAUNCHER}"},
-	{file: builderFile, old: "golang:1.26-bookworm@sha256:", new: "golang:1.26-bookworm@sha256:x", says: "is named without a digest"},
+	{file: builderFile, old: "golang:1.26.8-bookworm@sha256:", new: "golang:1.26.8-bookworm@sha256:x", says: "is named without a digest"},
+	{file: "Dockerfile", old: "@sha256:f", new: "@sha256:0", says: "the base isn't the one of Dockerfile, gcr.io/distroless/static-debian12:nonroot@sha256:0", at: page},
+	// Versions.
+	{file: builderFile, old: "golang:1.26.8-bookworm@", new: "golang:1.25.1-bookworm@", says: "the version 1.25.1 isn't 1.26.8, which go.mod has"},
+	{file: page, old: "debezium/server:3.6.0.Final@", new: "debezium/server:3.5.0.Final@", says: "the version 3.5.0.Final isn't 3.6.0.Final"},
+	{file: page, old: "elasticsearch/elasticsearch:8.19.8@sha256:", new: "elasticsearch/elasticsearch:8.19.8@sha256:x", says: "no version by digest is like", at: "# Deploying"},
+	{file: "local/components/elasticsearch.sh", old: "version=8.19.8", new: "version=8.20.0", says: "the version 8.19.8 isn't 8.20.0", at: page},
 	// Pages.
 	{file: page, old: "gcloud run jobs execute migrate", new: "gcloud run jobs execute migrates", says: "there is no job migrates"},
 	{file: page, old: "gcloud builds triggers run main", new: "gcloud builds triggers run trunk", says: "there is no trigger trunk"},

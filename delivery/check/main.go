@@ -1,5 +1,6 @@
 // Command check holds what delivers the platform against what must be true of it, without a cloud: Cloud Build's files against its published
-// messages, and against the scripts, targets and programs that they run; the Dockerfiles; and the names in the pages that people follow.
+// messages, and against the scripts, targets and programs that they run; the Dockerfiles and the versions in them; and the names in the pages that
+// people follow.
 //
 //	go run ./delivery/check              prints what is wrong, each with file and line, and exits with 1
 //	go run ./delivery/check -faults      plants faults, one at a time, and sees each found
@@ -51,6 +52,7 @@ func (f finding) String() string { return fmt.Sprintf("%s:%d: %s", f.file, f.lin
 var rules = []func(r repository){
 	keepBuilds,
 	keepDockerfiles,
+	keepVersions,
 	keepPages,
 }
 

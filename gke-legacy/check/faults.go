@@ -76,6 +76,7 @@ var serverFaults = []fault{
 	{file: injected + "/depended-on.yaml", old: "fixedDelay: 2s", new: "fixedDelays: 2s", says: "fixedDelays", at: "gke-legacy/base/", overlay: injected},
 	{file: elastic, old: "count: 3", new: "counts: 3", says: "counts", overlay: inCluster},
 	{file: rush + "/rush.yaml", old: "parallelism: 4", new: "parallel: 4", says: "parallel", overlay: rush},
+	{file: rush + "/rush.yaml", old: `requests: {cpu: "1", memory: 1Gi}`, new: `requests: {cpu: "1", memory: 1 GB}`, says: "memory", overlay: rush},
 	{file: cart, old: "kind: PodDisruptionBudget", new: "kind: DisruptionBudget", says: "there is no kind DisruptionBudget in policy/v1"},
 }
 
