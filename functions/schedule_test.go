@@ -63,6 +63,12 @@ func (r *rig) methods() (all []string) {
 		if page, ok := c.request.(interface{ GetAfterUserId() string }); ok {
 			text += " " + page.GetAfterUserId()
 		}
+		if kept, ok := c.request.(*productpb.RecordIndexAuditRequest); ok {
+			text += fmt.Sprintf(" %d of %d", kept.GetAudit().GetChecked(), kept.GetAudit().GetDocuments())
+			if kept.GetAudit().GetRunning() {
+				text += " running"
+			}
+		}
 		if c.caller == "" {
 			text += " by nobody"
 		}
@@ -142,11 +148,11 @@ func TestSchedules(t *testing.T) {
 		{
 			function: "AuditIndex",
 			answers: map[string]answer{"AuditIndex": inTurn(
-				&productpb.AuditIndexResponse{Checked: 500, InFlight: 3, LagMs: 2500, NextPageToken: "2"},
+				&productpb.AuditIndexResponse{Checked: 500, InFlight: 3, LagMs: 2500, Documents: 540, NextPageToken: "2"},
 				&productpb.AuditIndexResponse{Checked: 40, Repaired: 1, Findings: []*productpb.IndexFinding{
 					{Kind: productpb.IndexFinding_STALE, ProductId: "bananas", Revision: 9, IndexedRevision: 8},
 				}})},
-			calls:  []string{"AuditIndex", "AuditIndex 2", "RecordIndexAudit"},
+			calls:  []string{"AuditIndex", "RecordIndexAudit 500 of 540 running", "AuditIndex 2", "RecordIndexAudit 540 of 540"},
 			report: `{"checked":540,"findings":1,"in_flight":3,"lag_ms":2500,"repaired":1}`,
 			logged: []string{`"kind":"STALE","product":"bananas","revision":9,"indexed":8`},
 		},

@@ -75,6 +75,8 @@ func (w *world) calls() map[string]call {
 		"SearchService.Search":  {"", "GET /v1/search?store=soho&q=milk", ""},
 		"SearchService.Suggest": {"", "GET /v1/search:suggest?store=soho&q=mi", ""},
 
+		"SearchService.ListGenerations": {"operator", "GET /v1/search:generations", ""},
+
 		"CartService.CreateCart": {"shopper", "POST /v1/carts", `{"store_id":"camden"}`},
 		"CartService.GetCart":    {"shopper", "GET /v1/carts/me", ""},
 		"CartService.PutItem":    {"shopper", "PUT /v1/carts/me/items/" + w.sold, `{"quantity":7}`},

@@ -312,6 +312,11 @@ func (c *Client) Suggest(ctx context.Context, request *searchpb.SuggestRequest, 
 	return call(ctx, c, "larder.search.v1.SearchService.Suggest", request, new(searchpb.SuggestResponse), options)
 }
 
+// ListGenerations is GET /v1/search:generations.
+func (c *Client) ListGenerations(ctx context.Context, request *searchpb.ListGenerationsRequest, options ...Option) (*searchpb.ListGenerationsResponse, error) {
+	return call(ctx, c, "larder.search.v1.SearchService.ListGenerations", request, new(searchpb.ListGenerationsResponse), options)
+}
+
 // GetStock is GET /v1/stores/{store_id}/stock/{product_id}.
 func (c *Client) GetStock(ctx context.Context, request *stockpb.GetStockRequest, options ...Option) (*stockpb.Stock, error) {
 	return call(ctx, c, "larder.stock.v1.StockService.GetStock", request, new(stockpb.Stock), options)

@@ -23,6 +23,9 @@ type config struct {
 	ProductAddr string `env:"PRODUCT_ADDR,required"`
 }
 
+// tellEvery is how often an audit that runs has told how far it is.
+const tellEvery = time.Second
+
 type report struct {
 	Checked  int `json:"checked"`
 	InFlight int `json:"in_flight"`
@@ -30,6 +33,10 @@ type report struct {
 	Repaired int `json:"repaired"`
 	// LagMillis is the greatest of the ranges'.
 	LagMillis int64 `json:"lag_ms"`
+
+	id        string
+	began     time.Time
+	documents int64 // that there were when it began
 }
 
 // New makes the function.
@@ -44,14 +51,15 @@ func New(ctx context.Context, app *function.App) (http.Handler, error) {
 	}
 	products := productpb.NewProductServiceClient(conn)
 	return app.Schedule(ctx, func(ctx context.Context) (any, error) {
-		var report report
-		began := time.Now()
+		report := report{id: uuid.NewString(), began: time.Now()}
+		var told time.Time // the last time, zero before the first
 		request := &productpb.AuditIndexRequest{Repair: true}
 		for {
 			answer, err := products.AuditIndex(ctx, request)
 			if err != nil {
 				return report, fmt.Errorf("audit the index: %w", err)
 			}
+			report.documents = max(report.documents, answer.GetDocuments())
 			report.Checked += int(answer.GetChecked())
 			report.InFlight += int(answer.GetInFlight())
 			report.Findings += len(answer.GetFindings())
@@ -64,16 +72,23 @@ func New(ctx context.Context, app *function.App) (http.Handler, error) {
 					"revision", finding.GetRevision(), "indexed", finding.GetIndexedRevision())
 			}
 			if request.PageToken = answer.GetNextPageToken(); request.GetPageToken() == "" {
-				return report, keep(ctx, products, report, began)
+				return report, keep(ctx, products, &report, false)
+			}
+			if time.Since(told) < tellEvery {
+				continue
+			}
+			told = time.Now()
+			if err := keep(ctx, products, &report, true); err != nil {
+				slog.WarnContext(ctx, "nobody is told how far the audit is", "error", err.Error())
 			}
 		}
 	})
 }
 
-// keep has the report kept, for operators to see.
-func keep(ctx context.Context, products productpb.ProductServiceClient, report report, began time.Time) error {
+// keep has the report kept, for operators to see; while it runs, they see how far it is.
+func keep(ctx context.Context, products productpb.ProductServiceClient, report *report, running bool) error {
 	_, err := products.RecordIndexAudit(ctx, &productpb.RecordIndexAuditRequest{Audit: &productpb.IndexAudit{
-		AuditId: uuid.NewString(), StartTime: timestamppb.New(began), EndTime: timestamppb.Now(),
+		AuditId: report.id, StartTime: timestamppb.New(report.began), EndTime: timestamppb.Now(), Running: running, Documents: report.documents,
 		Checked: int64(report.Checked), Findings: int64(report.Findings), InFlight: int64(report.InFlight), Repaired: int64(report.Repaired),
 		LagMs: report.LagMillis,
 	}})

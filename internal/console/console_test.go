@@ -79,9 +79,11 @@ func newAPI(t *testing.T) *api {
 		"GET /v1/payments:provider":              `{"breaker":"OPEN","recent_calls":"20","recent_failures":"14","retry_time":"` + now + `","last_failure_time":"` + now + `","median_ms":"80","p99_ms":"400"}`,
 		"GET /v1/payments":                       `{"payments":[{"order_id":"` + captured + `","intent_id":"pi_1","state":"CAPTURE_FAILED","authorized":{"currency":"GBP","minor_units":"1275"},"create_time":"` + now + `","update_time":"` + now + `"}]}`,
 		"POST /v1/payments:audit":                `{"checked":7,"findings":[{"kind":"ORPHANED","order_id":"` + captured + `","intent_id":"pi_1","detail":"958 GBP are held"}]}`,
-		"GET /v1/products:audits":                `{"audits":[` + strings.Join(audits, ",") + `]}`,
-		"POST /v1/products:audit":                `{"checked":1897,"in_flight":2,"findings":[{"kind":"STALE","product_id":"milk","revision":"4","indexed_revision":"3"}]}`,
-		"GET /v1/search":                         `{"total_size":"1","hits":[{"product_id":"milk","name":"Whole milk","explanation":{"question":"as typed","score":12.5,"parts":[{"what":"name","points":10},{"what":"available","points":2.5}]}}]}`,
+		"GET /v1/products:audits":                `{"audits":[{"audit_id":"b","start_time":"` + now + `","end_time":"` + time.Now().UTC().Format(time.RFC3339) + `","checked":"474","documents":"1897","running":true},` + strings.Join(audits, ",") + `]}`,
+		"GET /v1/search:generations": `{"generations":[{"number":1,"live":true,"documents":"1897","create_time":"` + now + `"},` +
+			`{"number":2,"documents":"949","create_time":"` + now + `"}]}`,
+		"POST /v1/products:audit": `{"checked":1897,"in_flight":2,"findings":[{"kind":"STALE","product_id":"milk","revision":"4","indexed_revision":"3"}]}`,
+		"GET /v1/search":          `{"total_size":"1","hits":[{"product_id":"milk","name":"Whole milk","explanation":{"question":"as typed","score":12.5,"parts":[{"what":"name","points":10},{"what":"available","points":2.5}]}}]}`,
 		"GET /v1/imports": `{"imports":[{"import_id":"spring-range","state":"RUNNING","lines":"1200","created":"1100","failed":"2","bytes":"24000","size_bytes":"100000","user_id":"` + olga + `","create_time":"` + now + `","update_time":"2026-11-27T12:00:06.1Z"},
 			{"import_id":"autumn-range","state":"DONE","lines":"500","unchanged":"500","create_time":"` + now + `","update_time":"` + now + `"}]}`,
 		"GET /v1/replays":                                     `{"replays":[{"topic":"stock-adjustments","letter_id":"1","message_id":"9","actor":"3f0c2a52","reason":"mended","mended":true,"time":"` + now + `"}]}`,
@@ -215,7 +217,7 @@ var pages = map[string]string{
 	"/console/events?topic=stock-adjustments": "MALFORMED_EVENT",
 	"/console/events/stock-adjustments/4711":  "Why it is replayed",
 	"/console/imports":                        `24000 of 100000 \(24 %\), [0-9.]+/s, 18 s left`,
-	"/console/search?store=soho&q=milk":       "12.50 points",
+	"/console/search?store=soho&q=milk":       `(?s)12.50 points.*An audit goes on.*474 of 1897 \(24 %\).*Generation 2.*949 of 1897 \(50 %\)`,
 }
 
 func TestEveryPage(t *testing.T) {
@@ -232,7 +234,7 @@ func TestEveryPage(t *testing.T) {
 			t.Errorf("%s: %d without %q: %s", path, status, word, text)
 		}
 	}
-	for _, path := range []string{"/console?store=soho", "/console/orders?store=soho", "/console/checkouts?store=soho", "/console/payments"} {
+	for _, path := range []string{"/console?store=soho", "/console/orders?store=soho", "/console/checkouts?store=soho", "/console/payments", "/console/search?store=soho"} {
 		if _, text, _ := d.ask(http.MethodGet, path, nil, "X-Fragment", "1"); strings.Contains(text, "<html") || !strings.Contains(text, "<table") {
 			t.Errorf("the live part of %s is %.100s", path, text)
 		}

@@ -75,12 +75,17 @@ func (c *Console) look(ctx context.Context, store string) overview {
 		return c.API.ListPayments(ctx, &paymentpb.ListPaymentsRequest{State: orderpb.OrderPayment_CAPTURE_FAILED, PageSize: 100})
 	})
 	part(ctx, &parts, &o.Audits, func() (*productpb.ListIndexAuditsResponse, error) {
-		return c.API.ListIndexAudits(ctx, &productpb.ListIndexAuditsRequest{})
+		answer, err := c.API.ListIndexAudits(ctx, &productpb.ListIndexAuditsRequest{})
+		if err != nil {
+			return nil, err
+		}
+		answer.Audits = ended(answer)
+		return answer, nil
 	})
 	_ = parts.Wait() // parts don't fail
 	o.PerMinute, o.LastHour = perMinute(o.Orders)
 	o.Steps = steps(o.Checkouts)
-	o.Lag = lag(o.Audits)
+	o.Lag = lag(o.Audits.GetAudits())
 	return o
 }
 
@@ -131,8 +136,8 @@ func steps(listed *checkoutpb.ListCheckoutsResponse) []stepCount {
 }
 
 // lag draws what audits found of the road to the index, oldest first.
-func lag(listed *productpb.ListIndexAuditsResponse) chart {
-	audits := slices.Clone(listed.GetAudits())
+func lag(newest []*productpb.IndexAudit) chart {
+	audits := slices.Clone(newest)
 	slices.Reverse(audits)
 	values := make([]int64, len(audits))
 	for i, audit := range audits {

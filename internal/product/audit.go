@@ -44,6 +44,8 @@ type Documents interface {
 	IDs(ctx context.Context, after string, limit int) ([]string, error)
 	// Documents are those of these products, as they are now; ids that the catalogue never had are left out.
 	Documents(ctx context.Context, ids []string) ([]Document, error)
+	// Count is how many there are of the catalogue, deleted ones too.
+	Count(ctx context.Context) (int64, error)
 	// Renew computes the documents of these products, which the catalogue has or had, and gives each a new revision.
 	Renew(ctx context.Context, ids []string) error
 }
@@ -80,8 +82,9 @@ type Audit struct {
 	InFlight int
 	Repaired int
 	// Lag is how long the slowest of those in flight was watched until the index had it; 0: none was in flight.
-	Lag  time.Duration
-	Next string // page token; empty: that was the last range
+	Lag   time.Duration
+	Total int64  // with the first range: documents of the catalogue in all
+	Next  string // page token; empty: that was the last range
 }
 
 // looks are the pauses before a second and further looks at what differs: longer than a change usually takes to be searchable.
@@ -113,6 +116,11 @@ func (a *Auditor) Audit(ctx context.Context, size int, token string, repair bool
 		return Audit{}, err
 	}
 	audit := Audit{Checked: len(r.pairs)}
+	if token == "" {
+		if audit.Total, err = a.documents.Count(ctx); err != nil {
+			return Audit{}, err
+		}
+	}
 	if r.until != "" {
 		audit.Next = tokenAfter(r.until, auditMark)
 	}

@@ -1,6 +1,7 @@
 package product_test
 
 import (
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -33,6 +34,36 @@ func TestIndexAuditsAreKept(t *testing.T) {
 	}
 	keep(8*24*time.Hour, 9)
 	older, newer := keep(time.Hour, 1), keep(time.Minute, 0)
+	// One that runs is told of, with what it said last; what comes late, after its end, changes nothing.
+	id := uuid.NewString()
+	tell := func(checked int64, running bool) {
+		t.Helper()
+		_, err := function.RecordIndexAudit(t.Context(), &productpb.RecordIndexAuditRequest{Audit: &productpb.IndexAudit{
+			AuditId: id, StartTime: timestamppb.New(now.Add(-2 * time.Hour)), EndTime: timestamppb.New(now.Add(-2*time.Hour + time.Duration(checked)*time.Millisecond)),
+			Checked: checked, Documents: 1000, Running: running,
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	told := func() string {
+		t.Helper()
+		audits, _ := r.must(t, http.MethodGet, "/v1/products:audits?page_size=10", r.operator, "")["audits"].([]any)
+		last, _ := audits[len(audits)-1].(map[string]any)
+		return fmt.Sprint(last["checked"], " of ", last["documents"], " ", last["running"])
+	}
+	for _, step := range []struct {
+		checked int64
+		running bool
+		want    string
+	}{{500, true, "500 of 1000 true"}, {900, true, "900 of 1000 true"}, {1000, false, "1000 of 1000 false"}, {900, true, "1000 of 1000 false"}} {
+		if tell(step.checked, step.running); told() != step.want {
+			t.Errorf("after %d, running %v: %s, want %s", step.checked, step.running, told(), step.want)
+		}
+	}
+	if _, err := r.pool.Exec(t.Context(), "delete from products.index_audits where audit_id = $1", id); err != nil {
+		t.Fatal(err)
+	}
 	body := r.must(t, http.MethodGet, "/v1/products:audits?page_size=10", r.operator, "")
 	audits, _ := body["audits"].([]any)
 	if len(audits) != 2 {

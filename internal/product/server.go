@@ -200,7 +200,7 @@ func (s *Server) AuditIndex(ctx context.Context, req *productpb.AuditIndexReques
 	}
 	report := &productpb.AuditIndexResponse{
 		Checked: int32(audit.Checked), InFlight: int32(audit.InFlight), Repaired: int32(audit.Repaired), NextPageToken: audit.Next,
-		LagMs: audit.Lag.Milliseconds(),
+		LagMs: audit.Lag.Milliseconds(), Documents: audit.Total,
 	}
 	for _, f := range audit.Findings {
 		report.Findings = append(report.Findings, &productpb.IndexFinding{

@@ -67,6 +67,8 @@ func TestFacets(t *testing.T) {
 			"category: dairy=3 milk=2 cheese=1; brand: hollin=2 curd=1; tag: gluten-free=3 vegan=1"},
 		{"prices are inclusive, and narrow every facet", func(q *search.Query) { q.MinPrice, q.MaxPrice = 200, 300 }, []string{"b", "c"},
 			"category: dairy=2 cheese=1 milk=1; brand: curd=1 hollin=1; tag: gluten-free=2"},
+		{"only some products", func(q *search.Query) { q.Products = []string{"b", "c", "e"} }, []string{"b", "c"},
+			"category: dairy=2 cheese=1 milk=1; brand: curd=1 hollin=1; tag: gluten-free=2"},
 		{"a lowest price alone", func(q *search.Query) { q.MinPrice = 400 }, []string{"d"},
 			"category: cheese=1 dairy=1; brand: hollin=1; tag: "},
 		{"a highest price alone", func(q *search.Query) { q.MaxPrice = 100 }, []string{"a"},

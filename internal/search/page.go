@@ -116,7 +116,7 @@ func invalidToken() error {
 func (q Query) identity() []byte {
 	sorted := func(values []string) []string { return slices.Sorted(slices.Values(values)) }
 	identity, err := json.Marshal([]any{
-		q.Text, q.Store, sorted(q.Categories), sorted(q.Brands), sorted(q.Tags), q.MinPrice, q.MaxPrice, q.Sort,
+		q.Text, q.Store, sorted(q.Categories), sorted(q.Brands), sorted(q.Tags), q.MinPrice, q.MaxPrice, q.Sort, sorted(q.Products),
 	})
 	if err != nil { // strings and integers always encode
 		panic(err)

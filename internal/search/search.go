@@ -72,6 +72,8 @@ type Query struct {
 
 	// Several values of one filter: any of them. A category includes those below it.
 	Categories, Brands, Tags []string
+	// Products are ids: nothing else is found, and facets and prices are of them. None: all are.
+	Products []string
 	// Minor units, inclusive; 0 means no bound.
 	MinPrice, MaxPrice int64
 
@@ -167,6 +169,8 @@ type Index interface {
 	Documents(ctx context.Context, after, until string, limit int) ([]Document, error)
 	// Begin lists what begins with words. Errors: fault.Unavailable.
 	Begin(ctx context.Context, b Beginning) (Begun, error)
+	// Generations lists what there is of the index, by number. Errors: fault.Unavailable.
+	Generations(ctx context.Context) ([]Generation, error)
 }
 
 // Lookup is one question to the index.
@@ -302,7 +306,7 @@ func (s *Service) answer(ctx context.Context, q Query) (answer, error) {
 
 // bare tells whether a query is words alone, and asks for its first page.
 func (q Query) bare() bool {
-	filters := len(q.Categories) + len(q.Brands) + len(q.Tags)
+	filters := len(q.Categories) + len(q.Brands) + len(q.Tags) + len(q.Products)
 	return q.Text != "" && filters == 0 && q.MinPrice == 0 && q.MaxPrice == 0 && q.Sort == ByRelevance && q.PageToken == ""
 }
 

@@ -3,6 +3,8 @@ package search
 import (
 	"context"
 
+	"google.golang.org/protobuf/types/known/timestamppb"
+
 	searchpb "larder.dev/api/search/v1"
 	typepb "larder.dev/api/type/v1"
 	"larder.dev/internal/fault"
@@ -28,7 +30,7 @@ func (s *Server) Search(ctx context.Context, req *searchpb.SearchRequest) (*sear
 	}
 	result, err := s.service.Search(ctx, Query{
 		Text: req.GetQ(), Store: req.GetStore(),
-		Categories: req.GetCategory(), Brands: req.GetBrand(), Tags: req.GetTag(),
+		Categories: req.GetCategory(), Brands: req.GetBrand(), Tags: req.GetTag(), Products: req.GetProduct(),
 		MinPrice: req.GetMinPrice(), MaxPrice: req.GetMaxPrice(),
 		Sort: sorts[req.GetSort()], PageSize: int(req.GetPageSize()), PageToken: req.GetPageToken(),
 		Explain: req.GetExplain(),
@@ -101,6 +103,21 @@ func (s *Server) ListDocuments(ctx context.Context, req *searchpb.ListDocumentsR
 	for _, d := range documents {
 		answer.Documents = append(answer.Documents, &searchpb.Document{
 			ProductId: d.ProductID, Revision: d.Revision, Deleted: d.Deleted, Checksum: d.Checksum,
+		})
+	}
+	return answer, nil
+}
+
+// ListGenerations translates.
+func (s *Server) ListGenerations(ctx context.Context, _ *searchpb.ListGenerationsRequest) (*searchpb.ListGenerationsResponse, error) {
+	generations, err := s.service.Generations(ctx)
+	if err != nil {
+		return nil, err
+	}
+	answer := &searchpb.ListGenerationsResponse{}
+	for _, g := range generations {
+		answer.Generations = append(answer.Generations, &searchpb.Generation{
+			Number: int32(g.Number), Live: g.Live, Documents: g.Documents, CreateTime: timestamppb.New(g.Created), //nolint:gosec // a few
 		})
 	}
 	return answer, nil

@@ -93,9 +93,10 @@ var admitted = map[string]string{
 	"outbox.OutboxService/ReplayDeadLetter": "operator",
 	"outbox.OutboxService/ListReplays":      "operator",
 
-	"search.SearchService/Search":        "anyone",
-	"search.SearchService/Suggest":       "anyone",
-	"search.SearchService/ListDocuments": "product",
+	"search.SearchService/Search":          "anyone",
+	"search.SearchService/Suggest":         "anyone",
+	"search.SearchService/ListDocuments":   "product",
+	"search.SearchService/ListGenerations": "operator",
 
 	"cart.CartService/CreateCart": "anyone",
 	"cart.CartService/GetCart":    "anyone",

@@ -317,7 +317,8 @@ func (s *Storefront) product(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	product, err := s.API.GetProduct(r.Context(), &productpb.GetProductRequest{ProductId: r.PathValue("product")})
+	id := r.PathValue("product")
+	product, err := s.API.GetProduct(r.Context(), &productpb.GetProductRequest{ProductId: id})
 	if err != nil {
 		return err
 	}
@@ -325,10 +326,19 @@ func (s *Storefront) product(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	found, err := s.API.Search(r.Context(), &searchpb.SearchRequest{
-		Store: store.GetStoreId(), Q: product.GetName(), Category: []string{product.GetCategoryId()}, PageSize: 50,
+	var offered, alike *searchpb.SearchResponse
+	asking, ctx := errgroup.WithContext(r.Context())
+	asking.Go(func() (err error) {
+		offered, err = s.API.Search(ctx, &searchpb.SearchRequest{Store: store.GetStoreId(), Product: []string{id}, PageSize: 1})
+		return err
 	})
-	if err != nil {
+	asking.Go(func() (err error) {
+		alike, err = s.API.Search(ctx, &searchpb.SearchRequest{
+			Store: store.GetStoreId(), Q: product.GetName(), Category: []string{product.GetCategoryId()}, PageSize: related + 1,
+		})
+		return err
+	})
+	if err := asking.Wait(); err != nil {
 		return err
 	}
 	shown := struct {
@@ -338,24 +348,21 @@ func (s *Storefront) product(w http.ResponseWriter, r *http.Request) error {
 		Related []*searchpb.Hit
 		Store   *productpb.Store
 	}{Product: product, Path: all.path(product.GetCategoryId()), Store: store}
-	for _, hit := range found.GetHits() {
-		switch {
-		case hit.GetProductId() == product.GetProductId():
-			shown.Hit = hit
-		case len(shown.Related) < related:
+	if hits := offered.GetHits(); len(hits) > 0 {
+		shown.Hit = hits[0]
+	}
+	for _, hit := range alike.GetHits() {
+		if hit.GetProductId() != id && len(shown.Related) < related {
 			shown.Related = append(shown.Related, hit)
 		}
 	}
 	if len(shown.Related) < related { // few have such a name: then others of the aisle
-		more, err := s.API.Search(r.Context(), &searchpb.SearchRequest{Store: store.GetStoreId(), Category: []string{product.GetCategoryId()}, PageSize: 20})
+		more, err := s.API.Search(r.Context(), &searchpb.SearchRequest{Store: store.GetStoreId(), Category: []string{product.GetCategoryId()}, PageSize: 2*related + 1})
 		if err != nil {
 			return err
 		}
 		for _, hit := range more.GetHits() {
-			if shown.Hit == nil && hit.GetProductId() == product.GetProductId() {
-				shown.Hit = hit
-			}
-			known := hit.GetProductId() == product.GetProductId() ||
+			known := hit.GetProductId() == id ||
 				slices.ContainsFunc(shown.Related, func(h *searchpb.Hit) bool { return h.GetProductId() == hit.GetProductId() })
 			if !known && len(shown.Related) < related {
 				shown.Related = append(shown.Related, hit)

@@ -228,6 +228,7 @@ class Fuzz:
         self.ask("ProductService_AuditIndex", "operator", body={"page_size": 10})
         self.ask("ProductService_ListImports", "operator", query={"page_size": 5})
         self.ask("ProductService_ListIndexAudits", "operator", query={"page_size": 5})
+        self.ask("SearchService_ListGenerations", "operator")
         self.ask("SearchService_Search", "nobody", query={"store": "soho", "q": "banannas"})
         self.ask("SearchService_Suggest", "nobody", query={"store": "soho", "q": "ban"})
         for field, values in {

@@ -91,7 +91,9 @@ export function cart() {
     send('cart', 'GET', `/v1/carts/${basket.id}`, null, { responseType: 'none' });
     return;
   }
-  send('cart', 'PUT', `/v1/carts/${basket.id}/items/${wanted.product}`, '{"quantity":1}', { headers: json, responseType: 'none' });
+  let n = turn() * 7; // of the cart's store, which doesn't sell all that another does
+  while (goods[n % goods.length].store !== basket.store) n += 1;
+  send('cart', 'PUT', `/v1/carts/${basket.id}/items/${goods[n % goods.length].product}`, '{"quantity":1}', { headers: json, responseType: 'none' });
 }
 
 export function checkout() {

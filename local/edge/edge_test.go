@@ -52,6 +52,7 @@ func TestRoutes(t *testing.T) {
 		"/v1/stores":                           "product",
 		"/v1/search":                           "search",
 		"/v1/search:suggest":                   "search",
+		"/v1/search:generations":               "search",
 		"/v1/carts":                            "cart",
 		"/v1/carts/me":                         "cart",
 		"/v1/carts/0b1c:merge":                 "cart",

@@ -36,7 +36,7 @@ func TestGenerate(t *testing.T) {
 		n    int
 		says string
 	}{{25, "25 loaded now"}, {40, "40 loaded now"}, {40, "0 loaded now; stock of 0 entered"}} {
-		said, err := s.generateInto(t.Context(), ledger, 9, step.n)
+		said, err := s.generateInto(t.Context(), ledger, 9, step.n, 1000)
 		if err != nil || !strings.Contains(said, step.says) {
 			t.Fatalf("%d: %q, %v; want %q", step.n, said, err, step.says)
 		}

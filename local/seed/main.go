@@ -54,6 +54,7 @@ func run() error {
 	people := flag.Bool("accounts", false, "make the operator's and the merchandiser's accounts")
 	shelves := flag.Bool("stock", false, "enter each store's first stock")
 	count := flag.Int("generate", 0, fmt.Sprintf("make so many `products` beside the catalogue, at most %d", generator.Max))
+	stocked := flag.Int("stocked", 5000, "give stock to the first so many `products` of -generate: Spanner's emulator, which has all in memory and sums up by reading all, bears no more")
 	from := flag.Uint64("seed", 1, "which products -generate makes: the same number gives the same")
 	flag.Parse()
 	all := !*goods && !*people && !*shelves && *count == 0
@@ -92,7 +93,7 @@ func run() error {
 		{"catalogue", all || *goods, s.loadCatalogue},
 		{"accounts", all || *people, s.provisionAccounts},
 		{"stock", all || *shelves, s.enterStock},
-		{"generate", *count > 0, func(ctx context.Context) (string, error) { return s.generate(ctx, *from, *count) }},
+		{"generate", *count > 0, func(ctx context.Context) (string, error) { return s.generate(ctx, *from, *count, *stocked) }},
 	} {
 		if !step.on {
 			continue

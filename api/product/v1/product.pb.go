@@ -731,7 +731,9 @@ type AuditIndexResponse struct {
 	NextPageToken string `protobuf:"bytes,5,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	// How long the slowest of those in flight was watched until the index had it, or a later one, milliseconds; 0: none was in flight. What
 	// a change takes from commit to searchable is at least that.
-	LagMs         int64 `protobuf:"varint,6,opt,name=lag_ms,json=lagMs,proto3" json:"lag_ms,omitempty"`
+	LagMs int64 `protobuf:"varint,6,opt,name=lag_ms,json=lagMs,proto3" json:"lag_ms,omitempty"`
+	// Of the first range: how many documents there are to compare, in all ranges.
+	Documents     int64 `protobuf:"varint,7,opt,name=documents,proto3" json:"documents,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -804,6 +806,13 @@ func (x *AuditIndexResponse) GetNextPageToken() string {
 func (x *AuditIndexResponse) GetLagMs() int64 {
 	if x != nil {
 		return x.LagMs
+	}
+	return 0
+}
+
+func (x *AuditIndexResponse) GetDocuments() int64 {
+	if x != nil {
+		return x.Documents
 	}
 	return 0
 }
@@ -941,7 +950,7 @@ func (x *ListIndexAuditsResponse) GetAudits() []*IndexAudit {
 	return nil
 }
 
-// A whole audit of the index, from the first product to the last.
+// An audit of the index, from the first product to the last.
 type IndexAudit struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUID.
@@ -954,7 +963,11 @@ type IndexAudit struct {
 	InFlight int64 `protobuf:"varint,6,opt,name=in_flight,json=inFlight,proto3" json:"in_flight,omitempty"`
 	Repaired int64 `protobuf:"varint,7,opt,name=repaired,proto3" json:"repaired,omitempty"`
 	// The greatest of its ranges'.
-	LagMs         int64 `protobuf:"varint,8,opt,name=lag_ms,json=lagMs,proto3" json:"lag_ms,omitempty"`
+	LagMs int64 `protobuf:"varint,8,opt,name=lag_ms,json=lagMs,proto3" json:"lag_ms,omitempty"`
+	// It goes on: the figures are of what was compared by end_time. One that has been silent for a minute was broken off.
+	Running bool `protobuf:"varint,9,opt,name=running,proto3" json:"running,omitempty"`
+	// How many documents there were to compare when it began; 0: not known.
+	Documents     int64 `protobuf:"varint,10,opt,name=documents,proto3" json:"documents,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1041,6 +1054,20 @@ func (x *IndexAudit) GetRepaired() int64 {
 func (x *IndexAudit) GetLagMs() int64 {
 	if x != nil {
 		return x.LagMs
+	}
+	return 0
+}
+
+func (x *IndexAudit) GetRunning() bool {
+	if x != nil {
+		return x.Running
+	}
+	return false
+}
+
+func (x *IndexAudit) GetDocuments() int64 {
+	if x != nil {
+		return x.Documents
 	}
 	return 0
 }
@@ -2213,21 +2240,22 @@ const file_product_v1_product_proto_rawDesc = "" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
 	"\n" +
 	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\tpageToken\x12\x16\n" +
-	"\x06repair\x18\x03 \x01(\bR\x06repair\"\xe3\x01\n" +
+	"\x06repair\x18\x03 \x01(\bR\x06repair\"\x81\x02\n" +
 	"\x12AuditIndexResponse\x12\x18\n" +
 	"\achecked\x18\x01 \x01(\x05R\achecked\x12;\n" +
 	"\bfindings\x18\x02 \x03(\v2\x1f.larder.product.v1.IndexFindingR\bfindings\x12\x1b\n" +
 	"\tin_flight\x18\x03 \x01(\x05R\binFlight\x12\x1a\n" +
 	"\brepaired\x18\x04 \x01(\x05R\brepaired\x12&\n" +
 	"\x0fnext_page_token\x18\x05 \x01(\tR\rnextPageToken\x12\x15\n" +
-	"\x06lag_ms\x18\x06 \x01(\x03R\x05lagMs\"V\n" +
+	"\x06lag_ms\x18\x06 \x01(\x03R\x05lagMs\x12\x1c\n" +
+	"\tdocuments\x18\a \x01(\x03R\tdocuments\"V\n" +
 	"\x17RecordIndexAuditRequest\x12;\n" +
 	"\x05audit\x18\x01 \x01(\v2\x1d.larder.product.v1.IndexAuditB\x06\xbaH\x03\xc8\x01\x01R\x05audit\"A\n" +
 	"\x16ListIndexAuditsRequest\x12'\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xf4\x03(\x00R\bpageSize\"P\n" +
 	"\x17ListIndexAuditsResponse\x125\n" +
-	"\x06audits\x18\x01 \x03(\v2\x1d.larder.product.v1.IndexAuditR\x06audits\"\xe6\x02\n" +
+	"\x06audits\x18\x01 \x03(\v2\x1d.larder.product.v1.IndexAuditR\x06audits\"\xa7\x03\n" +
 	"\n" +
 	"IndexAudit\x12#\n" +
 	"\baudit_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\aauditId\x12A\n" +
@@ -2238,7 +2266,10 @@ const file_product_v1_product_proto_rawDesc = "" +
 	"\bfindings\x18\x05 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\bfindings\x12$\n" +
 	"\tin_flight\x18\x06 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\binFlight\x12#\n" +
 	"\brepaired\x18\a \x01(\x03B\a\xbaH\x04\"\x02(\x00R\brepaired\x12\x1e\n" +
-	"\x06lag_ms\x18\b \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x05lagMs\"\x80\x02\n" +
+	"\x06lag_ms\x18\b \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x05lagMs\x12\x18\n" +
+	"\arunning\x18\t \x01(\bR\arunning\x12%\n" +
+	"\tdocuments\x18\n" +
+	" \x01(\x03B\a\xbaH\x04\"\x02(\x00R\tdocuments\"\x80\x02\n" +
 	"\fIndexFinding\x128\n" +
 	"\x04kind\x18\x01 \x01(\x0e2$.larder.product.v1.IndexFinding.KindR\x04kind\x12\x1d\n" +
 	"\n" +

@@ -128,7 +128,7 @@ type ProductServiceClient interface {
 	AuditIndex(ctx context.Context, in *AuditIndexRequest, opts ...grpc.CallOption) (*AuditIndexResponse, error)
 	// Keeps what a whole audit came to. Repeated with the same id, it changes nothing.
 	RecordIndexAudit(ctx context.Context, in *RecordIndexAuditRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
-	// What the scheduled audits of the last week came to, newest first.
+	// What the scheduled audits of the last week came to, newest first; one that goes on is among them.
 	ListIndexAudits(ctx context.Context, in *ListIndexAuditsRequest, opts ...grpc.CallOption) (*ListIndexAuditsResponse, error)
 	// The audit trail, newest first: who changed what and when, with the values before and after. Never what a product costs.
 	ListChanges(ctx context.Context, in *ListChangesRequest, opts ...grpc.CallOption) (*ListChangesResponse, error)
@@ -561,7 +561,7 @@ type ProductServiceServer interface {
 	AuditIndex(context.Context, *AuditIndexRequest) (*AuditIndexResponse, error)
 	// Keeps what a whole audit came to. Repeated with the same id, it changes nothing.
 	RecordIndexAudit(context.Context, *RecordIndexAuditRequest) (*emptypb.Empty, error)
-	// What the scheduled audits of the last week came to, newest first.
+	// What the scheduled audits of the last week came to, newest first; one that goes on is among them.
 	ListIndexAudits(context.Context, *ListIndexAuditsRequest) (*ListIndexAuditsResponse, error)
 	// The audit trail, newest first: who changed what and when, with the values before and after. Never what a product costs.
 	ListChanges(context.Context, *ListChangesRequest) (*ListChangesResponse, error)

@@ -13,6 +13,7 @@ import (
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	_ "larder.dev/api/access/v1"
 	v1 "larder.dev/api/type/v1"
 	reflect "reflect"
@@ -77,7 +78,7 @@ func (x SearchRequest_Sort) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use SearchRequest_Sort.Descriptor instead.
 func (SearchRequest_Sort) EnumDescriptor() ([]byte, []int) {
-	return file_search_v1_search_proto_rawDescGZIP(), []int{3, 0}
+	return file_search_v1_search_proto_rawDescGZIP(), []int{6, 0}
 }
 
 type Suggestion_Kind int32
@@ -132,7 +133,158 @@ func (x Suggestion_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Suggestion_Kind.Descriptor instead.
 func (Suggestion_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_search_v1_search_proto_rawDescGZIP(), []int{13, 0}
+	return file_search_v1_search_proto_rawDescGZIP(), []int{16, 0}
+}
+
+type ListGenerationsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListGenerationsRequest) Reset() {
+	*x = ListGenerationsRequest{}
+	mi := &file_search_v1_search_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListGenerationsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListGenerationsRequest) ProtoMessage() {}
+
+func (x *ListGenerationsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_search_v1_search_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListGenerationsRequest.ProtoReflect.Descriptor instead.
+func (*ListGenerationsRequest) Descriptor() ([]byte, []int) {
+	return file_search_v1_search_proto_rawDescGZIP(), []int{0}
+}
+
+type ListGenerationsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Generations   []*Generation          `protobuf:"bytes,1,rep,name=generations,proto3" json:"generations,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListGenerationsResponse) Reset() {
+	*x = ListGenerationsResponse{}
+	mi := &file_search_v1_search_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListGenerationsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListGenerationsResponse) ProtoMessage() {}
+
+func (x *ListGenerationsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_search_v1_search_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListGenerationsResponse.ProtoReflect.Descriptor instead.
+func (*ListGenerationsResponse) Descriptor() ([]byte, []int) {
+	return file_search_v1_search_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ListGenerationsResponse) GetGenerations() []*Generation {
+	if x != nil {
+		return x.Generations
+	}
+	return nil
+}
+
+// An index with all documents. A new definition of the index is a new generation, which is filled beside the old one and then read in its place.
+type Generation struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Number int32                  `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// Search reads it.
+	Live bool `protobuf:"varint,2,opt,name=live,proto3" json:"live,omitempty"`
+	// How many it has, deleted products among them, as of its last refresh: of one that is made, how far it is.
+	Documents     int64                  `protobuf:"varint,3,opt,name=documents,proto3" json:"documents,omitempty"`
+	CreateTime    *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Generation) Reset() {
+	*x = Generation{}
+	mi := &file_search_v1_search_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Generation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Generation) ProtoMessage() {}
+
+func (x *Generation) ProtoReflect() protoreflect.Message {
+	mi := &file_search_v1_search_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Generation.ProtoReflect.Descriptor instead.
+func (*Generation) Descriptor() ([]byte, []int) {
+	return file_search_v1_search_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Generation) GetNumber() int32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *Generation) GetLive() bool {
+	if x != nil {
+		return x.Live
+	}
+	return false
+}
+
+func (x *Generation) GetDocuments() int64 {
+	if x != nil {
+		return x.Documents
+	}
+	return 0
+}
+
+func (x *Generation) GetCreateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreateTime
+	}
+	return nil
 }
 
 type ListDocumentsRequest struct {
@@ -149,7 +301,7 @@ type ListDocumentsRequest struct {
 
 func (x *ListDocumentsRequest) Reset() {
 	*x = ListDocumentsRequest{}
-	mi := &file_search_v1_search_proto_msgTypes[0]
+	mi := &file_search_v1_search_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -161,7 +313,7 @@ func (x *ListDocumentsRequest) String() string {
 func (*ListDocumentsRequest) ProtoMessage() {}
 
 func (x *ListDocumentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_search_v1_search_proto_msgTypes[0]
+	mi := &file_search_v1_search_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -174,7 +326,7 @@ func (x *ListDocumentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDocumentsRequest.ProtoReflect.Descriptor instead.
 func (*ListDocumentsRequest) Descriptor() ([]byte, []int) {
-	return file_search_v1_search_proto_rawDescGZIP(), []int{0}
+	return file_search_v1_search_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *ListDocumentsRequest) GetAfter() string {
@@ -207,7 +359,7 @@ type ListDocumentsResponse struct {
 
 func (x *ListDocumentsResponse) Reset() {
 	*x = ListDocumentsResponse{}
-	mi := &file_search_v1_search_proto_msgTypes[1]
+	mi := &file_search_v1_search_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -219,7 +371,7 @@ func (x *ListDocumentsResponse) String() string {
 func (*ListDocumentsResponse) ProtoMessage() {}
 
 func (x *ListDocumentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_search_v1_search_proto_msgTypes[1]
+	mi := &file_search_v1_search_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -232,7 +384,7 @@ func (x *ListDocumentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDocumentsResponse.ProtoReflect.Descriptor instead.
 func (*ListDocumentsResponse) Descriptor() ([]byte, []int) {
-	return file_search_v1_search_proto_rawDescGZIP(), []int{1}
+	return file_search_v1_search_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ListDocumentsResponse) GetDocuments() []*Document {
@@ -255,7 +407,7 @@ type Document struct {
 
 func (x *Document) Reset() {
 	*x = Document{}
-	mi := &file_search_v1_search_proto_msgTypes[2]
+	mi := &file_search_v1_search_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -267,7 +419,7 @@ func (x *Document) String() string {
 func (*Document) ProtoMessage() {}
 
 func (x *Document) ProtoReflect() protoreflect.Message {
-	mi := &file_search_v1_search_proto_msgTypes[2]
+	mi := &file_search_v1_search_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -280,7 +432,7 @@ func (x *Document) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Document.ProtoReflect.Descriptor instead.
 func (*Document) Descriptor() ([]byte, []int) {
-	return file_search_v1_search_proto_rawDescGZIP(), []int{2}
+	return file_search_v1_search_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Document) GetProductId() string {
@@ -328,14 +480,16 @@ type SearchRequest struct {
 	PageSize  int32  `protobuf:"varint,9,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	PageToken string `protobuf:"bytes,10,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// Tell why each hit stands where it does. For operators only.
-	Explain       bool `protobuf:"varint,11,opt,name=explain,proto3" json:"explain,omitempty"`
+	Explain bool `protobuf:"varint,11,opt,name=explain,proto3" json:"explain,omitempty"`
+	// Only these, by product_id: for whoever knows what they show, and asks at what price the store has it and whether it is there.
+	Product       []string `protobuf:"bytes,12,rep,name=product,proto3" json:"product,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SearchRequest) Reset() {
 	*x = SearchRequest{}
-	mi := &file_search_v1_search_proto_msgTypes[3]
+	mi := &file_search_v1_search_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -347,7 +501,7 @@ func (x *SearchRequest) String() string {
 func (*SearchRequest) ProtoMessage() {}
 
 func (x *SearchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_search_v1_search_proto_msgTypes[3]
+	mi := &file_search_v1_search_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -360,7 +514,7 @@ func (x *SearchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchRequest.ProtoReflect.Descriptor instead.
 func (*SearchRequest) Descriptor() ([]byte, []int) {
-	return file_search_v1_search_proto_rawDescGZIP(), []int{3}
+	return file_search_v1_search_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *SearchRequest) GetQ() string {
@@ -440,6 +594,13 @@ func (x *SearchRequest) GetExplain() bool {
 	return false
 }
 
+func (x *SearchRequest) GetProduct() []string {
+	if x != nil {
+		return x.Product
+	}
+	return nil
+}
+
 type SearchResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Hits  []*Hit                 `protobuf:"bytes,1,rep,name=hits,proto3" json:"hits,omitempty"`
@@ -457,7 +618,7 @@ type SearchResponse struct {
 
 func (x *SearchResponse) Reset() {
 	*x = SearchResponse{}
-	mi := &file_search_v1_search_proto_msgTypes[4]
+	mi := &file_search_v1_search_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -469,7 +630,7 @@ func (x *SearchResponse) String() string {
 func (*SearchResponse) ProtoMessage() {}
 
 func (x *SearchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_search_v1_search_proto_msgTypes[4]
+	mi := &file_search_v1_search_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -482,7 +643,7 @@ func (x *SearchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchResponse.ProtoReflect.Descriptor instead.
 func (*SearchResponse) Descriptor() ([]byte, []int) {
-	return file_search_v1_search_proto_rawDescGZIP(), []int{4}
+	return file_search_v1_search_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *SearchResponse) GetHits() []*Hit {
@@ -548,7 +709,7 @@ type Hit struct {
 
 func (x *Hit) Reset() {
 	*x = Hit{}
-	mi := &file_search_v1_search_proto_msgTypes[5]
+	mi := &file_search_v1_search_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -560,7 +721,7 @@ func (x *Hit) String() string {
 func (*Hit) ProtoMessage() {}
 
 func (x *Hit) ProtoReflect() protoreflect.Message {
-	mi := &file_search_v1_search_proto_msgTypes[5]
+	mi := &file_search_v1_search_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -573,7 +734,7 @@ func (x *Hit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hit.ProtoReflect.Descriptor instead.
 func (*Hit) Descriptor() ([]byte, []int) {
-	return file_search_v1_search_proto_rawDescGZIP(), []int{5}
+	return file_search_v1_search_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Hit) GetProductId() string {
@@ -663,7 +824,7 @@ type NamePart struct {
 
 func (x *NamePart) Reset() {
 	*x = NamePart{}
-	mi := &file_search_v1_search_proto_msgTypes[6]
+	mi := &file_search_v1_search_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -675,7 +836,7 @@ func (x *NamePart) String() string {
 func (*NamePart) ProtoMessage() {}
 
 func (x *NamePart) ProtoReflect() protoreflect.Message {
-	mi := &file_search_v1_search_proto_msgTypes[6]
+	mi := &file_search_v1_search_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -688,7 +849,7 @@ func (x *NamePart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NamePart.ProtoReflect.Descriptor instead.
 func (*NamePart) Descriptor() ([]byte, []int) {
-	return file_search_v1_search_proto_rawDescGZIP(), []int{6}
+	return file_search_v1_search_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *NamePart) GetText() string {
@@ -715,7 +876,7 @@ type PriceRange struct {
 
 func (x *PriceRange) Reset() {
 	*x = PriceRange{}
-	mi := &file_search_v1_search_proto_msgTypes[7]
+	mi := &file_search_v1_search_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -727,7 +888,7 @@ func (x *PriceRange) String() string {
 func (*PriceRange) ProtoMessage() {}
 
 func (x *PriceRange) ProtoReflect() protoreflect.Message {
-	mi := &file_search_v1_search_proto_msgTypes[7]
+	mi := &file_search_v1_search_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -740,7 +901,7 @@ func (x *PriceRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PriceRange.ProtoReflect.Descriptor instead.
 func (*PriceRange) Descriptor() ([]byte, []int) {
-	return file_search_v1_search_proto_rawDescGZIP(), []int{7}
+	return file_search_v1_search_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *PriceRange) GetMin() *v1.Money {
@@ -770,7 +931,7 @@ type Explanation struct {
 
 func (x *Explanation) Reset() {
 	*x = Explanation{}
-	mi := &file_search_v1_search_proto_msgTypes[8]
+	mi := &file_search_v1_search_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -782,7 +943,7 @@ func (x *Explanation) String() string {
 func (*Explanation) ProtoMessage() {}
 
 func (x *Explanation) ProtoReflect() protoreflect.Message {
-	mi := &file_search_v1_search_proto_msgTypes[8]
+	mi := &file_search_v1_search_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -795,7 +956,7 @@ func (x *Explanation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Explanation.ProtoReflect.Descriptor instead.
 func (*Explanation) Descriptor() ([]byte, []int) {
-	return file_search_v1_search_proto_rawDescGZIP(), []int{8}
+	return file_search_v1_search_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Explanation) GetQuestion() string {
@@ -831,7 +992,7 @@ type Facet struct {
 
 func (x *Facet) Reset() {
 	*x = Facet{}
-	mi := &file_search_v1_search_proto_msgTypes[9]
+	mi := &file_search_v1_search_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -843,7 +1004,7 @@ func (x *Facet) String() string {
 func (*Facet) ProtoMessage() {}
 
 func (x *Facet) ProtoReflect() protoreflect.Message {
-	mi := &file_search_v1_search_proto_msgTypes[9]
+	mi := &file_search_v1_search_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -856,7 +1017,7 @@ func (x *Facet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Facet.ProtoReflect.Descriptor instead.
 func (*Facet) Descriptor() ([]byte, []int) {
-	return file_search_v1_search_proto_rawDescGZIP(), []int{9}
+	return file_search_v1_search_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Facet) GetField() string {
@@ -884,7 +1045,7 @@ type FacetValue struct {
 
 func (x *FacetValue) Reset() {
 	*x = FacetValue{}
-	mi := &file_search_v1_search_proto_msgTypes[10]
+	mi := &file_search_v1_search_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -896,7 +1057,7 @@ func (x *FacetValue) String() string {
 func (*FacetValue) ProtoMessage() {}
 
 func (x *FacetValue) ProtoReflect() protoreflect.Message {
-	mi := &file_search_v1_search_proto_msgTypes[10]
+	mi := &file_search_v1_search_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -909,7 +1070,7 @@ func (x *FacetValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FacetValue.ProtoReflect.Descriptor instead.
 func (*FacetValue) Descriptor() ([]byte, []int) {
-	return file_search_v1_search_proto_rawDescGZIP(), []int{10}
+	return file_search_v1_search_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *FacetValue) GetValue() string {
@@ -947,7 +1108,7 @@ type SuggestRequest struct {
 
 func (x *SuggestRequest) Reset() {
 	*x = SuggestRequest{}
-	mi := &file_search_v1_search_proto_msgTypes[11]
+	mi := &file_search_v1_search_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -959,7 +1120,7 @@ func (x *SuggestRequest) String() string {
 func (*SuggestRequest) ProtoMessage() {}
 
 func (x *SuggestRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_search_v1_search_proto_msgTypes[11]
+	mi := &file_search_v1_search_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -972,7 +1133,7 @@ func (x *SuggestRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuggestRequest.ProtoReflect.Descriptor instead.
 func (*SuggestRequest) Descriptor() ([]byte, []int) {
-	return file_search_v1_search_proto_rawDescGZIP(), []int{11}
+	return file_search_v1_search_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SuggestRequest) GetQ() string {
@@ -1006,7 +1167,7 @@ type SuggestResponse struct {
 
 func (x *SuggestResponse) Reset() {
 	*x = SuggestResponse{}
-	mi := &file_search_v1_search_proto_msgTypes[12]
+	mi := &file_search_v1_search_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1018,7 +1179,7 @@ func (x *SuggestResponse) String() string {
 func (*SuggestResponse) ProtoMessage() {}
 
 func (x *SuggestResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_search_v1_search_proto_msgTypes[12]
+	mi := &file_search_v1_search_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1031,7 +1192,7 @@ func (x *SuggestResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuggestResponse.ProtoReflect.Descriptor instead.
 func (*SuggestResponse) Descriptor() ([]byte, []int) {
-	return file_search_v1_search_proto_rawDescGZIP(), []int{12}
+	return file_search_v1_search_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SuggestResponse) GetSuggestions() []*Suggestion {
@@ -1058,7 +1219,7 @@ type Suggestion struct {
 
 func (x *Suggestion) Reset() {
 	*x = Suggestion{}
-	mi := &file_search_v1_search_proto_msgTypes[13]
+	mi := &file_search_v1_search_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1070,7 +1231,7 @@ func (x *Suggestion) String() string {
 func (*Suggestion) ProtoMessage() {}
 
 func (x *Suggestion) ProtoReflect() protoreflect.Message {
-	mi := &file_search_v1_search_proto_msgTypes[13]
+	mi := &file_search_v1_search_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1083,7 +1244,7 @@ func (x *Suggestion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Suggestion.ProtoReflect.Descriptor instead.
 func (*Suggestion) Descriptor() ([]byte, []int) {
-	return file_search_v1_search_proto_rawDescGZIP(), []int{13}
+	return file_search_v1_search_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Suggestion) GetKind() Suggestion_Kind {
@@ -1138,7 +1299,7 @@ type Explanation_Part struct {
 
 func (x *Explanation_Part) Reset() {
 	*x = Explanation_Part{}
-	mi := &file_search_v1_search_proto_msgTypes[14]
+	mi := &file_search_v1_search_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1150,7 +1311,7 @@ func (x *Explanation_Part) String() string {
 func (*Explanation_Part) ProtoMessage() {}
 
 func (x *Explanation_Part) ProtoReflect() protoreflect.Message {
-	mi := &file_search_v1_search_proto_msgTypes[14]
+	mi := &file_search_v1_search_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1163,7 +1324,7 @@ func (x *Explanation_Part) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Explanation_Part.ProtoReflect.Descriptor instead.
 func (*Explanation_Part) Descriptor() ([]byte, []int) {
-	return file_search_v1_search_proto_rawDescGZIP(), []int{8, 0}
+	return file_search_v1_search_proto_rawDescGZIP(), []int{11, 0}
 }
 
 func (x *Explanation_Part) GetWhat() string {
@@ -1184,7 +1345,17 @@ var File_search_v1_search_proto protoreflect.FileDescriptor
 
 const file_search_v1_search_proto_rawDesc = "" +
 	"\n" +
-	"\x16search/v1/search.proto\x12\x10larder.search.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x12type/v1/type.proto\"v\n" +
+	"\x16search/v1/search.proto\x12\x10larder.search.v1\x1a\x16access/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12type/v1/type.proto\"\x18\n" +
+	"\x16ListGenerationsRequest\"Y\n" +
+	"\x17ListGenerationsResponse\x12>\n" +
+	"\vgenerations\x18\x01 \x03(\v2\x1c.larder.search.v1.GenerationR\vgenerations\"\x93\x01\n" +
+	"\n" +
+	"Generation\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x12\n" +
+	"\x04live\x18\x02 \x01(\bR\x04live\x12\x1c\n" +
+	"\tdocuments\x18\x03 \x01(\x03R\tdocuments\x12;\n" +
+	"\vcreate_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"createTime\"v\n" +
 	"\x14ListDocumentsRequest\x12\x1d\n" +
 	"\x05after\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x05after\x12\x1d\n" +
 	"\x05until\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x05until\x12 \n" +
@@ -1197,7 +1368,7 @@ const file_search_v1_search_proto_rawDesc = "" +
 	"product_id\x18\x01 \x01(\tR\tproductId\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x12\x18\n" +
 	"\adeleted\x18\x03 \x01(\bR\adeleted\x12\x1a\n" +
-	"\bchecksum\x18\x04 \x01(\tR\bchecksum\"\xa1\x04\n" +
+	"\bchecksum\x18\x04 \x01(\tR\bchecksum\"\xcb\x04\n" +
 	"\rSearchRequest\x12\x16\n" +
 	"\x01q\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x01q\x126\n" +
 	"\x05store\x18\x02 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{1,62}$R\x05store\x12*\n" +
@@ -1211,7 +1382,8 @@ const file_search_v1_search_proto_rawDesc = "" +
 	"\n" +
 	"page_token\x18\n" +
 	" \x01(\tB\b\xbaH\x05r\x03\x18\xd0\x0fR\tpageToken\x12\x18\n" +
-	"\aexplain\x18\v \x01(\bR\aexplain\"Q\n" +
+	"\aexplain\x18\v \x01(\bR\aexplain\x12(\n" +
+	"\aproduct\x18\f \x03(\tB\x0e\xbaH\v\x92\x01\b\x10d\"\x04r\x02\x18@R\aproduct\"Q\n" +
 	"\x04Sort\x12\x14\n" +
 	"\x10SORT_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fPRICE_ASCENDING\x10\x01\x12\x14\n" +
@@ -1285,14 +1457,16 @@ const file_search_v1_search_proto_rawDesc = "" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\t\n" +
 	"\x05QUERY\x10\x01\x12\f\n" +
 	"\bCATEGORY\x10\x02\x12\v\n" +
-	"\aPRODUCT\x10\x032\xe7\x02\n" +
+	"\aPRODUCT\x10\x032\xf7\x03\n" +
 	"\rSearchService\x12j\n" +
 	"\x06Search\x12\x1f.larder.search.v1.SearchRequest\x1a .larder.search.v1.SearchResponse\"\x1d\xaa\xd4\x18\x03\n" +
 	"\x01\x01\xb0\xd4\x18\x02\x82\xd3\xe4\x93\x02\f\x12\n" +
 	"/v1/search\x12u\n" +
 	"\aSuggest\x12 .larder.search.v1.SuggestRequest\x1a!.larder.search.v1.SuggestResponse\"%\xaa\xd4\x18\x03\n" +
 	"\x01\x01\xb0\xd4\x18\x01\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/search:suggest\x12s\n" +
-	"\rListDocuments\x12&.larder.search.v1.ListDocumentsRequest\x1a'.larder.search.v1.ListDocumentsResponse\"\x11\xaa\xd4\x18\t\x12\aproduct\xb0\xd4\x18\x01B#Z!larder.dev/api/search/v1;searchpbb\x06proto3"
+	"\rListDocuments\x12&.larder.search.v1.ListDocumentsRequest\x1a'.larder.search.v1.ListDocumentsResponse\"\x11\xaa\xd4\x18\t\x12\aproduct\xb0\xd4\x18\x01\x12\x8d\x01\n" +
+	"\x0fListGenerations\x12(.larder.search.v1.ListGenerationsRequest\x1a).larder.search.v1.ListGenerationsResponse\"%\xaa\xd4\x18\x03\n" +
+	"\x01\x04\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/search:generationsB#Z!larder.dev/api/search/v1;searchpbb\x06proto3"
 
 var (
 	file_search_v1_search_proto_rawDescOnce sync.Once
@@ -1307,53 +1481,61 @@ func file_search_v1_search_proto_rawDescGZIP() []byte {
 }
 
 var file_search_v1_search_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_search_v1_search_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_search_v1_search_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_search_v1_search_proto_goTypes = []any{
-	(SearchRequest_Sort)(0),       // 0: larder.search.v1.SearchRequest.Sort
-	(Suggestion_Kind)(0),          // 1: larder.search.v1.Suggestion.Kind
-	(*ListDocumentsRequest)(nil),  // 2: larder.search.v1.ListDocumentsRequest
-	(*ListDocumentsResponse)(nil), // 3: larder.search.v1.ListDocumentsResponse
-	(*Document)(nil),              // 4: larder.search.v1.Document
-	(*SearchRequest)(nil),         // 5: larder.search.v1.SearchRequest
-	(*SearchResponse)(nil),        // 6: larder.search.v1.SearchResponse
-	(*Hit)(nil),                   // 7: larder.search.v1.Hit
-	(*NamePart)(nil),              // 8: larder.search.v1.NamePart
-	(*PriceRange)(nil),            // 9: larder.search.v1.PriceRange
-	(*Explanation)(nil),           // 10: larder.search.v1.Explanation
-	(*Facet)(nil),                 // 11: larder.search.v1.Facet
-	(*FacetValue)(nil),            // 12: larder.search.v1.FacetValue
-	(*SuggestRequest)(nil),        // 13: larder.search.v1.SuggestRequest
-	(*SuggestResponse)(nil),       // 14: larder.search.v1.SuggestResponse
-	(*Suggestion)(nil),            // 15: larder.search.v1.Suggestion
-	(*Explanation_Part)(nil),      // 16: larder.search.v1.Explanation.Part
-	(*v1.Money)(nil),              // 17: larder.type.v1.Money
+	(SearchRequest_Sort)(0),         // 0: larder.search.v1.SearchRequest.Sort
+	(Suggestion_Kind)(0),            // 1: larder.search.v1.Suggestion.Kind
+	(*ListGenerationsRequest)(nil),  // 2: larder.search.v1.ListGenerationsRequest
+	(*ListGenerationsResponse)(nil), // 3: larder.search.v1.ListGenerationsResponse
+	(*Generation)(nil),              // 4: larder.search.v1.Generation
+	(*ListDocumentsRequest)(nil),    // 5: larder.search.v1.ListDocumentsRequest
+	(*ListDocumentsResponse)(nil),   // 6: larder.search.v1.ListDocumentsResponse
+	(*Document)(nil),                // 7: larder.search.v1.Document
+	(*SearchRequest)(nil),           // 8: larder.search.v1.SearchRequest
+	(*SearchResponse)(nil),          // 9: larder.search.v1.SearchResponse
+	(*Hit)(nil),                     // 10: larder.search.v1.Hit
+	(*NamePart)(nil),                // 11: larder.search.v1.NamePart
+	(*PriceRange)(nil),              // 12: larder.search.v1.PriceRange
+	(*Explanation)(nil),             // 13: larder.search.v1.Explanation
+	(*Facet)(nil),                   // 14: larder.search.v1.Facet
+	(*FacetValue)(nil),              // 15: larder.search.v1.FacetValue
+	(*SuggestRequest)(nil),          // 16: larder.search.v1.SuggestRequest
+	(*SuggestResponse)(nil),         // 17: larder.search.v1.SuggestResponse
+	(*Suggestion)(nil),              // 18: larder.search.v1.Suggestion
+	(*Explanation_Part)(nil),        // 19: larder.search.v1.Explanation.Part
+	(*timestamppb.Timestamp)(nil),   // 20: google.protobuf.Timestamp
+	(*v1.Money)(nil),                // 21: larder.type.v1.Money
 }
 var file_search_v1_search_proto_depIdxs = []int32{
-	4,  // 0: larder.search.v1.ListDocumentsResponse.documents:type_name -> larder.search.v1.Document
-	0,  // 1: larder.search.v1.SearchRequest.sort:type_name -> larder.search.v1.SearchRequest.Sort
-	7,  // 2: larder.search.v1.SearchResponse.hits:type_name -> larder.search.v1.Hit
-	11, // 3: larder.search.v1.SearchResponse.facets:type_name -> larder.search.v1.Facet
-	9,  // 4: larder.search.v1.SearchResponse.price_range:type_name -> larder.search.v1.PriceRange
-	17, // 5: larder.search.v1.Hit.price:type_name -> larder.type.v1.Money
-	8,  // 6: larder.search.v1.Hit.name_parts:type_name -> larder.search.v1.NamePart
-	10, // 7: larder.search.v1.Hit.explanation:type_name -> larder.search.v1.Explanation
-	17, // 8: larder.search.v1.PriceRange.min:type_name -> larder.type.v1.Money
-	17, // 9: larder.search.v1.PriceRange.max:type_name -> larder.type.v1.Money
-	16, // 10: larder.search.v1.Explanation.parts:type_name -> larder.search.v1.Explanation.Part
-	12, // 11: larder.search.v1.Facet.values:type_name -> larder.search.v1.FacetValue
-	15, // 12: larder.search.v1.SuggestResponse.suggestions:type_name -> larder.search.v1.Suggestion
-	1,  // 13: larder.search.v1.Suggestion.kind:type_name -> larder.search.v1.Suggestion.Kind
-	5,  // 14: larder.search.v1.SearchService.Search:input_type -> larder.search.v1.SearchRequest
-	13, // 15: larder.search.v1.SearchService.Suggest:input_type -> larder.search.v1.SuggestRequest
-	2,  // 16: larder.search.v1.SearchService.ListDocuments:input_type -> larder.search.v1.ListDocumentsRequest
-	6,  // 17: larder.search.v1.SearchService.Search:output_type -> larder.search.v1.SearchResponse
-	14, // 18: larder.search.v1.SearchService.Suggest:output_type -> larder.search.v1.SuggestResponse
-	3,  // 19: larder.search.v1.SearchService.ListDocuments:output_type -> larder.search.v1.ListDocumentsResponse
-	17, // [17:20] is the sub-list for method output_type
-	14, // [14:17] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	4,  // 0: larder.search.v1.ListGenerationsResponse.generations:type_name -> larder.search.v1.Generation
+	20, // 1: larder.search.v1.Generation.create_time:type_name -> google.protobuf.Timestamp
+	7,  // 2: larder.search.v1.ListDocumentsResponse.documents:type_name -> larder.search.v1.Document
+	0,  // 3: larder.search.v1.SearchRequest.sort:type_name -> larder.search.v1.SearchRequest.Sort
+	10, // 4: larder.search.v1.SearchResponse.hits:type_name -> larder.search.v1.Hit
+	14, // 5: larder.search.v1.SearchResponse.facets:type_name -> larder.search.v1.Facet
+	12, // 6: larder.search.v1.SearchResponse.price_range:type_name -> larder.search.v1.PriceRange
+	21, // 7: larder.search.v1.Hit.price:type_name -> larder.type.v1.Money
+	11, // 8: larder.search.v1.Hit.name_parts:type_name -> larder.search.v1.NamePart
+	13, // 9: larder.search.v1.Hit.explanation:type_name -> larder.search.v1.Explanation
+	21, // 10: larder.search.v1.PriceRange.min:type_name -> larder.type.v1.Money
+	21, // 11: larder.search.v1.PriceRange.max:type_name -> larder.type.v1.Money
+	19, // 12: larder.search.v1.Explanation.parts:type_name -> larder.search.v1.Explanation.Part
+	15, // 13: larder.search.v1.Facet.values:type_name -> larder.search.v1.FacetValue
+	18, // 14: larder.search.v1.SuggestResponse.suggestions:type_name -> larder.search.v1.Suggestion
+	1,  // 15: larder.search.v1.Suggestion.kind:type_name -> larder.search.v1.Suggestion.Kind
+	8,  // 16: larder.search.v1.SearchService.Search:input_type -> larder.search.v1.SearchRequest
+	16, // 17: larder.search.v1.SearchService.Suggest:input_type -> larder.search.v1.SuggestRequest
+	5,  // 18: larder.search.v1.SearchService.ListDocuments:input_type -> larder.search.v1.ListDocumentsRequest
+	2,  // 19: larder.search.v1.SearchService.ListGenerations:input_type -> larder.search.v1.ListGenerationsRequest
+	9,  // 20: larder.search.v1.SearchService.Search:output_type -> larder.search.v1.SearchResponse
+	17, // 21: larder.search.v1.SearchService.Suggest:output_type -> larder.search.v1.SuggestResponse
+	6,  // 22: larder.search.v1.SearchService.ListDocuments:output_type -> larder.search.v1.ListDocumentsResponse
+	3,  // 23: larder.search.v1.SearchService.ListGenerations:output_type -> larder.search.v1.ListGenerationsResponse
+	20, // [20:24] is the sub-list for method output_type
+	16, // [16:20] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_search_v1_search_proto_init() }
@@ -1367,7 +1549,7 @@ func file_search_v1_search_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_search_v1_search_proto_rawDesc), len(file_search_v1_search_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   15,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -21,9 +21,10 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	SearchService_Search_FullMethodName        = "/larder.search.v1.SearchService/Search"
-	SearchService_Suggest_FullMethodName       = "/larder.search.v1.SearchService/Suggest"
-	SearchService_ListDocuments_FullMethodName = "/larder.search.v1.SearchService/ListDocuments"
+	SearchService_Search_FullMethodName          = "/larder.search.v1.SearchService/Search"
+	SearchService_Suggest_FullMethodName         = "/larder.search.v1.SearchService/Suggest"
+	SearchService_ListDocuments_FullMethodName   = "/larder.search.v1.SearchService/ListDocuments"
+	SearchService_ListGenerations_FullMethodName = "/larder.search.v1.SearchService/ListGenerations"
 )
 
 // SearchServiceClient is the client API for SearchService service.
@@ -36,6 +37,8 @@ type SearchServiceClient interface {
 	Suggest(ctx context.Context, in *SuggestRequest, opts ...grpc.CallOption) (*SuggestResponse, error)
 	// The documents of the index by product id: what an audit compares. Deleted ones are among them, marked so.
 	ListDocuments(ctx context.Context, in *ListDocumentsRequest, opts ...grpc.CallOption) (*ListDocumentsResponse, error)
+	// The generations of the index, for operators, by number: the one that search reads, and one that is made beside it or stands by.
+	ListGenerations(ctx context.Context, in *ListGenerationsRequest, opts ...grpc.CallOption) (*ListGenerationsResponse, error)
 }
 
 type searchServiceClient struct {
@@ -76,6 +79,16 @@ func (c *searchServiceClient) ListDocuments(ctx context.Context, in *ListDocumen
 	return out, nil
 }
 
+func (c *searchServiceClient) ListGenerations(ctx context.Context, in *ListGenerationsRequest, opts ...grpc.CallOption) (*ListGenerationsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListGenerationsResponse)
+	err := c.cc.Invoke(ctx, SearchService_ListGenerations_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // SearchServiceServer is the server API for SearchService service.
 // All implementations must embed UnimplementedSearchServiceServer
 // for forward compatibility.
@@ -86,6 +99,8 @@ type SearchServiceServer interface {
 	Suggest(context.Context, *SuggestRequest) (*SuggestResponse, error)
 	// The documents of the index by product id: what an audit compares. Deleted ones are among them, marked so.
 	ListDocuments(context.Context, *ListDocumentsRequest) (*ListDocumentsResponse, error)
+	// The generations of the index, for operators, by number: the one that search reads, and one that is made beside it or stands by.
+	ListGenerations(context.Context, *ListGenerationsRequest) (*ListGenerationsResponse, error)
 	mustEmbedUnimplementedSearchServiceServer()
 }
 
@@ -104,6 +119,9 @@ func (UnimplementedSearchServiceServer) Suggest(context.Context, *SuggestRequest
 }
 func (UnimplementedSearchServiceServer) ListDocuments(context.Context, *ListDocumentsRequest) (*ListDocumentsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListDocuments not implemented")
+}
+func (UnimplementedSearchServiceServer) ListGenerations(context.Context, *ListGenerationsRequest) (*ListGenerationsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListGenerations not implemented")
 }
 func (UnimplementedSearchServiceServer) mustEmbedUnimplementedSearchServiceServer() {}
 func (UnimplementedSearchServiceServer) testEmbeddedByValue()                       {}
@@ -180,6 +198,24 @@ func _SearchService_ListDocuments_Handler(srv interface{}, ctx context.Context, 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _SearchService_ListGenerations_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListGenerationsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SearchServiceServer).ListGenerations(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SearchService_ListGenerations_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SearchServiceServer).ListGenerations(ctx, req.(*ListGenerationsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // SearchService_ServiceDesc is the grpc.ServiceDesc for SearchService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -198,6 +234,10 @@ var SearchService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListDocuments",
 			Handler:    _SearchService_ListDocuments_Handler,
+		},
+		{
+			MethodName: "ListGenerations",
+			Handler:    _SearchService_ListGenerations_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -30,6 +30,12 @@ func (s *Store) IDs(ctx context.Context, after string, limit int) ([]string, err
 	return ids, wrap(err, "list documents")
 }
 
+// Count implements product.Documents.
+func (s *Store) Count(ctx context.Context) (n int64, err error) {
+	err = s.pool.QueryRow(ctx, `select count(*) from products.catalog_documents`).Scan(&n)
+	return n, wrap(err, "count documents")
+}
+
 // Documents implements product.Documents.
 func (s *Store) Documents(ctx context.Context, ids []string) ([]product.Document, error) {
 	documents, err := collect(ctx, s.pool, scanDocument, auditDocuments, ids, activationGrace)

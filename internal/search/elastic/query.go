@@ -72,9 +72,13 @@ func shown(l search.Lookup) []string {
 
 // query finds the store's products by the words and scores them: class, nearness, then what they are worth to the shop.
 func query(l search.Lookup, w search.Weights) object {
-	found := object{"bool": object{"filter": sold(l.Store)}}
+	among := sold(l.Store)
+	if len(l.Products) > 0 {
+		among = append(among, object{"terms": object{"product_id": l.Products}})
+	}
+	found := object{"bool": object{"filter": among}}
 	if l.Words != "" {
-		found = object{"bool": object{"filter": sold(l.Store), "must": object{"dis_max": object{"queries": tiers(l)}}}}
+		found = object{"bool": object{"filter": among, "must": object{"dis_max": object{"queries": tiers(l)}}}}
 	}
 	if l.Sort != search.ByRelevance {
 		return found

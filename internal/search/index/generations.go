@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/elastic/go-elasticsearch/v8"
 )
@@ -20,6 +21,7 @@ type Generation struct {
 	Live      bool // the alias points to it: search reads it
 	Current   bool // made by this program's definition
 	Documents int64
+	Created   time.Time
 }
 
 // ErrNoGeneration: there is no index of this number.
@@ -30,12 +32,17 @@ var ErrLive = errors.New("the generation is live")
 
 // Generations lists what there is of an alias's family, by number. Indices with other names aren't among them.
 func Generations(ctx context.Context, es *elasticsearch.Client, alias string) ([]Generation, error) {
-	body, err := call(es.Indices.Get([]string{alias + "-*"}, es.Indices.Get.WithContext(ctx), es.Indices.Get.WithFeatures("aliases")))
+	body, err := call(es.Indices.Get([]string{alias + "-*"}, es.Indices.Get.WithContext(ctx), es.Indices.Get.WithFeatures("aliases,settings"), es.Indices.Get.WithFilterPath("*.aliases", "*.settings.index.creation_date")))
 	if err != nil {
 		return nil, fmt.Errorf("list indices %s-*: %w", alias, err)
 	}
 	var indices map[string]struct {
-		Aliases map[string]json.RawMessage `json:"aliases"`
+		Aliases  map[string]json.RawMessage `json:"aliases"`
+		Settings struct {
+			Index struct {
+				Created int64 `json:"creation_date,string"` // milliseconds
+			} `json:"index"`
+		} `json:"settings"`
 	}
 	if err := json.Unmarshal(body, &indices); err != nil {
 		return nil, fmt.Errorf("list indices %s-*: %w", alias, err)
@@ -46,7 +53,7 @@ func Generations(ctx context.Context, es *elasticsearch.Client, alias string) ([
 		if !ok {
 			continue
 		}
-		g := Generation{Number: number}
+		g := Generation{Number: number, Created: time.UnixMilli(is.Settings.Index.Created)}
 		_, g.Live = is.Aliases[alias]
 		if g.Current, err = Current(ctx, es, name); err != nil {
 			return nil, err
