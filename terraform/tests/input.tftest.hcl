@@ -27,6 +27,14 @@ run "zone_for_region" {
   expect_failures = [var.region]
 }
 
+run "region_that_is_none" {
+  command = plan
+  variables {
+    region = "europe-west99"
+  }
+  expect_failures = [var.region]
+}
+
 run "project_by_its_name" {
   command = plan
   variables {
