@@ -72,7 +72,8 @@ func New(ctx context.Context, app *function.App) (http.Handler, error) {
 					"revision", finding.GetRevision(), "indexed", finding.GetIndexedRevision())
 			}
 			if request.PageToken = answer.GetNextPageToken(); request.GetPageToken() == "" {
-				return report, keep(ctx, products, &report, false)
+				err := keep(ctx, products, &report, false)
+				return report, err
 			}
 			if time.Since(told) < tellEvery {
 				continue
