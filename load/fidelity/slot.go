@@ -29,6 +29,9 @@ func (s *shelf) loseSlot(ctx context.Context) error {
 // slotKeeps is how much log PostgreSQL keeps for a slot, in a run.
 const slotKeeps = "256MB"
 
+// slotGrowsFor bounds writing more than that, with the checkpoints that PostgreSQL needs to notice: seconds, or minutes of a disk that others use.
+const slotGrowsFor = 4 * time.Minute
+
 // outgrowSlot lets Debezium stand still while the log grows beyond what a slot may hold, until PostgreSQL gives the slot up; then it does
 // what docs/playbooks/catalogue-log-silent.md says.
 func (v *weather) outgrowSlot(ctx context.Context) error {
@@ -36,7 +39,7 @@ func (v *weather) outgrowSlot(ctx context.Context) error {
 	if err := p.signal(ctx, "debezium", syscall.SIGSTOP); err != nil {
 		return err
 	}
-	growing, cancel := context.WithTimeout(ctx, time.Minute)
+	growing, cancel := context.WithTimeout(ctx, slotGrowsFor)
 	defer cancel()
 	lost, err := false, error(nil)
 	for !lost && err == nil {
