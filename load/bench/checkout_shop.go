@@ -167,11 +167,15 @@ func (e *statusError) again() bool {
 }
 
 func (s *benchShop) send(ctx context.Context, method, url, token string, body, into any, headers ...string) error {
-	content, err := json.Marshal(body)
-	if err != nil {
-		return err
+	var content io.Reader
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			return err
+		}
+		content = bytes.NewReader(text)
 	}
-	request, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(content))
+	request, err := http.NewRequestWithContext(ctx, method, url, content)
 	if err != nil {
 		return err
 	}

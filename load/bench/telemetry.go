@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -67,7 +66,7 @@ func benchTelemetry(ctx context.Context) (err error) {
 	search := func(ctx context.Context, address string, round int) error {
 		return each(ctx, telemetrySearches, func(ctx context.Context, i int) error {
 			query := url.Values{"store": {config.Store}, "q": {words[(i+round)%len(words)] + " " + words[(i*7+round)%len(words)]}}
-			return shop.get(ctx, "http://"+address+"/v1/search?"+query.Encode())
+			return shop.send(ctx, http.MethodGet, "http://"+address+"/v1/search?"+query.Encode(), "", nil, nil)
 		})
 	}
 	checkout := func(ctx context.Context, address string, _ int) error {
@@ -144,7 +143,7 @@ func startCandidate(ctx context.Context, state, program string, variables []stri
 		return nil, err
 	}
 	for began := time.Now(); ; {
-		err := (&benchShop{http: http.DefaultClient}).get(ctx, "http://"+c.address+"/readyz")
+		err := (&benchShop{http: http.DefaultClient}).send(ctx, http.MethodGet, "http://"+c.address+"/readyz", "", nil, nil)
 		if err == nil {
 			return c, nil
 		}
@@ -169,23 +168,4 @@ func (c *candidate) cpu(state string) (time.Duration, error) {
 		}
 	}
 	return 0, errors.New("its process has ended")
-}
-
-func (s *benchShop) get(ctx context.Context, address string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
-		return err
-	}
-	response, err := s.http.Do(request)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = response.Body.Close() }()
-	if _, err := io.Copy(io.Discard, response.Body); err != nil {
-		return err
-	}
-	if response.StatusCode != http.StatusOK {
-		return &statusError{"GET " + address, response.StatusCode, ""}
-	}
-	return nil
 }

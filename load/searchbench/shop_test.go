@@ -251,28 +251,43 @@ func (p *process) cpu(t *testing.T) time.Duration {
 // cpu is what Elasticsearch's process has used so far.
 func (s *shop) cpu(t *testing.T) time.Duration {
 	t.Helper()
-	res, err := client.Get(s.elastic + "/_nodes/_local/stats/process?filter_path=nodes.*.process.cpu.total_in_millis")
+	return time.Duration(s.stats(t).Process.CPU.Total) * time.Millisecond
+}
+
+// nodeStats are what Elasticsearch's only node tells of itself.
+type nodeStats struct {
+	Process struct {
+		CPU struct {
+			Total int64 `json:"total_in_millis"`
+		} `json:"cpu"`
+	} `json:"process"`
+	JVM struct {
+		GC struct {
+			Collectors map[string]struct {
+				Count  int   `json:"collection_count"`
+				Millis int64 `json:"collection_time_in_millis"`
+			} `json:"collectors"`
+		} `json:"gc"`
+	} `json:"jvm"`
+}
+
+func (s *shop) stats(t *testing.T) nodeStats {
+	t.Helper()
+	res, err := client.Get(s.elastic + "/_nodes/_local/stats/process,jvm?filter_path=nodes.*.process.cpu.total_in_millis,nodes.*.jvm.gc")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
 	var stats struct {
-		Nodes map[string]struct {
-			Process struct {
-				CPU struct {
-					Total int64 `json:"total_in_millis"`
-				} `json:"cpu"`
-			} `json:"process"`
-		} `json:"nodes"`
+		Nodes map[string]nodeStats `json:"nodes"`
 	}
 	if err := json.NewDecoder(res.Body).Decode(&stats); err != nil || len(stats.Nodes) != 1 {
-		t.Fatalf("Elasticsearch's CPU: %v, %d nodes, want one", err, len(stats.Nodes))
+		t.Fatalf("Elasticsearch's statistics: %v, %d nodes, want one", err, len(stats.Nodes))
 	}
-	var sum int64
 	for _, node := range stats.Nodes {
-		sum += node.Process.CPU.Total
+		return node
 	}
-	return time.Duration(sum) * time.Millisecond
+	panic("unreachable: there is one")
 }
 
 // raw is a request that the service put to Elasticsearch.

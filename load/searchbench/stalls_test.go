@@ -3,8 +3,6 @@
 package searchbench
 
 import (
-	"encoding/json"
-	"net/http"
 	"testing"
 	"time"
 )
@@ -40,31 +38,9 @@ type collections struct {
 
 func (s *shop) collections(t *testing.T) (all collections) {
 	t.Helper()
-	res, err := client.Get(s.elastic + "/_nodes/stats/jvm")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	var stats struct {
-		Nodes map[string]struct {
-			JVM struct {
-				GC struct {
-					Collectors map[string]struct {
-						Count  int   `json:"collection_count"`
-						Millis int64 `json:"collection_time_in_millis"`
-					} `json:"collectors"`
-				} `json:"gc"`
-			} `json:"jvm"`
-		} `json:"nodes"`
-	}
-	if err := json.NewDecoder(res.Body).Decode(&stats); err != nil || res.StatusCode != http.StatusOK || len(stats.Nodes) == 0 {
-		t.Fatalf("read Elasticsearch's collections: %d, %v", res.StatusCode, err)
-	}
-	for _, node := range stats.Nodes {
-		for _, c := range node.JVM.GC.Collectors {
-			all.times += c.Count
-			all.took += time.Duration(c.Millis) * time.Millisecond
-		}
+	for _, c := range s.stats(t).JVM.GC.Collectors {
+		all.times += c.Count
+		all.took += time.Duration(c.Millis) * time.Millisecond
 	}
 	return all
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -77,6 +78,21 @@ func TestGenerate(t *testing.T) {
 			if o.Sold != terms.Sold || (o.Sold && o.Price.Minor != terms.Price) || sums[o.ProductID] != terms.Stock {
 				t.Errorf("%s in %s: sold %v for %v, %d in stock, want %+v", o.ProductID, shop.ID, o.Sold, o.Price, sums[o.ProductID], terms)
 			}
+		}
+	}
+
+	// Of another seed's only the first have stock, and a later run enters it once.
+	for _, step := range []struct {
+		stocked int
+		some    bool
+	}{{0, false}, {2, true}, {2, false}} {
+		said, err := s.generateInto(t.Context(), ledger, 10, 5, step.stocked)
+		var entered int
+		if _, found, _ := strings.Cut(said, "stock of "); err == nil {
+			_, err = fmt.Sscan(found, &entered)
+		}
+		if err != nil || entered > 0 != step.some || entered > 2*len(content.Stores) {
+			t.Errorf("%d stocked: %q, %v; want some entered: %v, and %d at most", step.stocked, said, err, step.some, 2*len(content.Stores))
 		}
 	}
 }
