@@ -30,6 +30,9 @@ const (
 
 // drop has a crowd want 100 units of a product within ten seconds, then the same of another one while the stock's Redis is killed.
 func (p *platform) drop(ctx context.Context) error {
+	if err := p.awaken(ctx); err != nil {
+		return err
+	}
 	var broken []string
 	goods := drawGoods(p.random(77), p.opening, p.items, p.atLeast)
 	for i, fails := range []bool{false, true} {

@@ -46,7 +46,7 @@ func main() {
 	var mixed string
 	flag.IntVar(&o.rate, "rate", 500, "requests a second of all kinds; of capacity, the first that is tried")
 	flag.DurationVar(&o.duration, "duration", 5*time.Minute, "of what is measured; of capacity, of each rate that is tried")
-	flag.DurationVar(&o.warm, "warm", awake, "before that, with a rate that rises")
+	flag.DurationVar(&o.warm, "warm", 30*time.Second, "before that, with a rate that rises")
 	flag.StringVar(&mixed, "mix", "80:15:5", "searches, carts and checkouts of a hundred requests")
 	flag.Uint64Var(&o.seed, "seed", 1, "of everything that is left to chance")
 	flag.IntVar(&o.products, "products", 50_000, "the catalogue has at least")
@@ -112,6 +112,9 @@ func (p *platform) say(format string, args ...any) {
 
 // load is one burst, with its table, its report and the accounts.
 func (p *platform) load(ctx context.Context) error {
+	if err := p.awaken(ctx); err != nil {
+		return err
+	}
 	b := burst{rate: p.rate, warm: p.warm, lasts: p.duration, mix: p.mix}
 	p.say("%d requests a second, %d:%d:%d of searches, carts and checkouts, for %s after %s", b.rate, b.mix.search, b.mix.cart, b.mix.checkout, b.lasts, b.warm)
 	o, err := p.burst(ctx, b)

@@ -252,15 +252,6 @@ func (p *platform) burst(ctx context.Context, b burst) (*outcome, error) {
 	return o, nil
 }
 
-// awake is how long Elasticsearch is asked until a query costs it what it will cost from then on: its compilers work meanwhile.
-const awake = 3 * time.Minute
-
-// awaken asks a platform that was just started for as long as that, at a rate that rises to its own, and for no order.
-func (p *platform) awaken(ctx context.Context) error {
-	_, err := p.burst(ctx, burst{rate: p.rate, warm: awake, lasts: time.Second, mix: mix{search: 85, cart: 15}})
-	return err
-}
-
 // account waits until all that was set off is through, and accounts for it: for every unit, every penny and every event.
 func (p *platform) account(ctx context.Context) (account.Result, error) {
 	day, err := p.people.Visit(shop.Place{Edge: p.edge(), PubSubHost: p.PubSubHost, Project: p.Project}, p.history)

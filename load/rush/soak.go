@@ -37,6 +37,9 @@ type reading struct {
 
 // soak asks half of a rate for long.
 func (p *platform) soak(ctx context.Context) error {
+	if err := p.awaken(ctx); err != nil {
+		return err
+	}
 	var readings []reading
 	var broken []string
 	warm := p.warm

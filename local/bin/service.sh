@@ -51,6 +51,8 @@ payments)
 metadata) export METADATA_KEY_FILE=${METADATA_KEY_FILE-key.pem} ;;
 edge) export ROUTES_FILE=${ROUTES_FILE-$root/terraform/routes.json} ;;
 invoker) export SCHEDULE_FILE=${SCHEDULE_FILE-$root/local/schedule.json} ;;
+# Everything shares this machine's processors with it, and 24 searches at once are half a second of two of them.
+search) export MAX_CONCURRENT=${MAX_CONCURRENT-24} ;;
 esac
 program=$name
 if [[ $name == productindex* ]]; then
