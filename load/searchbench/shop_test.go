@@ -179,7 +179,7 @@ func (s *shop) document(c *catalogue.Catalogue, p catalogue.Product, brand strin
 	}, prices["camden"] > 0
 }
 
-// process is a running search service.
+// process is a running program that answers by HTTP.
 type process struct {
 	base string
 	pid  int
@@ -188,6 +188,15 @@ type process struct {
 // start starts the service as it runs anywhere, in front of an Elasticsearch, and ends it with the test.
 func (s *shop) start(t *testing.T, elastic string, more ...string) *process {
 	t.Helper()
+	return start(t, s.program, append([]string{
+		"ELASTICSEARCH_URL=" + elastic, "SEARCH_INDEX=" + s.alias, "SEARCH_TIMEOUT=10s", "LOG_LEVEL=WARN", "GOOGLE_CLOUD_PROJECT=bench",
+		"JWKS_URL=http://127.0.0.1:1", "SERVICE_JWKS_URL=http://127.0.0.1:1", "SERVICE_ACCOUNT_DOMAIN=bench.test",
+	}, more...)...)
+}
+
+// start starts a program that listens on PORT and is ready once /readyz answers 200.
+func start(t *testing.T, program string, env ...string) *process {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -195,14 +204,12 @@ func (s *shop) start(t *testing.T, elastic string, more ...string) *process {
 	address := listener.Addr().String()
 	listener.Close()
 	_, port, _ := strings.Cut(address, ":")
-	log, err := os.Create(filepath.Join(t.TempDir(), "search.log"))
+	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(s.program)
-	cmd.Env = append(append(os.Environ(),
-		"PORT="+port, "ELASTICSEARCH_URL="+elastic, "SEARCH_INDEX="+s.alias, "SEARCH_TIMEOUT=10s", "LOG_LEVEL=WARN", "GOOGLE_CLOUD_PROJECT=bench",
-		"JWKS_URL=http://127.0.0.1:1", "SERVICE_JWKS_URL=http://127.0.0.1:1", "SERVICE_ACCOUNT_DOMAIN=bench.test"), more...)
+	cmd := exec.Command(program)
+	cmd.Env = append(append(os.Environ(), "PORT="+port), env...)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -223,7 +230,7 @@ func (s *shop) start(t *testing.T, elastic string, more ...string) *process {
 		}
 		if time.Now().After(deadline) {
 			text, _ := os.ReadFile(log.Name())
-			t.Fatalf("the service doesn't become ready: %v: %s", err, text)
+			t.Fatalf("%s doesn't become ready: %v: %s", filepath.Base(program), err, text)
 		}
 		<-time.After(20 * time.Millisecond)
 	}

@@ -19,7 +19,7 @@ stream() {
 	# Its supervisor starts it again. The old one has ended when this returns.
 	local/bin/survivors.sh end "$state" "$1"
 	for ((i = 0; i < 120; i++)); do
-		if [ -n "$(local/bin/survivors.sh list "$state" "$1")" ] && local/bin/service.sh ready "$1"; then return; fi
+		if [ -n "$(local/bin/survivors.sh list "$state" "$1")" ] && READY_WITHIN=0 local/bin/service.sh ready "$1"; then return; fi
 		sleep 0.5
 	done
 	echo "$1 isn't ready; its log: make logs NAME=$1" >&2

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Starts a program of the platform's own: service.sh NAME. It gets the port of its address, and an identity. A function's NAME is in
 # lower case; one program has all of them.
-# service.sh ready NAME: exit 0 if it answers; for those that an outside server may stand in for, and the index's pipelines.
+# service.sh ready NAME: exit 0 as soon as it answers, 1 after READY_WITHIN seconds; for those that an outside server may stand in for, and the index's pipelines.
 # service.sh generation NAME: prints the generation of the index that a pipeline streams to.
 if [ "$1" = ready ] || [ "$1" = generation ]; then word=$1 && shift; fi
 name_=$1
@@ -28,11 +28,13 @@ esac
 
 if [ "${word-}" = ready ]; then
 	if outside; then exit 0; fi
+	path=/healthz
 	if [[ $name == productindex* ]]; then
-		[ -z "$generation" ] || exec curl -fsS -m 2 -o /dev/null "http://$(host_of "$address"):$(port_of "$address")/readyz"
-		exit 0
+		[ -n "$generation" ] || exit 0
+		path=/readyz
 	fi
-	exec curl -fsS -m 2 -o /dev/null "http://$(host_of "$address"):$(port_of "$address")/healthz"
+	until_ready curl -fsS -m 2 -o /dev/null "http://$(host_of "$address"):$(port_of "$address")$path"
+	exit
 fi
 if outside; then stand_in "$address"; fi
 
@@ -51,8 +53,8 @@ payments)
 metadata) export METADATA_KEY_FILE=${METADATA_KEY_FILE-key.pem} ;;
 edge) export ROUTES_FILE=${ROUTES_FILE-$root/terraform/routes.json} ;;
 invoker) export SCHEDULE_FILE=${SCHEDULE_FILE-$root/local/schedule.json} ;;
-# Everything shares this machine's processors with it, and 24 searches at once are half a second of two of them.
-search) export MAX_CONCURRENT=${MAX_CONCURRENT-24} ;;
+# Everything shares this machine's processors with it: 28 searches at once, 70 % of this, are a seventh of a second of two of them.
+search) export MAX_CONCURRENT=${MAX_CONCURRENT-40} ;;
 esac
 program=$name
 if [[ $name == productindex* ]]; then

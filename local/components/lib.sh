@@ -2,7 +2,7 @@
 #
 #     get     put its program into the user's cache, if it isn't there
 #     start   run it in the foreground, with its data in the profile's state folder
-#     ready   exit 0 if it answers and holds what it has to hold
+#     ready   exit 0 as soon as it answers and holds what it has to hold, 1 if that takes longer than READY_WITHIN seconds
 #
 # and is run with the environment that local/env.sh prints.
 set -euo pipefail
@@ -126,10 +126,20 @@ account_for() {
 # give PATH...: makes that account the owner of the paths and all below.
 give() { if [ "$(id -u)" = 0 ]; then chown -R "$account" "$@"; fi; }
 
+# until_ready COMMAND...: runs it again and again until it succeeds, for READY_WITHIN seconds (50) at most. So the supervisor, which asks once
+# a minute, learns at once what has become ready, and a dozen shells don't hold a small machine up every other second.
+until_ready() {
+	until "$@"; do
+		if ((SECONDS >= ${READY_WITHIN:-50})); then return 1; fi
+		sleep 0.3
+	done
+}
+
 # wants WORD: the script's last line; runs the function of the word the script was called with.
 wants() {
 	case ${1-} in
-	get | start | ready) "$1" ;;
+	get | start) "$1" ;;
+	ready) until_ready ready ;;
 	*)
 		echo "usage: $(basename "$0") get | start | ready" >&2
 		exit 2
