@@ -1,8 +1,12 @@
 package main
 
 import (
+	"errors"
+	"net/http"
 	"testing"
 	"time"
+
+	vegeta "github.com/tsenart/vegeta/v12/lib"
 
 	"larder.dev/load/prove/shop"
 )
@@ -29,5 +33,23 @@ func TestTellAnswers(t *testing.T) {
 	got := tellAnswers([]request{{status: 409, took: 30 * time.Millisecond}, {status: 200, took: 40 * time.Millisecond}, {status: 409, took: 10 * time.Millisecond}})
 	if want := "answers by status: 200: 1, p50 40 ms p99 40 ms; 409: 2, p50 10 ms p99 30 ms;"; got != want {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// A drop's attack has carts to be bought, and nothing that is searched for.
+func TestTargetsOfADrop(t *testing.T) {
+	a := &attack{
+		p: &platform{settings: settings{Edge: "127.0.0.1:1"}}, sessions: []shop.Session{{User: "ann", Token: "token"}},
+		ready: []*shop.Wish{{Cart: "cart", Store: "soho"}}, byKey: map[string]*shop.Checkout{}, next: map[string]int{},
+	}
+	var target vegeta.Target
+	if err := a.target(checkout, &target); err != nil {
+		t.Fatal(err)
+	}
+	if target.Method != http.MethodPost || target.URL != "http://127.0.0.1:1/v1/checkouts" {
+		t.Errorf("%s %s, want a checkout", target.Method, target.URL)
+	}
+	if err := a.target(checkout, &target); !errors.Is(err, vegeta.ErrNoTargets) {
+		t.Errorf("%v behind the last cart, want that there are no targets", err)
 	}
 }

@@ -220,10 +220,9 @@ func (a *attack) turn(kind string) int {
 func (a *attack) target(kind string, t *vegeta.Target) error {
 	n := a.turn(kind)
 	t.Method, t.Header, t.Body = http.MethodGet, http.Header{}, nil
-	asked := url.QueryEscape(a.words[n%len(a.words)])
 	switch kind {
 	case search:
-		t.URL = a.p.edge() + "/v1/search?store=" + a.goods[n%len(a.goods)].Store + "&q=" + asked
+		t.URL = a.p.edge() + "/v1/search?store=" + a.goods[n%len(a.goods)].Store + "&q=" + url.QueryEscape(a.words[n%len(a.words)])
 	case suggest:
 		beginning := []rune(a.words[n%len(a.words)])
 		t.URL = a.p.edge() + "/v1/search:suggest?store=" + a.goods[n%len(a.goods)].Store + "&q=" + url.QueryEscape(string(beginning[:min(len(beginning), 4)]))
