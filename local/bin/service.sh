@@ -53,9 +53,8 @@ payments)
 metadata) export METADATA_KEY_FILE=${METADATA_KEY_FILE-key.pem} ;;
 edge) export ROUTES_FILE=${ROUTES_FILE-$root/terraform/routes.json} ;;
 invoker) export SCHEDULE_FILE=${SCHEDULE_FILE-$root/local/schedule.json} ;;
-# What bounds an instance on Cloud Run (scaling.concurrency), and less of it: all share this machine's processors. Of 40, 28 are searches and 36
-# checkouts that begin.
-search | checkout) export MAX_CONCURRENT=${MAX_CONCURRENT-40} ;;
+# All share this machine's processors: 28 searches at once, 70 % of this, are a seventh of a second of two of them.
+search) export MAX_CONCURRENT=${MAX_CONCURRENT-40} ;;
 esac
 program=$name
 if [[ $name == productindex* ]]; then
