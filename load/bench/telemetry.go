@@ -151,7 +151,7 @@ func startCandidate(ctx context.Context, state, program string, variables []stri
 			return nil, errors.Join(err, c.command.Process.Kill(), c.command.Wait())
 		}
 		if err := sleep(ctx, 50*time.Millisecond); err != nil {
-			return nil, err
+			return nil, errors.Join(err, c.command.Wait()) // the context kills it
 		}
 	}
 }
