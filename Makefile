@@ -151,6 +151,7 @@ bench-pages: up ## measure the shop's pages: the whole, their calls of the API, 
 bench-telemetry: up ## measure what traces, metrics and logs cost a search and a checkout
 	@eval "$$(local/env.sh $(PROFILE))" && go run ./load/bench telemetry
 
+bench-search: export ONLY := components
 bench-search: export ES_JAVA_OPTS ?= -Xms1g -Xmx1g # both compilers, as in production; a platform that is up already keeps what it has
 bench-search: up ## measure search against the same bodies sent to Elasticsearch, on an index of 50,000 products
 	@eval "$$(local/env.sh $(PROFILE))" && go test -tags bench -count=1 -v -timeout 30m ./load/searchbench
