@@ -126,12 +126,12 @@ account_for() {
 # give PATH...: makes that account the owner of the paths and all below.
 give() { if [ "$(id -u)" = 0 ]; then chown -R "$account" "$@"; fi; }
 
-# until_ready COMMAND...: runs it again and again until it succeeds, for READY_WITHIN seconds (50) at most. So the supervisor, which asks once
-# a minute, learns at once what has become ready, and a dozen shells don't hold a small machine up every other second.
+# until_ready COMMAND...: runs it again and again until it succeeds, for READY_WITHIN seconds (50) at most and no longer than whoever asks lives. So
+# the supervisor, which asks once a minute, learns at once what has become ready, and a dozen shells don't hold a small machine up every other second.
 until_ready() {
 	until "$@"; do
-		if ((SECONDS >= ${READY_WITHIN:-50})); then return 1; fi
-		sleep 0.3
+		if ((SECONDS >= ${READY_WITHIN:-50})) || ! lives "$PPID"; then return 1; fi
+		sleep 0.3 || true # a component that starts ends what bears its name (not_twice), this among it
 	done
 }
 
