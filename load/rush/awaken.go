@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"larder.dev/load/bench/figure"
 	"larder.dev/load/queries"
 )
@@ -25,28 +27,25 @@ const (
 func (p *platform) awaken(ctx context.Context) error {
 	const told = awake / 6
 	began := time.Now()
+	stores := p.people.Stores()
 	var mu sync.Mutex
 	var asked int
 	var first, last []time.Duration
-	var all sync.WaitGroup
-	failed := make([]error, awakeners)
+	group, asking := errgroup.WithContext(ctx)
 	for i := range awakeners {
-		all.Go(func() {
-			random := p.random(uint64(1000 + i))
-			stores := p.people.Stores()
-			for n := 0; time.Since(began) < awake && ctx.Err() == nil; n++ {
-				text, of := p.words[random.IntN(len(p.words))], "search"
+		random := p.random(uint64(1000 + i))
+		group.Go(func() error {
+			for n := 0; time.Since(began) < awake; n++ {
+				text, kind := p.words[random.IntN(len(p.words))], search
 				if n%5 == 0 {
 					text = queries.Misspelt(random, text)
 				}
 				if n%6 == 0 {
-					beginning := []rune(text)
-					text, of = string(beginning[:min(len(beginning), 2+random.IntN(8))]), "search:suggest"
+					text, kind = beginning(text, 2+random.IntN(8)), suggest
 				}
 				start := time.Now()
-				if err := look(ctx, p.edge()+"/v1/"+of+"?store="+stores[random.IntN(len(stores))]+"&q="+url.QueryEscape(text)); err != nil {
-					failed[i] = err
-					return
+				if err := look(asking, p.question(kind, stores[random.IntN(len(stores))], text)); err != nil {
+					return err
 				}
 				took := time.Since(start)
 				mu.Lock()
@@ -59,20 +58,30 @@ func (p *platform) awaken(ctx context.Context) error {
 				}
 				mu.Unlock()
 			}
+			return nil
 		})
 	}
-	all.Wait()
-	if err := ctx.Err(); err != nil {
+	if err := group.Wait(); err != nil {
 		return err
-	}
-	for _, err := range failed {
-		if err != nil {
-			return err
-		}
 	}
 	p.say("warm: %d searches and suggestions in %s, %d at once; p50 %s and p99 %s in the first %s, %s and %s in the last", asked, awake, awakeners,
 		ms(figure.Percentile(first, 500)), ms(figure.Percentile(first, 990)), told, ms(figure.Percentile(last, 500)), ms(figure.Percentile(last, 990)))
 	return nil
+}
+
+// question is the address of a search, or of what is suggested for a beginning.
+func (p *platform) question(kind, store, text string) string {
+	path := "/v1/search"
+	if kind == suggest {
+		path += ":suggest"
+	}
+	return p.edge() + path + "?" + url.Values{"store": {store}, "q": {text}}.Encode()
+}
+
+// beginning is a text's first letters.
+func beginning(text string, letters int) string {
+	all := []rune(text)
+	return string(all[:min(len(all), letters)])
 }
 
 // look reads an answer, whatever it is.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -222,10 +221,9 @@ func (a *attack) target(kind string, t *vegeta.Target) error {
 	t.Method, t.Header, t.Body = http.MethodGet, http.Header{}, nil
 	switch kind {
 	case search:
-		t.URL = a.p.edge() + "/v1/search?store=" + a.goods[n%len(a.goods)].Store + "&q=" + url.QueryEscape(a.words[n%len(a.words)])
+		t.URL = a.p.question(search, a.goods[n%len(a.goods)].Store, a.words[n%len(a.words)])
 	case suggest:
-		beginning := []rune(a.words[n%len(a.words)])
-		t.URL = a.p.edge() + "/v1/search:suggest?store=" + a.goods[n%len(a.goods)].Store + "&q=" + url.QueryEscape(string(beginning[:min(len(beginning), 4)]))
+		t.URL = a.p.question(suggest, a.goods[n%len(a.goods)].Store, beginning(a.words[n%len(a.words)], 4))
 	case cart:
 		open := a.carts[n%len(a.carts)]
 		t.Method, t.URL = http.MethodPut, a.p.edge()+"/v1/carts/"+open.Cart+"/items/"+open.Lines[0].Product

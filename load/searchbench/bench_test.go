@@ -128,7 +128,7 @@ func measureSearch(t *testing.T, shop *shop, service *process, queries []string,
 // measureSuggest asks at a steady rate, whatever the answers take: what waits for a slow one counts as slow too. Beside it it takes down what
 // holds up everybody: the machine, and Elasticsearch's collector.
 func measureSuggest(t *testing.T, shop *shop, service *process, typed []string) {
-	for i := range setting(t, "BENCH_WARM", warmSuggestions) {
+	for i := range warmSuggestions {
 		timed(t, http.MethodGet, service.suggest(typed[i%len(typed)]), nil)
 	}
 	n := int(suggestionsFor.Seconds() * suggestionsPerSecond)
