@@ -227,10 +227,13 @@ func TestAddressesAreBounded(t *testing.T) {
 	if made != user.MaxAddresses || len(list) != user.MaxAddresses {
 		t.Errorf("%d were made and %d are kept, want %d", made, len(list), user.MaxAddresses)
 	}
-	before := ""
+	var before time.Time
 	for _, item := range list {
-		at := item.(map[string]any)["create_time"].(string)
-		if at < before {
+		at, err := time.Parse(time.RFC3339Nano, item.(map[string]any)["create_time"].(string))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if at.Before(before) { // their texts don't sort: .079Z is before .079009Z
 			t.Errorf("%s comes after %s, want oldest first", at, before)
 		}
 		before = at
