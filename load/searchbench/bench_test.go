@@ -133,7 +133,7 @@ func measureSuggest(t *testing.T, shop *shop, service *process, typed []string) 
 	}
 	n := int(suggestionsFor.Seconds() * suggestionsPerSecond)
 	took := make([]time.Duration, n)
-	awake, collected := wakeEvery(time.Millisecond), shop.collections(t)
+	awake, collected := figure.WakeEvery(time.Millisecond), shop.collections(t)
 	var all sync.WaitGroup
 	ticker := time.NewTicker(time.Second / suggestionsPerSecond)
 	defer ticker.Stop()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -73,7 +74,7 @@ func Ratios(figures []Figure) map[string]float64 {
 	ratios := map[string]float64{}
 	for _, f := range figures {
 		if f.Ratio != 0 {
-			ratios[f.Name] = f.Ratio
+			ratios[f.Name] = math.Round(f.Ratio*1000) / 1000
 		}
 	}
 	return ratios
