@@ -26,7 +26,7 @@ type part struct {
 const kept = "load/bench/ratios.json"
 
 // rooms are tests of load/bench/rooms, each a part.
-var rooms = []string{"TestSaga", "TestOrders", "TestCarts", "TestEdge", "TestRelay", "TestStart"}
+var rooms = []string{"TestSaga", "TestOrders", "TestDrop", "TestCarts", "TestEdge", "TestRelay", "TestStart"}
 
 // tableParts builds the tests' program, and lists what the table is made of.
 func tableParts(ctx context.Context, folder string) ([]part, error) {

@@ -26,6 +26,7 @@ import (
 	"larder.dev/internal/checkout"
 	"larder.dev/internal/checkout/checkouttest"
 	checkoutredis "larder.dev/internal/checkout/redis"
+	"larder.dev/internal/fault"
 	"larder.dev/internal/identity"
 	"larder.dev/internal/money"
 	"larder.dev/internal/order"
@@ -46,7 +47,7 @@ const (
 	promisedP99  = time.Second
 )
 
-// shop sells five products out of the real stock's Redis; the database, the provider and the carts are in memory.
+// shop sells products out of the real stock's Redis; the database, the provider and the carts are in memory.
 type shop struct {
 	store string
 	*checkout.Service
@@ -95,7 +96,8 @@ func (noOffers) Offers(context.Context, string, []string) (map[string]order.Offe
 	return nil, nil
 }
 
-func openShop(t *testing.T) *shop {
+// openShop opens a shop in which so many of each product are on sale; every cart has each of them, in this quantity.
+func openShop(t *testing.T, products int, onSale, quantity int64) *shop {
 	t.Helper()
 	virtual, err := stockredis.Open(address(t, "STOCK_REDIS_ADDR"))
 	if err != nil {
@@ -113,10 +115,10 @@ func openShop(t *testing.T) *shop {
 	stocks := stock.NewService(virtual, database.Ledger())
 	var lines []pricing.Line
 	var delivery []stock.Line
-	for i := range orderLines {
+	for i := range products {
 		product := fmt.Sprintf("product-of-some-length-%d", i)
-		lines = append(lines, pricing.Line{ProductID: product, Name: "A product, 500 g", Quantity: 2, UnitPrice: money.Of(125, "GBP"), TaxRateBPS: 2000})
-		delivery = append(delivery, stock.Line{ProductID: product, Quantity: 1e9})
+		lines = append(lines, pricing.Line{ProductID: product, Name: "A product, 500 g", Quantity: quantity, UnitPrice: money.Of(125, "GBP"), TaxRateBPS: 2000})
+		delivery = append(delivery, stock.Line{ProductID: product, Quantity: onSale})
 	}
 	adjustment := stock.Adjustment{ID: uuid.NewString(), StoreID: s.store, Lines: delivery, Actor: "bench", Reason: "bench", Fingerprint: make([]byte, 32)}
 	if err := stocks.Adjust(t.Context(), adjustment); err != nil {
@@ -155,8 +157,10 @@ type load struct {
 }
 
 type loaded struct {
-	// Took and Read are by order, in the order in which they were due; each counts from then.
+	// Took and Read are by order, in the order in which they were due; each counts from then. Refused is why there was none: a reason of fault, or
+	// empty.
 	Took, Read []time.Duration
+	Refused    []string
 	// Lasted is from the first order to the last answer.
 	Lasted time.Duration
 	Failed int
@@ -211,7 +215,7 @@ func (l load) play(ctx context.Context) (loaded, error) {
 	as := func(i int) context.Context {
 		return metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+l.Tokens[i%len(l.Tokens)])
 	}
-	out := loaded{Took: make([]time.Duration, l.Orders), Read: make([]time.Duration, l.Orders)}
+	out := loaded{Took: make([]time.Duration, l.Orders), Read: make([]time.Duration, l.Orders), Refused: make([]string, l.Orders)}
 	made, failed := make([]string, l.Orders), make([]error, l.Orders)
 	began := time.Now()
 	var wg sync.WaitGroup
@@ -225,6 +229,7 @@ func (l load) play(ctx context.Context) (loaded, error) {
 				err = fmt.Errorf("the checkout is %s", bought.GetState())
 			}
 			if failed[i] = err; err != nil {
+				out.Refused[i] = reason(err)
 				return
 			}
 			made[i] = bought.GetCheckoutId()
@@ -263,10 +268,18 @@ func (l load) request() *checkoutpb.CreateCheckoutRequest {
 	}
 }
 
-// TestOrders has checkout and order sell at a rate, on stand-ins for Spanner and the provider, and the real stock's Redis.
-func TestOrders(t *testing.T) {
-	runtime.GOMAXPROCS(2)
-	s := openShop(t)
+// reason of a refusal; of one without, its text.
+func reason(err error) string {
+	var coded *fault.Error
+	if errors.As(fault.FromRPC(err), &coded) {
+		return coded.Reason().Name
+	}
+	return err.Error()
+}
+
+// serve starts checkout and order before the shop, until the test ends.
+func (s *shop) serve(t *testing.T) load {
+	t.Helper()
 	issuer := servetest.NewIssuer(t)
 	checkouts := issuer.Start(t, "checkout", func(ctx context.Context, app *serve.App) error {
 		return app.Register(ctx, &checkoutpb.CheckoutService_ServiceDesc, checkout.NewServer(s.Service, s.answers), nil)
@@ -280,6 +293,14 @@ func TestOrders(t *testing.T) {
 	for range orderShoppers {
 		l.Tokens = append(l.Tokens, issuer.Token(t, identity.Caller{UserID: uuid.NewString(), Roles: []string{identity.RoleShopper}}, time.Hour))
 	}
+	return l
+}
+
+// TestOrders has checkout and order sell at a rate, on stand-ins for Spanner and the provider, and the real stock's Redis.
+func TestOrders(t *testing.T) {
+	runtime.GOMAXPROCS(2)
+	s := openShop(t, orderLines, 1e9, 2)
+	l := s.serve(t)
 	l.Rate, l.Orders = promisedRate, promisedRate*2 // warms up
 	playedBy(t, l)
 
@@ -448,7 +469,7 @@ func (l timedLocks) Lock(ctx context.Context, name string) func() {
 // TestSaga has one checkout after the other, and takes what is spent in its calls apart from the saga's own time. The stand-ins answer in
 // microseconds and Redis in a hundred: any real database or provider only makes the saga's own part smaller.
 func TestSaga(t *testing.T) {
-	s := openShop(t)
+	s := openShop(t, orderLines, 1e9, 2)
 	var w stopwatch
 	service := s.service(timedBooks{s.books, &w}, timedStock{s.stock, &w}, timedPayments{s.paid, &w}, timedCarts{s.carts, &w}, timedLocks{s.locks, &w})
 	const orders, warm = 3000, 300
