@@ -132,7 +132,7 @@ var importRules = []struct {
 		return from.under("load/prove") && !to.under("load/prove") && !to.under("api")
 	}},
 	{"the test of the index's fidelity shares nothing but api/ with what it tests", func(from, to place) bool {
-		return from.under("load/fidelity") && !to.under("load/fidelity") && !to.under("api")
+		return from.under("load/fidelity") && !to.under("load/fidelity") && !to.under("load/usage") && !to.under("api")
 	}},
 	{"test/ goes through public interfaces only", func(from, to place) bool {
 		return from.under("test") && (to.under("internal") && !to.under("internal/contract") && !to.under("internal/browser") ||

@@ -28,9 +28,19 @@ func (w *world) throughput(ctx context.Context) error {
 		from generate_series($1::int, $2::int) n where product_id = '`+prefix+`bulk-' || n`, "changed "); err != nil {
 		return err
 	}
+	before, err := w.spent()
+	if err != nil {
+		return err
+	}
+	began := time.Now()
 	out, err := w.platform.script(ctx, bulkLimit, "local/bin/reindex.sh")
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, last(out))
+	}
+	lasted := time.Since(began)
+	after, err := w.spent()
+	if err != nil {
+		return err
 	}
 	var copied struct {
 		Documents int
@@ -41,6 +51,7 @@ func (w *world) throughput(ctx context.Context) error {
 		return fmt.Errorf("the copy tells %s", out)
 	}
 	fmt.Printf("fidelity: copied to a new generation: %d documents in %.1f s, %.0f/s\n", copied.Documents, copied.Seconds, float64(copied.Documents)/copied.Seconds)
+	fmt.Printf("fidelity: the whole reindex, with its audit: %.1f s, %s\n", lasted.Seconds(), after.since(before, copied.Documents, lasted))
 	return nil
 }
 
@@ -58,6 +69,10 @@ func (w *world) carry(ctx context.Context, what, sql, word string) error {
 		}
 	}
 	committed := time.Since(began)
+	before, err := w.spent()
+	if err != nil {
+		return err
+	}
 	if err := w.platform.signal(ctx, "debezium", syscall.SIGCONT); err != nil {
 		return err
 	}
@@ -78,7 +93,12 @@ func (w *world) carry(ctx context.Context, what, sql, word string) error {
 		}
 	}
 	took := time.Since(began)
+	after, err := w.spent()
+	if err != nil {
+		return err
+	}
 	fmt.Printf("fidelity: %s: %d products committed in %.1f s; carried to the index in %.1f s, %.0f/s\n",
 		what, bulk, committed.Seconds(), took.Seconds(), bulk/took.Seconds())
+	fmt.Printf("fidelity: %s: %s\n", what, after.since(before, bulk, took))
 	return nil
 }
