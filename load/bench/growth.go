@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 
 	"larder.dev/load/bench/figure"
 )
@@ -18,23 +19,31 @@ const (
 	drawn  = "docs/growth.svg"
 )
 
-// growing are the tests that measure how costs grow, by package.
-var growing = []struct{ test, in string }{
-	{"TestRebuildGrows", "./load/bench/rooms"},
-	{"TestSearchGrows", "./load/searchbench"},
+// growing are the programs that measure how costs grow, each printing points.
+func growing() [][]string {
+	test := func(name, in string) []string {
+		return []string{"go", "test", "-tags", "bench", "-count=1", "-v", "-timeout", "60m", "-run", "^" + name + "$", in}
+	}
+	all := [][]string{test("TestRebuildGrows", "./load/bench/rooms"), test("TestSearchGrows", "./load/searchbench")}
+	for _, products := range []string{"1500", "50000", os.Getenv("BENCH_MOST")} {
+		if products != "" {
+			all = append(all, []string{"go", "run", "./load/fidelity", "-reindex", products}) // on a platform of its own
+		}
+	}
+	return all
 }
 
 // growth measures, keeps the points, and draws.
 func growth(ctx context.Context) error {
 	var measured []figure.Point
-	for _, g := range growing {
-		test := exec.CommandContext(ctx, "go", "test", "-tags", "bench", "-count=1", "-v", "-timeout", "60m", "-run", "^"+g.test+"$", g.in)
-		test.Stderr = os.Stderr
-		output, err := test.StdoutPipe()
+	for _, command := range growing() {
+		program := exec.CommandContext(ctx, command[0], command[1:]...) //nolint:gosec // one of the above
+		program.Stderr = os.Stderr
+		output, err := program.StdoutPipe()
 		if err != nil {
 			return err
 		}
-		if err := test.Start(); err != nil {
+		if err := program.Start(); err != nil {
 			return err
 		}
 		err = read(output, os.Stderr, func(line string) bool {
@@ -45,8 +54,8 @@ func growth(ctx context.Context) error {
 			}
 			return ok
 		})
-		if err = errors.Join(err, test.Wait()); err != nil {
-			return fmt.Errorf("%s: %w", g.test, err)
+		if err = errors.Join(err, program.Wait()); err != nil {
+			return fmt.Errorf("%s: %w", strings.Join(command, " "), err)
 		}
 	}
 	kept, err := readPoints()

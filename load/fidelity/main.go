@@ -36,6 +36,7 @@ type options struct {
 	rate     float64
 	keep     bool
 	bench    bool
+	reindex  int
 }
 
 // What can be built out, for the run to find something.
@@ -60,6 +61,7 @@ func main() {
 	flag.Float64Var(&o.rate, "rate", 200, "changes a second in the storm")
 	flag.BoolVar(&o.keep, "keep", false, "leave the platform running afterwards")
 	flag.BoolVar(&o.bench, "throughput", false, "measure what the road carries a second, instead of all else")
+	flag.IntVar(&o.reindex, "reindex", 0, "measure the copy of so many `products` to a new generation, instead of all else")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	err := run(ctx, o)
@@ -142,6 +144,9 @@ func (w *world) run(ctx context.Context) error {
 	}
 	if w.options.bench {
 		return w.throughput(ctx)
+	}
+	if w.options.reindex > 0 {
+		return w.reindexed(ctx, w.options.reindex)
 	}
 	quiet := min(quietMost, w.options.duration/4)
 	warm := quiet / 2
