@@ -48,8 +48,8 @@ func (v *weather) outgrowSlot(ctx context.Context) error {
 	return errors.Join(err, p.kill(ctx, "debezium"), s.loseSlot(ctx))
 }
 
-// readerStands is how long Debezium stands still while PostgreSQL ends who sends to it. The sender of a slot that has outgrown its bound may hang in telling
-// a reader that doesn't read, and the checkpoint that ends it with it (seen twice in some twenty runs): then the reader goes.
+// readerStands is how long Debezium stands still while PostgreSQL has a checkpoint, which ends who sends to a slot that has outgrown its bound. Twice in some
+// twenty runs the checkpoint didn't end; a sender that waits for a reader to read may be why (not shown). Then the reader goes.
 const readerStands = 30 * time.Second
 
 func (v *weather) growUnread(ctx context.Context) (lost bool, err error) {

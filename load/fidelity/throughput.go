@@ -28,7 +28,7 @@ func (w *world) throughput(ctx context.Context) error {
 		from generate_series($1::int, $2::int) n where product_id = '`+prefix+`bulk-' || n`, "changed ", 1, bulk); err != nil {
 		return err
 	}
-	return w.copied(ctx)
+	return w.copied(ctx, bulk)
 }
 
 // reindexed measures the copy of a catalogue of at least so many products. Their way into the index is gone in parts: the slot keeps only so much
@@ -39,21 +39,21 @@ func (w *world) reindexed(ctx context.Context, products int) error {
 			return err
 		}
 	}
-	return w.copied(ctx)
+	return w.copied(ctx, products)
 }
 
 const newProducts = `insert into products.products (product_id, name, category_id, size, status, description)
 	select '` + prefix + `bulk-' || n, 'Bulk ' || n, '` + openCategory + `', '500 g', 'active', repeat('A fine product, picked by hand. ', 5)
 	from generate_series($1::int, $2::int) n`
 
-// copied measures the copy to a new generation. Its line that begins with "point: " is for the chart (make bench-growth).
-func (w *world) copied(ctx context.Context) error {
+// copied measures the copy of at least so many products to a new generation. Its line that begins with "point: " is for the chart (make bench-growth).
+func (w *world) copied(ctx context.Context, products int) error {
 	before, err := w.spent()
 	if err != nil {
 		return err
 	}
 	began := time.Now()
-	out, err := w.platform.script(ctx, copyLimit+time.Duration(w.options.reindex)*time.Second/leastCopied, "local/bin/reindex.sh")
+	out, err := w.platform.script(ctx, copyLimit+time.Duration(products)*time.Second/leastCopied, "local/bin/reindex.sh")
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, last(out))
 	}
@@ -67,7 +67,7 @@ func (w *world) copied(ctx context.Context) error {
 		Seconds   float64
 	}
 	told := regexp.MustCompile(`copied: (.*)`).FindStringSubmatch(out)
-	if len(told) != 2 || json.Unmarshal([]byte(told[1]), &copied) != nil || copied.Documents < max(w.options.reindex, 1) {
+	if len(told) != 2 || json.Unmarshal([]byte(told[1]), &copied) != nil || copied.Documents < products {
 		return fmt.Errorf("the copy tells %s", out)
 	}
 	fmt.Printf("fidelity: copied to a new generation: %d documents in %.1f s, %.0f/s\n", copied.Documents, copied.Seconds, float64(copied.Documents)/copied.Seconds)
@@ -112,7 +112,7 @@ func (w *world) carry(ctx context.Context, what, sql, word string, first, until 
 			break
 		}
 		if !wait(ctx, time.Second) { // not more often: what asks takes from what is measured
-			return fmt.Errorf("of %d products that were %s the index has %d after %s", bulk, what, answer.Count, time.Since(began))
+			return fmt.Errorf("of %d products that were %s the index has %d after %s", until, what, answer.Count, time.Since(began))
 		}
 	}
 	took, products := time.Since(began), until-first+1
