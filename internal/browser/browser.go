@@ -14,15 +14,18 @@ package browser
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	cdplog "github.com/chromedp/cdproto/log"
@@ -175,17 +178,52 @@ func (p *Page) run(what string, steps ...step) {
 	})
 }
 
-// ask does something that answers, or ends the test.
+// ask does something that answers, or ends the test. It asks again if another page came in the place of the one that was being asked, so
+// that what it does must be as well done twice as once.
 func ask[T any](p *Page, what string, action chromedp.Action[T]) T {
+	p.t.Helper()
+	return askWhile(p, what, action, replaced)
+}
+
+// once does what may not be done twice, a click for example, or ends the test.
+func (p *Page) once(what string, action step) {
+	p.t.Helper()
+	askWhile(p, what, action, func(error) bool { return false })
+}
+
+// askWhile asks until the answer is none of those errors after which one asks again.
+func askWhile[T any](p *Page, what string, action chromedp.Action[T], again func(error) bool) T {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
 	answer, err := chromedp.Run(ctx, action)
+	for ; again(err) && ctx.Err() == nil; <-tick.C {
+		answer, err = chromedp.Run(ctx, action)
+	}
 	if err != nil {
 		at, _ := chromedp.Run(p.ctx, chromedp.Location())
 		p.t.Fatalf("%s: %v; the page is %s, and says: %s", what, err, at, p.says())
 	}
 	return answer
+}
+
+// replaced tells whether an error says that the page went away under what was asked of it. The browser has one code for this and more;
+// only its words tell.
+func replaced(err error) bool {
+	var refusal *cdproto.Error
+	return errors.As(err, &refusal) && slices.ContainsFunc([]string{
+		"Execution context was destroyed",
+		"Cannot find context with specified id",
+		"Cannot find default execution context",
+		"Could not find object with given id",
+		"Inspected target navigated or closed",
+		"Could not find node with given id",
+		"No node with given id found",
+		"Node with given id does not belong to the document",
+		"Node is detached from document",
+	}, func(words string) bool { return strings.HasPrefix(refusal.Message, words) })
 }
 
 // says is the beginning of what the page says.
@@ -208,7 +246,9 @@ func (p *Page) Go(address string) {
 // Click presses what a selector finds first, once it can be seen.
 func (p *Page) Click(selector string) {
 	p.t.Helper()
-	p.run("click "+selector, chromedp.Click(chromedp.CSS(selector)))
+	target := chromedp.CSS(selector)
+	p.run("look for "+selector, chromedp.WaitVisible(target))
+	p.once("click "+selector, chromedp.Click(target))
 }
 
 // Type puts text into a field, in the place of what was there, letter by letter.
@@ -221,7 +261,7 @@ func (p *Page) Type(selector, text string) {
 // Press presses a key, kb.Enter for example, where the focus is.
 func (p *Page) Press(key string) {
 	p.t.Helper()
-	p.run("press a key", chromedp.KeyEvent(key))
+	p.once("press a key", chromedp.KeyEvent(key))
 }
 
 // Wait waits until something can be seen.
