@@ -88,7 +88,7 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, gate.close()) }()
-	p, err := bringUp(ctx, root, gate)
+	p, err := bringUp(ctx, root, gate, o.reindex)
 	if err != nil {
 		return err
 	}

@@ -22,8 +22,10 @@ type platform struct {
 	gate        *gate
 }
 
-func bringUp(ctx context.Context, root string, gate *gate) (*platform, error) {
-	p := &platform{root: root, gate: gate, extra: []string{"PROFILE=" + profile, "ONLY=index", "PIPELINES_ELASTICSEARCH_URL=" + gate.address, "SLOT_KEEPS=" + slotKeeps}}
+// bringUp starts it, for so many products. The emulator of Pub/Sub keeps what it has ever passed on, some 3 kB a product.
+func bringUp(ctx context.Context, root string, gate *gate, products int) (*platform, error) {
+	p := &platform{root: root, gate: gate, extra: []string{"PROFILE=" + profile, "ONLY=index", "PIPELINES_ELASTICSEARCH_URL=" + gate.address, "SLOT_KEEPS=" + slotKeeps,
+		fmt.Sprintf("PUBSUB_HEAP=%dm", 512+products/200)}}
 	if err := p.readEnvironment(ctx); err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ start() {
 	java=$(java_for 17)
 	# Its threads grow with the publishes under way: without a limit of memory it takes the machine with it.
 	# shellcheck disable=SC2046 # one path, given as a pattern
-	exec "$java" -Xmx512m -XX:+UseSerialGC -Djava.util.logging.config.file="$root/local/components/pubsub.logging" \
+	exec "$java" -Xmx"${PUBSUB_HEAP:-512m}" -XX:+UseSerialGC -Djava.util.logging.config.file="$root/local/components/pubsub.logging" \
 		-jar $(jar) --host=127.0.0.1 --port="$(port_of "$PUBSUB_EMULATOR_HOST")"
 }
 
