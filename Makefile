@@ -138,9 +138,8 @@ bench-growth: ## measure how costs grow with products and stores (BENCH_MOST=500
 bench-checkout: up ## measure what a checkout costs: reserve against a naive script, round trips, CPU an order, latency
 	@eval "$$(local/env.sh $(PROFILE))" && go run ./load/bench
 
-bench-catalogue: export ONLY := components
-bench-catalogue: up ## measure an import of 100,000 products, and what carts and checkout ask of the catalogue
-	@eval "$$(local/env.sh $(PROFILE))" && go test -tags bench -count=1 -v -timeout 20m -run TestBenchCatalogue ./internal/product
+bench-catalogue: ## measure an import of 100,000 products, and what carts and checkout ask of the catalogue
+	@local/bin/bench.sh catalogue
 
 bench-orders: up ## read pages of a shopper's list while it grows to BENCH_ORDERS=1000000 orders
 	@eval "$$(local/env.sh $(PROFILE))" && go test -tags bench -count=1 -v -timeout 60m -run TestBenchHistory ./internal/order/spanner

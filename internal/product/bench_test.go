@@ -131,13 +131,9 @@ func offersAtRate(t *testing.T, ask func(n int) error) time.Duration {
 	var failed atomic.Int64
 	var asking sync.WaitGroup
 	begin := time.Now()
-	ticks := time.NewTicker(time.Second / offersPerSecond / 5)
-	defer ticks.Stop()
 	for n := range calls {
 		due := begin.Add(time.Duration(n) * time.Second / offersPerSecond)
-		for time.Now().Before(due) {
-			<-ticks.C
-		}
+		<-time.After(time.Until(due))
 		asking.Go(func() {
 			if err := ask(n); err != nil {
 				failed.Add(1)

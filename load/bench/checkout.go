@@ -37,7 +37,7 @@ type checkoutConfig struct {
 	Password string `env:"SEED_PASSWORD" envDefault:"larder-demo-1"`
 	Store    string `env:"BENCH_STORE" envDefault:"soho"`
 	// Rates are in orders a second, each for so many orders. The bound is held against the first; the others are told.
-	Rates  []int `env:"BENCH_RATES" envDefault:"25,100"`
+	Rates  []int `env:"BENCH_RATES" envDefault:"10,15"`
 	Orders int   `env:"BENCH_ORDERS" envDefault:"500"`
 	// ProviderP50 and ProviderP99 are what the provider's latency is set back to.
 	ProviderP50 string `env:"PROVIDER_LATENCY_P50" envDefault:"80ms"`
