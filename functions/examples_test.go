@@ -12,8 +12,9 @@ import (
 	"larder.dev/internal/eventdocs"
 )
 
-// subscriptions are the topics of local/pubsub.json, which the cloud has too, and the functions that they are pushed to.
-func subscriptions(t *testing.T) (topics []string, push map[string][]string) {
+// subscriptions are the topics of local/pubsub.json, which the cloud has too, and the functions that they are pushed to, with the types of
+// events that pass their filters; none: all.
+func subscriptions(t *testing.T) (topics []string, push map[string]map[string][]string) {
 	t.Helper()
 	text, err := os.ReadFile("../local/pubsub.json")
 	if err != nil {
@@ -21,12 +22,12 @@ func subscriptions(t *testing.T) (topics []string, push map[string][]string) {
 	}
 	var said struct {
 		Topics []string
-		Push   map[string][]string
+		Push   map[string]map[string][]string
 	}
 	if err := json.Unmarshal(text, &said); err != nil {
 		t.Fatal(err)
 	}
-	push = map[string][]string{}
+	push = map[string]map[string][]string{}
 	for name := range all {
 		if topics, ok := said.Push[strings.ToLower(name)]; ok {
 			push[name] = topics
@@ -79,8 +80,8 @@ func TestExamplesTravel(t *testing.T) {
 	}
 }
 
-// Every function is pushed the examples of its topics. It takes in those that docs/events says it does, acknowledges the others, and puts
-// none aside.
+// Every function is pushed the examples of its topics. It takes in those that docs/events says it does and that pass its subscription's
+// filter, acknowledges the others, and puts none aside.
 func TestExamplesAreTakenIn(t *testing.T) {
 	catalogue := examples(t)
 	_, push := subscriptions(t)
@@ -88,25 +89,31 @@ func TestExamplesAreTakenIn(t *testing.T) {
 	for _, function := range slices.Sorted(maps.Keys(push)) {
 		t.Run(function, func(t *testing.T) {
 			r := running(t, function)
-			for _, topic := range push[function] {
+			for topic := range push[function] {
 				r.push(topic)
 			}
 			sent := 0
 			for name, told := range catalogue.Types {
-				if !slices.Contains(push[function], told.Topic) {
+				types, pushed := push[function][told.Topic]
+				if !pushed {
 					continue
 				}
 				sent++
+				passes := slices.Contains(types, name)
 				message := r.send(told.Topic, told.Example.Attributes, told.Example.Data)
 				if outcomes := r.acknowledged(message); len(outcomes) != 1 {
 					t.Errorf("%s was answered %v", name, outcomes)
 				}
-				switch said := r.saidOf(told.Example.Attributes["ce-id"]); said {
+				said := r.saidOf(told.Example.Attributes["ce-id"])
+				switch said {
 				case "event taken in":
 					listeners[name] = append(listeners[name], function)
 				case "event is for others":
 				default:
 					t.Errorf("%s: %s\n%s", name, said, r.logs())
+				}
+				if wanted := said == "event taken in"; len(types) > 0 && passes != wanted {
+					t.Errorf("%s passes the filter of %s: %t; it is wanted: %t", name, told.Topic, passes, wanted)
 				}
 			}
 			if sent == 0 {
@@ -117,6 +124,30 @@ func TestExamplesAreTakenIn(t *testing.T) {
 	for name, told := range catalogue.Types {
 		if got, want := listeners[name], slices.Sorted(slices.Values(told.Listeners)); !slices.Equal(got, want) {
 			t.Errorf("%s is taken in by %v; api/events.yaml says by %v", name, got, want)
+		}
+	}
+}
+
+// What names no type of ours, and so passes no filter, still reaches a function of each topic, which puts it aside. Pub/Sub takes filters of
+// 256 bytes at most.
+func TestNothingIsFilteredOutForAll(t *testing.T) {
+	_, push := subscriptions(t)
+	unfiltered := map[string]bool{}
+	for function, topics := range push {
+		for topic, types := range topics {
+			unfiltered[topic] = unfiltered[topic] || len(types) == 0
+			filter := 4 * max(0, len(types)-1) // " OR "
+			for _, kind := range types {
+				filter += len(`attributes."ce-type" = ""`) + len(kind)
+			}
+			if filter > 256 {
+				t.Errorf("the filter of %s for %s has %d bytes", topic, function, filter)
+			}
+		}
+	}
+	for topic, all := range unfiltered {
+		if !all {
+			t.Errorf("every subscription of %s has a filter", topic)
 		}
 	}
 }

@@ -69,6 +69,9 @@ func benchCheckout(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("checkout: measure the idle platform: %w", err)
 	}
+	if err := benchBare(ctx, config.State); err != nil {
+		return fmt.Errorf("checkout: measure a bare call: %w", err)
+	}
 	var missing error
 	for i, rate := range config.Rates {
 		perOrder, err := shop.measure(ctx, rate, config.Orders, idle)

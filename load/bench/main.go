@@ -34,6 +34,7 @@ var parts = map[string]func(context.Context) error{
 	"keep":      table(true, false),
 	"growth":    growth,
 	"chart":     func(context.Context) error { return chart() },
+	"echo":      echo, // benchBare's other end
 }
 
 func main() {

@@ -56,6 +56,11 @@ invoker) export SCHEDULE_FILE=${SCHEDULE_FILE-$root/local/schedule.json} ;;
 # All share this machine's processors: 28 searches at once, 70 % of this, are a seventh of a second of two of them.
 search) export MAX_CONCURRENT=${MAX_CONCURRENT-40} ;;
 esac
+# Where Cloud Run gives a service one processor (terraform/modules), Go knows of one; here it is told.
+case $name in
+payments | metadata | edge | invoker | productindex* | checkout | product | search) ;;
+*) export GOMAXPROCS=${GOMAXPROCS-1} ;;
+esac
 program=$name
 if [[ $name == productindex* ]]; then
 	if [ -z "$generation" ]; then

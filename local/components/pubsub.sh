@@ -35,7 +35,8 @@ generations() {
 
 # make_topics: each topic has another one for its dead letters, where they lie in a subscription of the same name. A function gets
 # what is pushed through the invoker, which signs it; on Google Cloud, Pub/Sub signs by itself (oidcToken) and tries again less
-# often. What fails a hundred times goes to the dead letters in any case.
+# often. The emulator keeps a subscription's filter and doesn't apply it, so the invoker does: the types that pass are in the endpoint.
+# What fails a hundred times goes to the dead letters in any case.
 make_topics() {
 	local project=projects/$GOOGLE_CLOUD_PROJECT all resource body
 	all=$(jq -r --arg project "$project" --arg invoker "http://$INVOKER_ADDR" --arg generations "$(generations)" '
@@ -50,9 +51,9 @@ make_topics() {
 		((.topics[] | ., "\(.)-dead-letters") | {resource: "topics/\(.)", body: {}}),
 		(.topics[] | "\(.)-dead-letters" | {resource: "subscriptions/\(.)", body: {topic: topic, ackDeadlineSeconds: 60}}),
 		(.pull[] | .name as $name | ($generations | split(" "))[] as $n | .name = "\($name)-\($n)" | subscription),
-		(.push | to_entries[] | .key as $function | .value[] | {
-			name: "\($function)-\(.)", topic: ., ackDeadlineSeconds: 30,
-			pushConfig: {pushEndpoint: "\($invoker)/push/\($function)"},
+		(.push | to_entries[] | .key as $function | .value | to_entries[] | {
+			name: "\($function)-\(.key)", topic: .key, ackDeadlineSeconds: 30,
+			pushConfig: {pushEndpoint: "\($invoker)/push/\($function)?\(.value | map("type=\(.)") | join("&"))"},
 			retryPolicy: {minimumBackoff: "0.2s", maximumBackoff: "10s"}
 		} | subscription)
 		| "\(.resource) \(.body | tojson)"' "$root/local/pubsub.json") || return

@@ -215,6 +215,34 @@ func TestPushOfTheEmulator(t *testing.T) {
 	}
 }
 
+// The emulator keeps a subscription's filter and lets all pass.
+func TestPushFilter(t *testing.T) {
+	s := start(t)
+	event := func(kind string) string { return fmt.Sprintf(`{"message":{"attributes":{"ce-type":%q}}}`, kind) }
+	for i, c := range []struct {
+		filter, body string
+		passes       bool
+	}{
+		{"", event("A"), true},
+		{"", "{}", true},
+		{"?", event("A"), true},
+		{"?type=A", event("A"), true},
+		{"?type=B&type=A", event("A"), true},
+		{"?type=A&type=B", event("A.B"), false},
+		{"?type=A", event(""), false},
+		{"?type=A", "{}", false},
+		{"?type=A", "no JSON", false},
+	} {
+		before := len(s.function.seen())
+		if status, _ := post(t, s.URL+"/push/foldledger"+c.filter, c.body); status != http.StatusNoContent {
+			t.Errorf("%d: answered %d", i, status)
+		}
+		if passed := len(s.function.seen()) > before; passed != c.passes {
+			t.Errorf("%s through %q: %t", c.body, c.filter, passed)
+		}
+	}
+}
+
 // One token serves until it is refused; then a new one is asked for, unless it is too young for that to help.
 func TestRefusedTokenIsRenewed(t *testing.T) {
 	s := start(t)
@@ -471,7 +499,7 @@ func TestEveryFunctionIsCalled(t *testing.T) {
 	}
 	var settings struct {
 		Topics []string
-		Push   map[string][]string
+		Push   map[string]map[string][]string
 	}
 	if err := json.Unmarshal(text, &settings); err != nil {
 		t.Fatal(err)
@@ -481,7 +509,7 @@ func TestEveryFunctionIsCalled(t *testing.T) {
 			t.Errorf("%s is called by Pub/Sub and by %s", function, called[function])
 		}
 		called[function] = "Pub/Sub"
-		for _, topic := range topics {
+		for topic := range topics {
 			if !slices.Contains(settings.Topics, topic) {
 				t.Errorf("%s hears of topic %s, which isn't there", function, topic)
 			}

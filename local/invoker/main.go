@@ -1,7 +1,8 @@
 // Command invoker calls the functions on one machine, in the place of Pub/Sub's push with OIDC and of Cloud Scheduler. Each call
 // carries an ID token that the metadata server signs, so that functions verify their callers here as on Google Cloud.
 //
-//	POST /push/{function}   a push delivery of the Pub/Sub emulator, which signs nothing: signed, passed on, answered as the function does
+//	POST /push/{function}   a push delivery of the Pub/Sub emulator, which signs nothing: signed, passed on, answered as the function does.
+//	                        ?type=A&type=B: those of other events are acknowledged here, as a subscription's filter does
 //	POST /run/{function}    runs a job of the schedule now, after the one that may be under way; answers as the function does
 //	GET  /status            each job: when it ran last, with which outcome and report
 //	GET  /healthz

@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -57,6 +59,10 @@ func (p *push) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the delivery could not be read", status)
 		return
 	}
+	if types := r.URL.Query()["type"]; len(types) > 0 && !slices.Contains(types, typeOf(body)) {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
 	header := http.Header{"Content-Type": {"application/json"}, "User-Agent": {"larder-invoker (as Pub/Sub)"}}
 	if given := r.Header.Get("Content-Type"); given != "" {
 		header.Set("Content-Type", given)
@@ -68,4 +74,19 @@ func (p *push) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	got.pass(w)
+}
+
+// typeOf is the type of the event that a delivery brings; empty where it says none.
+func typeOf(delivery []byte) string {
+	var pushed struct {
+		Message struct {
+			Attributes struct {
+				Type string `json:"ce-type"`
+			} `json:"attributes"`
+		} `json:"message"`
+	}
+	if err := json.Unmarshal(delivery, &pushed); err != nil {
+		return ""
+	}
+	return pushed.Message.Attributes.Type
 }

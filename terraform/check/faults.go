@@ -28,6 +28,7 @@ var planFaults = []fault{
 	{"terraform/redis.tf", "auth_enabled            = true", "auth_enabled            = false", "has no AUTH"},
 	{"terraform/redis.tf", `"noeviction" : "volatile-lru"`, `"allkeys-lru" : "volatile-lru"`, "may forget stock"},
 	{"terraform/modules/function/main.tf", "max_delivery_attempts = 100", "max_delivery_attempts = 5", "puts nothing aside after 100 attempts"},
+	{"terraform/modules/function/main.tf", `join(" OR "`, `join(" AND "`, `applystock-order-events lets`},
 	{"terraform/pipeline_productindex.tf", "forwards = local.platform.pubsub_agent", "forwards = local.productindex", "may not put aside what productindex-1 fails"},
 	{"terraform/pipeline_productindex.tf", `public_access_prevention    = "enforced"`, `public_access_prevention    = "inherited"`, "google_storage_bucket.dataflow can be made public"},
 	{"terraform/edge.tf", `"serviceAccount:service-${data.google_project.this.number}@https-lb.iam.gserviceaccount.com"`, `"allUsers"`, "lets in allUsers"},

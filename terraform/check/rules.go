@@ -359,17 +359,22 @@ func (p planned) read(name string, into any, report func(string, ...any)) {
 func keepShared(p planned, report func(string, ...any)) {
 	var shared struct {
 		Topics []string
-		Push   map[string][]string
+		Push   map[string]map[string][]string
 		Pull   []struct{ Name, Topic string }
 	}
 	p.read("local/pubsub.json", &shared, report)
-	topics, subscriptions := map[string]bool{}, map[string]bool{}
+	topics, subscriptions, filters := map[string]bool{}, map[string]bool{}, map[string]string{}
 	for _, topic := range shared.Topics {
 		topics[topic], topics[topic+"-dead-letters"], subscriptions[topic+"-dead-letters"] = true, true, true
 	}
 	for function, pushed := range shared.Push {
-		for _, topic := range pushed {
+		for topic, types := range pushed {
 			subscriptions[function+"-"+topic] = true
+			pass := make([]string, len(types))
+			for i, kind := range types {
+				pass[i] = `attributes."ce-type" = "` + kind + `"`
+			}
+			filters[function+"-"+topic] = strings.Join(pass, " OR ")
 		}
 	}
 	for _, pull := range shared.Pull {
@@ -377,6 +382,11 @@ func keepShared(p planned, report func(string, ...any)) {
 	}
 	p.same("google_pubsub_topic", topics, report)
 	p.same("google_pubsub_subscription", subscriptions, report)
+	for _, r := range p.of("google_pubsub_subscription", report) {
+		if name := r.text("name"); r.text("filter") != filters[name] {
+			report("%s lets %q pass, not %q", name, r.text("filter"), filters[name])
+		}
+	}
 
 	var schedule []struct{ Function string }
 	p.read("local/schedule.json", &schedule, report)

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -46,8 +47,8 @@ func (w *World) pubsubEmulator(round int) program {
 
 // topics are those of local/pubsub.json.
 type topics struct {
-	Topics []string            `json:"topics"`
-	Push   map[string][]string `json:"push"` // by function, in lower case
+	Topics []string                       `json:"topics"`
+	Push   map[string]map[string][]string `json:"push"` // by function, in lower case, and topic: the types of events that pass; none: all
 }
 
 func (w *World) topics() (topics, error) {
@@ -66,13 +67,17 @@ func topicName(name string) string { return "projects/" + project + "/topics/" +
 
 func subscriptionName(name string) string { return "projects/" + project + "/subscriptions/" + name }
 
-// pushes are the subscriptions of the functions that run, with the function of each.
+// pushes are the subscriptions of the functions that run, each with its path below the invoker's, which has the function and its filter.
 func (t topics) pushes() map[string]string {
 	out := map[string]string{}
 	for _, function := range functions {
 		lower := strings.ToLower(function)
-		for _, topic := range t.Push[lower] {
-			out[subscriptionName(lower+"-"+topic)] = lower
+		for topic, types := range t.Push[lower] {
+			path := lower
+			if len(types) > 0 {
+				path += "?" + url.Values{"type": types}.Encode()
+			}
+			out[subscriptionName(lower+"-"+topic)] = path
 		}
 	}
 	return out
@@ -95,7 +100,7 @@ func (w *World) makeTopics(ctx context.Context) error {
 		}
 	}
 	for _, function := range slices.Sorted(maps.Keys(all.Push)) {
-		for _, topic := range all.Push[function] {
+		for _, topic := range slices.Sorted(maps.Keys(all.Push[function])) {
 			name := subscriptionName(function + "-" + topic)
 			if all.pushes()[name] == "" {
 				continue

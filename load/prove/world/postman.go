@@ -34,13 +34,13 @@ type postman struct {
 	conn   *grpc.ClientConn
 	client pubsubpb.SubscriberClient
 	http   *http.Client
-	url    string // of deliveries; the function's name follows
+	url    string // of deliveries; the function's name and its filter follow
 	log    *slog.Logger
 	stop   context.CancelFunc
 	work   sync.WaitGroup
 }
 
-// newPostman begins to deliver; subscriptions names a function, in lower case, for each.
+// newPostman begins to deliver; subscriptions has the path of each below the url: a function's name, in lower case, and its filter.
 func newPostman(ctx context.Context, address, url string, subscriptions map[string]string, log *slog.Logger) (*postman, error) {
 	conn, err := grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {

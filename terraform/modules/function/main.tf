@@ -13,7 +13,7 @@ module "service" {
   people      = false
   public      = var.public
   calls       = var.calls
-  publishes   = setunion(var.publishes, [for topic in var.topics : "${topic}-dead-letters"])
+  publishes   = setunion(var.publishes, [for topic in keys(var.topics) : "${topic}-dead-letters"])
   environment = merge({ FUNCTION_TARGET = var.target }, var.environment)
   secrets     = var.secrets
   scaling     = var.scaling
@@ -22,12 +22,14 @@ module "service" {
   resources   = { cpu = "1", memory = "256Mi" }
 }
 
-# One subscription a topic. Pub/Sub signs as pubsub-push, which the function verifies (decision 0013).
+# One subscription a topic. Pub/Sub signs as pubsub-push, which the function verifies (decision 0013). A filter can't be changed: another
+# one makes a new subscription (decision 0400).
 resource "google_pubsub_subscription" "push" {
   for_each                   = var.topics
   project                    = var.platform.project
   name                       = "${local.name}-${each.key}"
   topic                      = "projects/${var.platform.project}/topics/${each.key}"
+  filter                     = length(each.value) == 0 ? null : join(" OR ", [for type in each.value : "attributes.\"ce-type\" = \"${type}\""])
   ack_deadline_seconds       = 30
   message_retention_duration = "604800s" # 7 days
   expiration_policy {

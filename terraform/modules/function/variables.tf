@@ -15,9 +15,9 @@ variable "calls" {
 }
 
 variable "topics" {
-  description = "Topics that are pushed to it."
-  type        = set(string)
-  default     = []
+  description = "Topics that are pushed to it, and of each the types of events; none: all."
+  type        = map(list(string))
+  default     = {}
 }
 
 variable "schedule" {
