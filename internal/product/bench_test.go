@@ -17,6 +17,7 @@ import (
 	"time"
 
 	productpb "larder.dev/api/product/v1"
+	"larder.dev/internal/serve"
 )
 
 // The figures that the catalogue promises, on a catalogue of 100,000 products in 3 stores. They need the machine for themselves.
@@ -31,6 +32,7 @@ const (
 )
 
 func TestBenchCatalogue(t *testing.T) {
+	serve.CollectLess() // as the service does; here callers are in the same process
 	r := newRig(t)
 	r.exec(t, `insert into products.stores (store_id, name, currency, delivery_fee) values ('hackney', 'Larder Hackney', 'GBP', 299)`)
 	r.exec(t, `insert into products.brands select 'brand-' || i, 'Brand ' || i from generate_series(1, 500) i`)
