@@ -9,15 +9,12 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"syscall"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
-
-	"larder.dev/load/usage"
 )
 
 // bareRates are calls a second, each for bareLasts: about as many as a service gets of 15 orders a second, and many more.
@@ -57,7 +54,11 @@ func benchBare(ctx context.Context, state string) (err error) {
 	client := healthpb.NewHealthClient(conn)
 	for _, rate := range bareRates {
 		calls := rate * int(bareLasts/time.Second)
-		before, err := bareCPU(state, echo.Process.Pid)
+		called, err := cpuOf(state, echo.Process.Pid)
+		if err != nil {
+			return err
+		}
+		caller, err := cpuOf(state, os.Getpid())
 		if err != nil {
 			return err
 		}
@@ -67,33 +68,17 @@ func benchBare(ctx context.Context, state string) (err error) {
 		}); err != nil {
 			return err
 		}
-		after, err := bareCPU(state, echo.Process.Pid)
+		callerNow, err := cpuOf(state, os.Getpid())
 		if err != nil {
 			return err
 		}
-		report("a bare gRPC call costs caller=%s called=%s of CPU at %d/s", (after[0] - before[0]).per(calls), (after[1] - before[1]).per(calls), rate)
+		calledNow, err := cpuOf(state, echo.Process.Pid)
+		if err != nil {
+			return err
+		}
+		report("a bare gRPC call costs caller=%s called=%s of CPU at %d/s", spent(callerNow-caller).per(calls), spent(calledNow-called).per(calls), rate)
 	}
 	return nil
-}
-
-// bareCPU is what this process and the other have spent.
-func bareCPU(state string, other int) (both [2]spent, err error) {
-	var own syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &own); err != nil {
-		return both, fmt.Errorf("read own CPU time: %w", err)
-	}
-	both[0] = spent(own.Utime.Nano() + own.Stime.Nano())
-	all, err := usage.Read(state, map[int]string{other: "echo"})
-	if err != nil {
-		return both, err
-	}
-	for _, p := range all {
-		if p.PID == other {
-			both[1] = spent(p.CPU)
-			return both, nil
-		}
-	}
-	return both, errors.New("the other end has ended")
 }
 
 // echo is the other end: it prints its address, and answers until its input ends.

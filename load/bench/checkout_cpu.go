@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -85,4 +86,18 @@ func spentBy(state string) (map[process]spent, error) {
 		}
 	}
 	return found, nil
+}
+
+// cpuOf is what one process has spent so far.
+func cpuOf(state string, pid int) (time.Duration, error) {
+	all, err := usage.Read(state, map[int]string{pid: "one"})
+	if err != nil {
+		return 0, err
+	}
+	for _, p := range all {
+		if p.PID == pid {
+			return p.CPU, nil
+		}
+	}
+	return 0, errors.New("its process has ended")
 }

@@ -15,8 +15,6 @@ import (
 	"time"
 
 	"github.com/caarlos0/env/v11"
-
-	"larder.dev/load/usage"
 )
 
 const (
@@ -158,14 +156,5 @@ func startCandidate(ctx context.Context, state, program string, variables []stri
 
 // cpu is what the process has spent so far.
 func (c *candidate) cpu(state string) (time.Duration, error) {
-	all, err := usage.Read(state, map[int]string{c.command.Process.Pid: "candidate"})
-	if err != nil {
-		return 0, err
-	}
-	for _, p := range all {
-		if p.PID == c.command.Process.Pid {
-			return p.CPU, nil
-		}
-	}
-	return 0, errors.New("its process has ended")
+	return cpuOf(state, c.command.Process.Pid)
 }
