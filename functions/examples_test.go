@@ -128,8 +128,8 @@ func TestExamplesAreTakenIn(t *testing.T) {
 	}
 }
 
-// What names no type of ours, and so passes no filter, still reaches a function of each topic, which puts it aside. Pub/Sub takes filters of
-// 256 bytes at most.
+// What passes no filter, as it names no type, still reaches a function of each topic, which puts it aside. Pub/Sub takes filters of 256 bytes
+// at most.
 func TestNothingIsFilteredOutForAll(t *testing.T) {
 	_, push := subscriptions(t)
 	unfiltered := map[string]bool{}
