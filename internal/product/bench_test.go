@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"math/rand/v2"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -15,6 +16,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	productpb "larder.dev/api/product/v1"
 	"larder.dev/internal/serve"
@@ -26,9 +29,9 @@ const (
 	importTarget    = time.Minute
 	importHeap      = 64 << 20 // bytes
 	offersPerSecond = 200
-	offersFor       = 30 * time.Second
+	offersFor       = 20 * time.Second
 	offersTarget    = 5 * time.Millisecond // for 99 of 100 calls
-	offersRuns      = 3                    // what else the machine does can only add to a run: the best counts
+	offersRuns      = 5                    // what else the machine does can only add to a run: the best counts
 )
 
 func TestBenchCatalogue(t *testing.T) {
@@ -116,17 +119,57 @@ func (r *rig) benchOffers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	pace := newPace(t)
 	best := time.Duration(math.MaxInt64)
 	for run := 0; run < offersRuns && best > offersTarget; run++ {
-		best = min(best, offersAtRate(t, func(n int) error { return ask(rand.New(rand.NewPCG(seed+1, uint64(n)))) }))
+		pace.run(t, "an empty query", func(int) error { // what database and machine take by themselves in the same minute
+			_, err := r.pool.Exec(t.Context(), "select")
+			return err
+		})
+		offers := pace.run(t, fmt.Sprintf("20 offers of %d products", benchProducts), func(n int) error {
+			return ask(rand.New(rand.NewPCG(seed+1, uint64(n))))
+		})
+		best = min(best, offers)
 	}
 	if best > offersTarget {
 		t.Errorf("p99 is %s, more than %s", best, offersTarget)
 	}
 }
 
-// offersAtRate returns within which time 99 of 100 calls were answered.
-func offersAtRate(t *testing.T, ask func(n int) error) time.Duration {
+// pace calls at a rate. Its timer wakes within 0.2 ms: Go's own waits whole milliseconds, which would count as the answer's.
+type pace struct {
+	fd    int
+	timer *os.File
+}
+
+func newPace(t *testing.T) *pace {
+	t.Helper()
+	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &pace{fd: fd, timer: os.NewFile(uintptr(fd), "timer")}
+	t.Cleanup(func() { _ = p.timer.Close() })
+	return p
+}
+
+func (p *pace) wait(t *testing.T, until time.Time) {
+	t.Helper()
+	left := time.Until(until)
+	if left <= 0 {
+		return
+	}
+	err := unix.TimerfdSettime(p.fd, 0, &unix.ItimerSpec{Value: unix.NsecToTimespec(left.Nanoseconds())}, nil)
+	if err == nil {
+		_, err = p.timer.Read(make([]byte, 8))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// run returns within which time after it was due 99 of 100 calls were answered.
+func (p *pace) run(t *testing.T, what string, ask func(n int) error) time.Duration {
 	t.Helper()
 	calls := int(offersFor.Seconds() * offersPerSecond)
 	took := make([]time.Duration, calls)
@@ -135,7 +178,7 @@ func offersAtRate(t *testing.T, ask func(n int) error) time.Duration {
 	begin := time.Now()
 	for n := range calls {
 		due := begin.Add(time.Duration(n) * time.Second / offersPerSecond)
-		<-time.After(time.Until(due))
+		p.wait(t, due)
 		asking.Go(func() {
 			if err := ask(n); err != nil {
 				failed.Add(1)
@@ -148,7 +191,7 @@ func offersAtRate(t *testing.T, ask func(n int) error) time.Duration {
 	at := func(quantile float64) time.Duration {
 		return took[int(quantile*float64(calls-1))].Round(10 * time.Microsecond)
 	}
-	t.Logf("20 offers of %d products, %d calls/s for %s: p50 %s, p90 %s, p99 %s, p99.9 %s, max %s", benchProducts, offersPerSecond, offersFor,
+	t.Logf("%s, %d calls/s for %s: p50 %s, p90 %s, p99 %s, p99.9 %s, max %s", what, offersPerSecond, offersFor,
 		at(0.5), at(0.9), at(0.99), at(0.999), at(1))
 	if n := failed.Load(); n > 0 {
 		t.Errorf("%d of %d calls failed", n, calls)
