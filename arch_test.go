@@ -10,8 +10,9 @@
 //   - What all rooms share imports no room. api/ imports nothing of ours but api/.
 //   - The pages for people (internal/storefront, internal/console, and internal/web, which both stand on) know the platform by its public API:
 //     api/ and what its client needs. They could run anywhere.
-//   - Nothing but local/ and tests imports local/; nothing imports load/; packages for tests stay out of programs; what is
-//     in test/ goes through public interfaces; the prover, and the test of the index's fidelity, share no code with what they test.
+//   - Nothing but local/, the checks of terraform/ and tests imports local/; nothing imports load/; packages for tests stay out of
+//     programs; what is in test/ goes through public interfaces; the prover, and the test of the index's fidelity, share no code with
+//     what they test.
 //
 // Imports are read file by file, not package by package, so that files under build tags count and a violation can name its file.
 package larder_test
@@ -122,8 +123,8 @@ var importRules = []struct {
 	{"what isn't a page imports no page", func(from, to place) bool {
 		return slices.Contains(faces, to.internal()) && !slices.Contains(faces, from.internal()) && !from.under("run") && !from.under("test")
 	}},
-	{"nothing but local/ and tests imports local/", func(from, to place) bool {
-		return to.under("local") && !from.under("local") && !from.under("test") && !from.test
+	{"nothing but local/, the checks of terraform/ and tests imports local/", func(from, to place) bool {
+		return to.under("local") && !from.under("local") && !from.under("terraform") && !from.under("test") && !from.test
 	}},
 	{"nothing imports load/", func(from, to place) bool {
 		return to.under("load") && !from.under("load")
@@ -318,6 +319,7 @@ func TestRulesCatch(t *testing.T) {
 		{"internal/checkout/spanner/x.go", importing("internal/outbox/spanner"), ""},
 		{"internal/order/spanner/x.go", importing("internal/payment/spanner"), ""},
 		{"internal/payment/x_test.go", importing("local/payments/simulator"), ""},
+		{"terraform/check/x.go", importing("local"), ""},
 		{"internal/serve/servetest/x.go", importing("internal/serve"), ""},
 		{"run/cart/x.go", importing("internal/cart/redis"), ""},
 		{"local/seed/x.go", importing("internal/user/postgres"), ""},

@@ -3,28 +3,21 @@ package main
 import (
 	"encoding/json"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"larder.dev/internal/event"
 	"larder.dev/internal/eventdocs"
+	"larder.dev/local"
 )
 
 // subscriptions are the topics of local/pubsub.json, which the cloud has too, and the functions that they are pushed to, with the types of
 // events that pass their filters; none: all.
 func subscriptions(t *testing.T) (topics []string, push map[string]map[string][]string) {
 	t.Helper()
-	text, err := os.ReadFile("../local/pubsub.json")
+	said, err := local.ReadPubSub()
 	if err != nil {
-		t.Fatal(err)
-	}
-	var said struct {
-		Topics []string
-		Push   map[string]map[string][]string
-	}
-	if err := json.Unmarshal(text, &said); err != nil {
 		t.Fatal(err)
 	}
 	push = map[string]map[string][]string{}
@@ -136,12 +129,8 @@ func TestNothingIsFilteredOutForAll(t *testing.T) {
 	for function, topics := range push {
 		for topic, types := range topics {
 			unfiltered[topic] = unfiltered[topic] || len(types) == 0
-			filter := 4 * max(0, len(types)-1) // " OR "
-			for _, kind := range types {
-				filter += len(`attributes."ce-type" = ""`) + len(kind)
-			}
-			if filter > 256 {
-				t.Errorf("the filter of %s for %s has %d bytes", topic, function, filter)
+			if filter := local.Filter(types); len(filter) > 256 {
+				t.Errorf("the filter of %s for %s has %d bytes", topic, function, len(filter))
 			}
 		}
 	}

@@ -25,6 +25,7 @@ import (
 	"github.com/google/uuid"
 
 	"larder.dev/internal/serve/servetest"
+	"larder.dev/local"
 )
 
 const testDomain = "larder-test.iam.gserviceaccount.com"
@@ -493,15 +494,8 @@ func TestEveryFunctionIsCalled(t *testing.T) {
 	for _, j := range jobs {
 		called[lower(j.function)] = "schedule"
 	}
-	text, err := os.ReadFile("../pubsub.json")
+	settings, err := local.ReadPubSub()
 	if err != nil {
-		t.Fatal(err)
-	}
-	var settings struct {
-		Topics []string
-		Push   map[string]map[string][]string
-	}
-	if err := json.Unmarshal(text, &settings); err != nil {
 		t.Fatal(err)
 	}
 	for function, topics := range settings.Push {

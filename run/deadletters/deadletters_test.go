@@ -20,6 +20,7 @@ import (
 
 	"larder.dev/internal/deadletter"
 	"larder.dev/internal/event"
+	"larder.dev/local"
 )
 
 // rig is a project of the emulator's that nobody else uses, with all topics, their dead letters, and a subscription to each topic.
@@ -225,12 +226,8 @@ func TestReplayAsItCame(t *testing.T) {
 // Every topic that is there locally and in the cloud (local/pubsub.json) has dead letters, which are listed, shown and replayed. Who
 // puts them aside is tested there: functions/deadletters_test.go, pipelines/productindex.
 func TestEveryTopic(t *testing.T) {
-	text, err := os.ReadFile("../../local/pubsub.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var said struct{ Topics []string }
-	if err := json.Unmarshal(text, &said); err != nil || len(said.Topics) == 0 {
+	said, err := local.ReadPubSub()
+	if err != nil || len(said.Topics) == 0 {
 		t.Fatalf("topics %v, %v", said.Topics, err)
 	}
 	r := open(t)

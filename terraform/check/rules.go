@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"larder.dev/local"
 )
 
 // planned is an environment's plan, as the rules ask for it.
@@ -357,11 +359,7 @@ func (p planned) read(name string, into any, report func(string, ...any)) {
 }
 
 func keepShared(p planned, report func(string, ...any)) {
-	var shared struct {
-		Topics []string
-		Push   map[string]map[string][]string
-		Pull   []struct{ Name, Topic string }
-	}
+	var shared local.PubSub
 	p.read("local/pubsub.json", &shared, report)
 	topics, subscriptions, filters := map[string]bool{}, map[string]bool{}, map[string]string{}
 	for _, topic := range shared.Topics {
@@ -370,11 +368,7 @@ func keepShared(p planned, report func(string, ...any)) {
 	for function, pushed := range shared.Push {
 		for topic, types := range pushed {
 			subscriptions[function+"-"+topic] = true
-			pass := make([]string, len(types))
-			for i, kind := range types {
-				pass[i] = `attributes."ce-type" = "` + kind + `"`
-			}
-			filters[function+"-"+topic] = strings.Join(pass, " OR ")
+			filters[function+"-"+topic] = local.Filter(types)
 		}
 	}
 	for _, pull := range shared.Pull {
