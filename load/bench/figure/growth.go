@@ -109,7 +109,12 @@ func panel(svg *strings.Builder, name string, points []Point) {
 	}
 }
 
-func number(v float64) string { return strconv.FormatFloat(v, 'g', 3, 64) }
+func number(v float64) string {
+	if v >= 1000 {
+		return grouped(v)
+	}
+	return strconv.FormatFloat(v, 'g', 3, 64)
+}
 
 // grouped writes a whole number with its thousands apart.
 func grouped(v float64) string {
