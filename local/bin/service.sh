@@ -56,7 +56,7 @@ invoker) export SCHEDULE_FILE=${SCHEDULE_FILE-$root/local/schedule.json} ;;
 # All share this machine's processors: 28 searches at once, 70 % of this, are a seventh of a second of two of them.
 search) export MAX_CONCURRENT=${MAX_CONCURRENT-40} ;;
 esac
-# Where Cloud Run gives a service one processor (terraform/modules), it has one here as well, as far as Go goes.
+# Where Cloud Run gives a service one processor (terraform/modules), it has one here as well, as far as Go goes (decision 0401).
 case $name in
 payments | metadata | edge | invoker | productindex* | checkout | product | search) ;;
 *) export GOMAXPROCS=${GOMAXPROCS-1} ;;

@@ -36,6 +36,7 @@ var planFaults = []fault{
 	{"terraform/service_search.tf", "SEARCH_TOKEN_KEY      =", "WRITER = module.secret[\"elasticsearch-writer-url\"].id\n SEARCH_TOKEN_KEY =", "elasticsearch-writer-url is read by [productindex productreindex search]"},
 	{"terraform/service_order.tf", `spanner  =`, "secrets = { STRIPE_API_KEY = module.secret[\"stripe-api-key\"].id }\n spanner =", "stripe-api-key is read by [order payment]"},
 	{"terraform/service_debezium.tf", "workers   = 1", "workers   = 2", "there isn't one debezium"},
+	{"terraform/modules/service/account.tf", "GOMAXPROCS = var.resources.cpu", "GOMAXPROCS = 4", "cart has 1 processors, and GOMAXPROCS=4"},
 	{"terraform/modules/service/main.tf", "startup_cpu_boost = true", "startup_cpu_boost = false", "starts without CPU boost"},
 	{"terraform/function_reapcheckouts.tf", "schedule =", "public = true\n schedule =", "reapcheckouts has the ingress INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER"},
 	{"terraform/service_cart.tf", `name     = "cart"`, "name     = \"cart\"\n  image = \"basket\"", "cart runs an image without digest"},

@@ -39,6 +39,11 @@ func keepVariables(p planned, report func(string, ...any)) {
 		}
 		reads["FUNCTION_TARGET"] = folder(r) == "functions/"+r.text("name")
 		given := r.environment()
+		if cpu := r.text("template.0.containers.0.resources.0.limits.cpu"); given["GOMAXPROCS"] == cpu {
+			delete(given, "GOMAXPROCS") // Go's runtime reads it
+		} else {
+			report("%s has %s processors, and GOMAXPROCS=%s", r.text("name"), cpu, given["GOMAXPROCS"])
+		}
 		for name, required := range reads {
 			if _, ok := given[name]; required && !ok {
 				report("%s doesn't get %s", r.text("name"), name)

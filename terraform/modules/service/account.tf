@@ -11,6 +11,7 @@ locals {
   sql_user = "${google_service_account.this.account_id}@${trimsuffix(var.platform.accounts_domain, ".gserviceaccount.com")}"
 
   environment = merge(
+    { GOMAXPROCS = var.resources.cpu }, # Go by itself takes two at least (decision 0401)
     var.platform.environment,
     var.platform.telemetry,
     { for service in var.calls : "${upper(service)}_ADDR" => "${var.platform.hosts[service]}:443" },
