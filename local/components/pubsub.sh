@@ -53,7 +53,7 @@ make_topics() {
 		(.pull[] | .name as $name | ($generations | split(" "))[] as $n | .name = "\($name)-\($n)" | subscription),
 		(.push | to_entries[] | .key as $function | .value | to_entries[] | {
 			name: "\($function)-\(.key)", topic: .key, ackDeadlineSeconds: 30,
-			pushConfig: {pushEndpoint: "\($invoker)/push/\($function)?\(.value | map("type=\(.)") | join("&"))"},
+			pushConfig: {pushEndpoint: "\($invoker)/push/\($function)\(.value | map("type=\(.)") | join("&") | if . == "" then . else "?\(.)" end)"},
 			retryPolicy: {minimumBackoff: "0.2s", maximumBackoff: "10s"}
 		} | subscription)
 		| "\(.resource) \(.body | tojson)"' "$root/local/pubsub.json") || return
