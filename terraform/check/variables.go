@@ -40,7 +40,7 @@ func keepVariables(p planned, report func(string, ...any)) {
 		reads["FUNCTION_TARGET"] = folder(r) == "functions/"+r.text("name")
 		given := r.environment()
 		if cpu := r.text("template.0.containers.0.resources.0.limits.cpu"); given["GOMAXPROCS"] == cpu {
-			delete(given, "GOMAXPROCS") // Go's runtime reads it
+			delete(given, "GOMAXPROCS") // Go's runtime reads it; a job has no limit at this path, and none of these
 		} else {
 			report("%s has %s processors, and GOMAXPROCS=%s", r.text("name"), cpu, given["GOMAXPROCS"])
 		}

@@ -109,8 +109,9 @@ func panel(svg *strings.Builder, name string, points []Point) {
 	}
 }
 
+// number writes three digits, and whole numbers where there are more.
 func number(v float64) string {
-	if v >= 1000 {
+	if v >= 100 {
 		return grouped(v)
 	}
 	return strconv.FormatFloat(v, 'g', 3, 64)

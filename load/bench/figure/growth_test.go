@@ -27,7 +27,7 @@ func TestPointsAreReadBackAndReplaced(t *testing.T) {
 func TestChart(t *testing.T) {
 	points := []Point{
 		{"a <b> by c", 1500, 1.234, "ms"}, {"a <b> by c", 500_000, 4, "ms"}, {"one point", 10, 0, "us"},
-		{"history", 1000, 15, "ms"}, {"history", 1_000_000, 24, "ms"},
+		{"history", 1000, 15, "ms"}, {"history", 1_000_000, 24, "ms"}, {"large", 10, 999.6, "ms"},
 	}
 	var svg bytes.Buffer
 	if err := Chart(&svg, points); err != nil {
@@ -44,7 +44,7 @@ func TestChart(t *testing.T) {
 	if err := Chart(&again, points); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"500,000", "1.23 ms", "1,000,000", "a &lt;b&gt; by c", `viewBox="0 0 720 340"`} {
+	for _, want := range []string{"500,000", "1.23 ms", "1,000 ms", "1,000,000", "a &lt;b&gt; by c", `viewBox="0 0 720 340"`} {
 		if !strings.Contains(again.String(), want) {
 			t.Errorf("the chart lacks %q:\n%s", want, again.String())
 		}
